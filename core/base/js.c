@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON from outside: see js.h. Nodes and depth are counted over the raw bytes
+ * before the parser runs: each value starts after one of `[ { , :`, so their
+ * count outside strings bounds the nodes.
+ */
+#include "core/base/js.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+
+const struct js_limits js_limits_api = {1u << 20, 100000, 64};
+const struct js_limits js_limits_registry = {4u << 20, 200000, 64};
+const struct js_limits js_limits_frame = {64u << 10, 20000, 64};
+
+struct measure {
+	size_t nodes, depth, deepest;
+	int in_string, escaped;
+};
+
+static void measure_byte(struct measure *m, char c)
+{
+	if (m->in_string) {
+		m->in_string = m->escaped || c != '"';
+		m->escaped = !m->escaped && c == '\\';
+		return;
+	}
+	switch (c) {
+	case '"':
+		m->in_string = 1;
+		break;
+	case '[':
+	case '{':
+		m->depth++;
+		m->nodes++;
+		m->deepest = m->depth > m->deepest ? m->depth : m->deepest;
+		break;
+	case ']':
+	case '}':
+		m->depth -= m->depth > 0;
+		break;
+	case ',':
+	case ':':
+		m->nodes++;
+		break;
+	default:
+		break;
+	}
+}
+
+static int check_limits(const char *bytes, size_t byte_count, const struct js_limits *limits,
+			struct berth_error *err)
+{
+	struct measure m = {.nodes = 1};
+	if (byte_count > limits->bytes)
+		return berth_fail(err, BERTH_E_LIMIT, "JSON of more than %zu bytes", limits->bytes);
+	for (size_t i = 0; i < byte_count; i++)
+		measure_byte(&m, bytes[i]);
+	if (m.nodes > limits->nodes)
+		return berth_fail(err, BERTH_E_LIMIT, "JSON with more than %zu values",
+				  limits->nodes);
+	if (m.deepest > limits->depth)
+		return berth_fail(err, BERTH_E_LIMIT, "JSON nested deeper than %zu levels",
+				  limits->depth);
+	return 0;
+}
+
+int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limits, json_t **ret,
+	     struct berth_error *err)
+{
+	json_error_t at;
+	int r = check_limits(bytes, byte_count, limits, err);
+	if (r)
+		return r;
+	json_t *value = json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
+	if (!value) {
+		berth_fail(err, BERTH_E_INVALID, "not valid JSON at line %d, column %d", at.line,
+			   at.column);
+		return berth_cause(err, "%s", at.text);
+	}
+	*ret = value;
+	return 0;
+}
+
+char *js_canonical(const json_t *value)
+{
+	return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+}
+
+char *js_text(const json_t *value)
+{
+	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+const char *js_str(const json_t *object, const char *key, const char *fallback)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+	return s ? s : fallback;
+}
+
+int64_t js_int(const json_t *object, const char *key, int64_t fallback)
+{
+	const json_t *v = json_object_get(object, key);
+	return json_is_integer(v) ? (int64_t)json_integer_value(v) : fallback;
+}
+
+bool js_bool(const json_t *object, const char *key, bool fallback)
+{
+	const json_t *v = json_object_get(object, key);
+	return json_is_boolean(v) ? json_is_true(v) : fallback;
+}
+
+void js_put_str(json_t *object, const char *key, const char *text)
+{
+	if (text && *text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+void js_put_time(json_t *object, const char *key, int64_t unix_ms)
+{
+	char text[CLOCK_TEXT_ROOM];
+	if (!unix_ms)
+		return;
+	clock_format(unix_ms, text);
+	json_object_set_new(object, key, json_string(text));
+}
+
+json_t *js_of_error(const struct berth_error *err)
+{
+	json_t *o = json_object();
+	js_put_str(o, "code", berth_code_name(err->code));
+	js_put_str(o, "message", err->message);
+	js_put_str(o, "cause", err->cause);
+	json_object_set_new(o, "from", json_integer(err->from));
+	json_object_set_new(o, "upstream", json_integer(err->upstream));
+	json_object_set_new(o, "retry_ms", json_integer(err->retry_ms));
+	return o;
+}
+
+static uint32_t clamp_u32(int64_t v)
+{
+	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+void js_to_error(const json_t *object, struct berth_error *err)
+{
+	int code = berth_code_of_name(js_str(object, "code", "internal"));
+	berth_fail(err, code ? code : BERTH_E_INTERNAL, "%s", js_str(object, "message", "failed"));
+	berth_cause(err, "%s", js_str(object, "cause", ""));
+	err->from = clamp_u32(js_int(object, "from", 0));
+	err->upstream = (int32_t)clamp_u32(js_int(object, "upstream", 0));
+	err->retry_ms = clamp_u32(js_int(object, "retry_ms", 0));
+}

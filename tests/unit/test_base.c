@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The base modules: text, time, JSON caps, buffers, digests, errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+
+static void names_follow_convention_seven(void **state)
+{
+	(void)state;
+	assert_true(text_is_name("prod"));
+	assert_true(text_is_name("a"));
+	assert_true(text_is_name("a.b_c-9"));
+	assert_false(text_is_name(""));
+	assert_false(text_is_name("-a"));
+	assert_false(text_is_name("a-"));
+	assert_false(text_is_name("A"));
+	assert_false(text_is_name("a/b"));
+	assert_false(text_is_name("a234567890123456789012345678901234567890123456789012345678901234"));
+}
+
+static void malformed_utf8_is_seen(void **state)
+{
+	static const char *const bad[] = {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",
+					  "a\x80", "\xE2\x82"};
+	(void)state;
+	assert_true(text_is_utf8("gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2 \xF0\x9F\x9A\xA2", 15));
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_false(text_is_utf8(bad[i], strlen(bad[i])));
+}
+
+static void globs_match_as_documented(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+		int match;
+	} cases[] = {
+		{"*", "a", 1},	    {"*", "a/b", 0},	{"**", "a/b", 1},   {"a/**", "a/b/c", 1},
+		{"**/c", "c", 1},   {"**/c", "a/b/c", 1}, {"v?.*", "v1.2", 1}, {"v?.*", "v10.2", 0},
+		{"{a,b*}", "bcd", 1}, {"{a,b}", "c", 0}, {"", "", 1},	    {"", "a", 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		assert_int_equal(text_glob(cases[i].pattern, cases[i].text), cases[i].match);
+}
+
+static void a_hostile_glob_ends(void **state)
+{
+	(void)state;
+	assert_false(text_glob("*a*a*a*a*a*a*a*a*a*a*a*b",
+			       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
+
+static void times_are_read_and_written_as_rfc_3339(void **state)
+{
+	int64_t t;
+	char text[CLOCK_TEXT_ROOM];
+	(void)state;
+	assert_true(clock_parse("2026-11-22T17:29:10.123Z", &t));
+	clock_format(t, text);
+	assert_string_equal(text, "2026-11-22T17:29:10.123Z");
+	assert_true(clock_parse("2026-11-22T19:29:10+02:00", &t));
+	clock_format(t, text);
+	assert_string_equal(text, "2026-11-22T17:29:10.000Z");
+	assert_true(clock_parse("2024-02-29T00:00:00Z", &t));
+	assert_false(clock_parse("2023-02-29T00:00:00Z", &t));
+	assert_false(clock_parse("2026-11-22T24:00:00Z", &t));
+	assert_false(clock_parse("2026-11-22 17:29", &t));
+	clock_format(-1, text);
+	assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+}
+
+static void hostile_json_is_refused_by_cap(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *v = NULL;
+	char deep[200];
+	(void)state;
+	memset(deep, '[', 65);
+	memset(deep + 65, ']', 65);
+	assert_int_equal(js_parse(deep, 130, &js_limits_api, &v, &err), BERTH_E_LIMIT);
+	assert_int_equal(js_parse("{\"a\":1,\"a\":2}", 13, &js_limits_api, &v, &err),
+			 BERTH_E_INVALID);
+	assert_non_null(strstr(err.cause, "duplicate"));
+	assert_int_equal(js_parse("1e999", 5, &js_limits_api, &v, &err), BERTH_E_INVALID);
+	assert_int_equal(js_parse("\"\xFF\"", 3, &js_limits_api, &v, &err), BERTH_E_INVALID);
+	assert_int_equal(js_parse("{} x", 4, &js_limits_api, &v, &err), BERTH_E_INVALID);
+	assert_int_equal(js_parse("[\"],],]\"]", 9, &js_limits_api, &v, &err), 0);
+}
+
+static void a_buffer_stops_at_its_maximum(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_BUF struct buf b;
+	(void)state;
+	buf_init(&b, 10);
+	assert_int_equal(buf_add(&b, "12345", 5, &err), 0);
+	assert_int_equal(buf_add(&b, "678901", 6, &err), BERTH_E_LIMIT);
+	assert_string_equal(buf_text(&b), "12345");
+	buf_drop_front(&b, 2);
+	assert_string_equal(buf_text(&b), "345");
+}
+
+static void digests_are_parsed_strictly(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	struct digest d, e;
+	char text[DIGEST_TEXT_ROOM];
+	(void)state;
+	assert_int_equal(digest_of(DIGEST_SHA256, "", 0, &d, &err), 0);
+	digest_format(&d, text);
+	assert_string_equal(
+		text, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_int_equal(digest_parse(text, &e, &err), 0);
+	assert_true(digest_equal(&d, &e));
+	text[10] = 'B';
+	assert_int_equal(digest_parse(text, &e, &err), BERTH_E_INVALID);
+	assert_int_equal(digest_parse("sha256:ab", &e, &err), BERTH_E_INVALID);
+	assert_int_equal(digest_parse("md5:ab", &e, &err), BERTH_E_INVALID);
+}
+
+static void wrapping_keeps_code_and_moves_the_message(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(berth_fail_http(&err, 401, "GET /v2/"), BERTH_E_AUTH);
+	assert_int_equal(berth_wrap(&err, "cannot list"), BERTH_E_AUTH);
+	assert_string_equal(err.message, "cannot list");
+	assert_string_equal(err.cause, "GET /v2/: HTTP 401");
+	assert_int_equal(err.upstream, 401);
+	berth_fail(&err, BERTH_E_INVALID, "a\nb\x1b[31m");
+	assert_string_equal(err.message, "a b [31m");
+}
+
+static void secrets_are_masked(void **state)
+{
+	char line[] = "password hunter2 and hunter2";
+	(void)state;
+	log_add_secret("hunter2");
+	log_mask(line);
+	assert_string_equal(line, "password ******* and *******");
+}
+
+static void the_closest_word_is_found(void **state)
+{
+	static const char *const words[] = {"integration", "space", "image", NULL};
+	(void)state;
+	assert_string_equal(text_closest("integratoin", words), "integration");
+	assert_null(text_closest("zzzzz", words));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_follow_convention_seven),
+		cmocka_unit_test(malformed_utf8_is_seen),
+		cmocka_unit_test(globs_match_as_documented),
+		cmocka_unit_test(a_hostile_glob_ends),
+		cmocka_unit_test(times_are_read_and_written_as_rfc_3339),
+		cmocka_unit_test(hostile_json_is_refused_by_cap),
+		cmocka_unit_test(a_buffer_stops_at_its_maximum),
+		cmocka_unit_test(digests_are_parsed_strictly),
+		cmocka_unit_test(wrapping_keeps_code_and_moves_the_message),
+		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(the_closest_word_is_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
