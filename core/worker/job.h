@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What berthd asks of a job, and what comes back: the vocabulary of the
+ * frames on worker.sock (SOCK_SEQPACKET, one JSON object of at most 64 KiB a
+ * packet). One connection is one job.
+ *
+ * berthd -> job   {"t":"call", "job":ID, "kind":KIND, "request":ID, "deadline_ms":N (from now),
+ *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...}}
+ *                 {"t":"cancel"}
+ * job -> berthd   {"t":"hello","pid":N}
+ *                 {"t":"item","kind":"tag"|..., "id","name","digest","bytes","updated_ms","more":{}}
+ *                 {"t":"progress","done":N,"total":N,"unit":"bytes"|"items","stage":TEXT,
+ *                  "more":{}}
+ *                 {"t":"log","level":N,"text":TEXT}
+ *                 {"t":"keep","instance":NAME,"state":{...}|null}
+ *                 {"t":"result","ok":true,"value":{...}}
+ *                 {"t":"result","ok":false,"error":{code,message,cause,from,upstream,retry_ms}}
+ * The result is last. A connection that ends without one is a lost worker.
+ *
+ * INSTANCE: {"plugin":NAME, "options":{key: text}, "kept":{...}|null,
+ *            "policy":{"allow":[CIDR],"deny":[CIDR],"private":bool}}
+ */
+#ifndef CORE_WORKER_JOB_H
+#define CORE_WORKER_JOB_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/base/fail.h"
+
+/* Kinds and their args (-> items; result value):
+ *   plugins        {}                                  -> one item a plugin found
+ *   probe          {instance, scope}                   -> fact
+ *   overview       {instance}                          -> fact
+ *   spaces         {instance}                          -> space
+ *   repositories   {instance, space|null}              -> repository
+ *   tags           {instance, repository}              -> tag
+ *   refresh        {instance, space|null}              -> repository, each followed by its tags
+ *   artifact       {instance, repository, reference}   -> artifact, referrer
+ *   tag-delete     {instance, repository, tag}
+ *   artifact-delete{instance, repository, digest}
+ *   repository-delete {instance, repository}
+ *   copy-plan      {rule}                              -> step; value: the totals
+ *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's totals
+ * rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see core/transfer/rule.h}
+ */
+
+/* berthd's end of one job. All callbacks come from job_client_turn, in
+ * berthd's only thread. */
+struct job_client;
+struct job_events {
+	void (*item)(void *user, const json_t *frame);
+	void (*progress)(void *user, const json_t *frame);
+	void (*log)(void *user, int level, const char *text);
+	void (*keep)(void *user, const char *instance, const json_t *state);
+	/* Once, last: err->code 0 and the value, or why not. A lost worker is
+	 * BERTH_E_INTERNAL with the signal in from/upstream where known. */
+	void (*result)(void *user, const json_t *value, const struct berth_error *err);
+};
+/* Connects, sends the call. The client is freed by job_client_free, also from result. */
+MUST_USE int job_client_start(const char *socket_path, const json_t *call,
+			      const struct job_events *events, void *user,
+			      struct job_client **ret, struct berth_error *err);
+int job_client_fd(const struct job_client *c); /* to poll for reading */
+void job_client_turn(struct job_client *c);    /* read what is there */
+void job_client_cancel(struct job_client *c);  /* ask; the result still comes */
+void job_client_free(struct job_client *c);    /* hangs up; the worker ends the job */
+
+/* The job's end, inside the worker's child. */
+struct job;
+const char *job_kind(const struct job *j);
+const json_t *job_args(const struct job *j);
+const json_t *job_instance(const struct job *j, const char *name);
+uint64_t job_deadline_ms(const struct job *j); /* CLOCK_MONOTONIC */
+/* Nonzero once cancelled, hung up on, or past the deadline (the code). */
+int job_cancelled(struct job *j);
+MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err);
+void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit,
+		  const char *stage, const json_t *more);
+void job_log(struct job *j, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* A kind of job: run returns 0 and may set *ret_value (owned by the caller). */
+struct job_type {
+	const char *kind;
+	int (*run)(struct job *j, json_t **ret_value, struct berth_error *err);
+};
+extern const struct job_type job_types[]; /* ends with a NULL kind; core/worker/kinds.c */
+
+#endif
