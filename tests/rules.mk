@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests and the demonstration. `sudo make check` and `sudo make demo` install
+# what they need as root and do the rest as the calling user, so that nothing
+# in the tree belongs to root.
+
+as_user = $(if $(SUDO_USER),$(if $(filter 0,$(shell id -u)),runuser -u $(SUDO_USER) -- \
+	env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6)))
+
+check:
+	@packaging/deps test
+	@$(as_user) $(MAKE) --no-print-directory check-here
+
+demo:
+	@packaging/deps demo
+	@$(as_user) $(MAKE) --no-print-directory demo-here
+
+# What a test suite needs beyond `all` adds itself to CHECK_NEEDS.
+check-here: all $(UNITS:%=$(O)/unit/%) $(CHECK_NEEDS)
+	@tests/run --build $(O) $(SUITES)
+
+e2e: all $(CHECK_NEEDS)
+	@tests/run --build $(O) e2e
+
+demo-here: all
+	@BERTH_BUILD=$(O) tests/demo/demo
+
+.PHONY: check check-here demo demo-here e2e
