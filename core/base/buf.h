@@ -11,7 +11,7 @@
 #include "core/base/fail.h"
 
 struct buf {
-	char *bytes;	   /* NULL while empty */
+	char *bytes;       /* NULL while empty */
 	size_t byte_count; /* without the NUL */
 	size_t room;
 	size_t max; /* of byte_count */

@@ -7,11 +7,14 @@
 #ifndef CORE_BASE_FAIL_H
 #define CORE_BASE_FAIL_H
 
-#include <berth/error.h>
 #include "core/base/scope.h"
+#include <berth/error.h>
 
 /* An empty error to hand to a call: struct berth_error err = ERROR_INIT; */
-#define ERROR_INIT {.size = sizeof(struct berth_error)}
+#define ERROR_INIT                                                                                 \
+	{                                                                                          \
+		.size = sizeof(struct berth_error)                                                 \
+	}
 
 /* Fills err and returns code. Control characters in the text become spaces. */
 int berth_fail(struct berth_error *err, int code, const char *fmt, ...)
@@ -28,8 +31,7 @@ int berth_cause(struct berth_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Moves the message to the front of the cause and writes a new one. Returns
  * the code, unchanged. Wrap where you know something the callee did not. */
-int berth_wrap(struct berth_error *err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+int berth_wrap(struct berth_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The BERTH_E_* that an HTTP status of an upstream means; 0 for 2xx and 3xx. */
 int berth_code_of_http(int status);

@@ -73,7 +73,8 @@ int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limit
 	int r = check_limits(bytes, byte_count, limits, err);
 	if (r)
 		return r;
-	json_t *value = json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
+	json_t *value =
+		json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
 	if (!value) {
 		berth_fail(err, BERTH_E_INVALID, "not valid JSON at line %d, column %d", at.line,
 			   at.column);

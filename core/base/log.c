@@ -34,9 +34,11 @@ static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	struct stat st;
-	unsigned long device, inode;
-	return stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 && !fstat(2, &st) &&
-	       st.st_dev == device && st.st_ino == inode;
+	char here[48];
+	if (!stream || fstat(2, &st))
+		return false;
+	snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return !strcmp(stream, here);
 }
 
 void log_open(const char *ident, int level)

@@ -39,7 +39,6 @@ struct log_complaint {
 };
 void log_complain(struct log_complaint *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void log_calm(struct log_complaint *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void log_calm(struct log_complaint *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -15,11 +15,11 @@
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* Declares the cleanup of `type *` variables: AUTO(type) p = ... */
-#define SCOPE_TYPE(name, type, release)                                                          \
-	static inline void scope_##name(type **p)                                                \
-	{                                                                                        \
-		if (*p)                                                                          \
-			release(*p);                                                             \
+#define SCOPE_TYPE(name, type, release)                                                            \
+	static inline void scope_##name(type **p)                                                  \
+	{                                                                                          \
+		if (*p)                                                                            \
+			release(*p);                                                               \
 	}
 #define AUTO(name) CLEANUP(scope_##name)
 
@@ -47,11 +47,11 @@ static inline void scope_file(FILE **f)
 #define AUTO_FILE CLEANUP(scope_file)
 
 /* Gives p away and forgets it. */
-#define STEAL(p)                                                                                 \
-	__extension__({                                                                          \
-		__typeof__(p) steal_ = (p);                                                      \
-		(p) = NULL;                                                                      \
-		steal_;                                                                          \
+#define STEAL(p)                                                                                   \
+	__extension__({                                                                            \
+		__typeof__(p) steal_ = (p);                                                        \
+		(p) = NULL;                                                                        \
+		steal_;                                                                            \
 	})
 
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -12,10 +12,11 @@
 /* The length of the well-formed character at s, 0 where there is none. */
 static size_t utf8_char(const unsigned char *s, size_t left)
 {
-	size_t need = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
-				   : (s[0] & 0xF0) == 0xE0     ? 3
-				   : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
-								 : 0;
+	size_t need = s[0] < 0x80                   ? 1
+		      : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
+		      : (s[0] & 0xF0) == 0xE0       ? 3
+		      : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+						    : 0;
 	if (!need || need > left)
 		return 0;
 	for (size_t i = 1; i < need; i++)

@@ -77,9 +77,9 @@ struct berth_oci_endpoint {
 	const char *password;
 	const char *bearer; /* a token to send as it is, instead; NULL: none */
 };
-#define BERTH_OCI_PATCH_ONLY 1u /* uploads want PATCH before PUT (Artifactory) */
-#define BERTH_OCI_NO_PUSH 2u    /* a proxy or virtual space: a push is refused */
-#define BERTH_OCI_REFERRERS 4u  /* has the referrers API */
+#define BERTH_OCI_PATCH_ONLY 1u  /* uploads want PATCH before PUT (Artifactory) */
+#define BERTH_OCI_NO_PUSH 2u     /* a proxy or virtual space: a push is refused */
+#define BERTH_OCI_REFERRERS 4u   /* has the referrers API */
 #define BERTH_OCI_BASIC_FIRST 8u /* send Basic at once, saving a token round trip */
 
 /* Things that live somewhere: hosted Harbors, buckets, databases, roles.

@@ -133,9 +133,9 @@ struct berth_plugin {
 
 extern BERTH_EXPORT const struct berth_plugin berth_plugin_v1;
 
-#define BERTH_PLUGIN_HEAD                                                                        \
-	.magic = BERTH_ABI_MAGIC, .size = sizeof(struct berth_plugin),                           \
-	.abi_major = BERTH_ABI_MAJOR, .abi_minor = BERTH_ABI_MINOR,                              \
+#define BERTH_PLUGIN_HEAD                                                                          \
+	.magic = BERTH_ABI_MAGIC, .size = sizeof(struct berth_plugin),                             \
+	.abi_major = BERTH_ABI_MAJOR, .abi_minor = BERTH_ABI_MINOR,                                \
 	.option_stride = sizeof(struct berth_option)
 
 #ifdef __cplusplus

@@ -26,13 +26,14 @@ static void names_follow_convention_seven(void **state)
 	assert_false(text_is_name("a-"));
 	assert_false(text_is_name("A"));
 	assert_false(text_is_name("a/b"));
-	assert_false(text_is_name("a234567890123456789012345678901234567890123456789012345678901234"));
+	assert_false(
+		text_is_name("a234567890123456789012345678901234567890123456789012345678901234"));
 }
 
 static void malformed_utf8_is_seen(void **state)
 {
-	static const char *const bad[] = {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",
-					  "a\x80", "\xE2\x82"};
+	static const char *const bad[] = {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+					  "\xFF",     "a\x80",        "\xE2\x82"};
 	(void)state;
 	assert_true(text_is_utf8("gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2 \xF0\x9F\x9A\xA2", 15));
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
@@ -45,9 +46,10 @@ static void globs_match_as_documented(void **state)
 		const char *pattern, *text;
 		int match;
 	} cases[] = {
-		{"*", "a", 1},	    {"*", "a/b", 0},	{"**", "a/b", 1},   {"a/**", "a/b/c", 1},
-		{"**/c", "c", 1},   {"**/c", "a/b/c", 1}, {"v?.*", "v1.2", 1}, {"v?.*", "v10.2", 0},
-		{"{a,b*}", "bcd", 1}, {"{a,b}", "c", 0}, {"", "", 1},	    {"", "a", 0},
+		{"*", "a", 1},        {"*", "a/b", 0},      {"**", "a/b", 1},
+		{"a/**", "a/b/c", 1}, {"**/c", "c", 1},     {"**/c", "a/b/c", 1},
+		{"v?.*", "v1.2", 1},  {"v?.*", "v10.2", 0}, {"{a,b*}", "bcd", 1},
+		{"{a,b}", "c", 0},    {"", "", 1},          {"", "a", 0},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
