@@ -29,7 +29,7 @@ PKGS_cli := jansson smartcols libcrypto
 PKGS_plugin := libcurl jansson libcrypto libpsl
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion \
-	-Wno-format-truncation $(WERROR)
+	-Wno-format-truncation -Wno-unknown-warning-option $(WERROR)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong \
 	-fPIC -fvisibility=hidden $(WARN) -Iinclude -I. -I$(O)/gen $(shell $(PKG_CONFIG) --cflags \
 	$(PKGS) $(PKGS_cli)) -DBERTH_VERSION='"$(VERSION)"' -DBERTH_PLUGINDIR='"$(PLUGINDIR)"' \
@@ -50,7 +50,7 @@ GEN :=
 all: $(O)/berthd $(O)/berthctl $(PLUGINS:%=$(O)/plugins/%.so)
 
 # Further rules by area: generated tables, tests, documents, packaging.
--include $(wildcard core/*/rules.mk tests/rules.mk docs/rules.mk packaging/rules.mk)
+-include $(wildcard core/*/rules.mk client/rules.mk tests/rules.mk tests/*/rules.mk docs/rules.mk packaging/rules.mk)
 
 $(O)/libberth.a: $(call obj,$(CORE_SRC)) $(GEN_OBJ)
 	@rm -f $@ && ar rcs $@ $^
