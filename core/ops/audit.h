@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit trail: every change and every refusal, as rows that are chained by
+ * hash: each row's hash covers the one before, so that a row altered, taken out
+ * or put in shows. (Cutting off the newest rows shows against the last hash
+ * that went to the journal.)
+ */
+#ifndef CORE_OPS_AUDIT_H
+#define CORE_OPS_AUDIT_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/ops/events.h"
+
+struct audit_entry {
+	uid_t uid;
+	const char *user_name, *request_id;
+	const char *action;   /* "integration.create" */
+	const char *resource; /* path */
+	const char *result;   /* "accepted", "succeeded", "denied", "failed" */
+	const json_t *detail; /* object without secrets, or NULL */
+};
+/* Writes one row (and its event, where e is not NULL), in the caller's
+ * transaction or its own. Texts are cut to 1 KiB, detail to 16 KiB. */
+MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
+		       struct berth_error *err);
+/* Walks the chain. BERTH_E_DIGEST: the first row that does not fit, in
+ * *ret_number. Otherwise *ret_number is the count of rows. */
+MUST_USE int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err);
+
+#endif
