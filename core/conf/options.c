@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of configuration keys: the one source of the parser, of
+ * etc/berth.conf and of berth.conf(5). No code here.
+ */
+#include <string.h>
+
+#include "core/conf/settings.h"
+
+#define AT(member) offsetof(struct settings, member)
+#define K 1024ull
+#define M (1024 * K)
+#define G (1024 * M)
+#define HOUR_MS 3600000u
+#define DAY_MS (24u * HOUR_MS)
+
+/* Columns: section, key, type, unit, least, most, default, reloadable, place, room, help. */
+#define COUNT(s, k, least, most, d, member, help)                                                \
+	{s, k, OPTION_U32, NULL, least, most, d, true, AT(member), 0, help}
+#define MS(s, k, least, most, d, member, help)                                                   \
+	{s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), 0, help}
+#define SECONDS(s, k, least, most, d, member, help)                                              \
+	{s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), 0, help}
+#define BYTES(s, k, least, most, d, member, help)                                                \
+	{s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), 0, help}
+#define BIG_BYTES(s, k, least, most, d, member, help)                                            \
+	{s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), 0, help}
+#define GROUP(k, d, member, help)                                                                \
+	{"access", k, OPTION_TEXT, NULL, 1, 63, d, true, AT(member),                             \
+	 sizeof((struct settings *)0)->member, help}
+#define NETWORK(s, member)                                                                       \
+	{s, "allow", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.allow), 0,                \
+	 "Networks that may be reached although they are loopback or private"},                  \
+	{s, "deny", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.deny), 0,                  \
+	 "Networks that may not be reached; this wins over allow"}
+
+const struct option settings_options[] = {
+	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level), 0,
+	 "The least that is logged: error, warning, info or debug"},
+	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
+	   "What running steps get to end in order when the daemon stops"),
+
+	GROUP("admin_group", "\"berth-admin\"", admin_group, "Members may do everything"),
+	GROUP("operator_group", "\"berth-operator\"", operator_group,
+	      "Members may copy, refresh and delete images, and see everything"),
+	GROUP("viewer_group", "\"berth-viewer\"", viewer_group, "Members may see everything"),
+
+	BYTES("http", "line_max_bytes", 256, 64 * K, "8192", http.line_max_bytes,
+	      "Longest request line"),
+	BYTES("http", "headers_max_bytes", 1 * K, 256 * K, "16384", http.headers_max_bytes,
+	      "Most bytes in a request's headers"),
+	BYTES("http", "body_max_bytes", 1 * K, 64 * M, "1048576", http.body_max_bytes,
+	      "Largest request body"),
+	BYTES("http", "bulk_body_max_bytes", 1 * K, 64 * M, "3145728", http.bulk_body_max_bytes,
+	      "Largest body of a bulk configuration"),
+	MS("http", "head_ms", 10, 600000, "10000", http.head_ms,
+	   "What a client gets to send a request's head"),
+	MS("http", "body_gap_ms", 10, 600000, "30000", http.body_gap_ms,
+	   "Longest pause between bytes of a body"),
+	MS("http", "idle_ms", 10, HOUR_MS, "60000", http.idle_ms,
+	   "How long an idle connection is kept"),
+	COUNT("http", "connections_max", 1, 8000, "256", http.connections_max,
+	      "Connections at once"),
+	COUNT("http", "connections_per_user_max", 1, 8000, "32", http.connections_per_user_max,
+	      "Connections at once of one user"),
+	COUNT("http", "streams_max", 0, 4096, "64", http.streams_max,
+	      "Event streams at once"),
+	SECONDS("http", "wait_max_s", 1, 600, "60", http.wait_max_s,
+		"Longest time that an answer is held for a client that waits"),
+	BYTES("http", "reader_max_bytes", 4 * K, 64 * M, "1048576", http.reader_max_bytes,
+	      "Unread bytes after which an event stream is cut"),
+	MS("http", "keep_alive_ms", 100, 600000, "15000", http.keep_alive_ms,
+	   "Between the comments that keep an idle event stream alive"),
+
+	COUNT("jobs", "children_max", 1, 1000, "32", jobs.children_max,
+	      "Jobs at once, each a process"),
+	COUNT("jobs", "per_instance_max", 1, 1000, "4", jobs.per_instance_max,
+	      "Jobs at once for one integration"),
+	COUNT("jobs", "queue_max", 1, 1000000, "10000", jobs.queue_max,
+	      "Jobs that may wait; more are refused for the moment"),
+	BIG_BYTES("jobs", "memory_max_bytes", 0, 1024 * G, "805306368", jobs.memory_max_bytes,
+		  "Address space of one job; 0 is no limit"),
+	MS("jobs", "grace_ms", 10, 600000, "5000", jobs.grace_ms,
+	   "From a job's deadline or cancel to SIGTERM, and from there to SIGKILL"),
+	MS("jobs", "trial_ms", 10, 600000, "5000", jobs.trial_ms,
+	   "What a plugin gets to be loaded before it is marked bad"),
+	COUNT("jobs", "items_max", 1, 10000000, "1000000", jobs.items_max,
+	      "Items that one call of a plugin may give"),
+	COUNT("jobs", "progress_per_s", 1, 100, "10", jobs.progress_per_s,
+	      "Progress messages a second from one job"),
+	MS("jobs", "hello_ms", 10, 600000, "10000", jobs.hello_ms,
+	   "What the worker gets to begin a job"),
+	MS("jobs", "restart_ms", 10, 600000, "200", jobs.restart_ms,
+	   "First pause before a dead worker is started again; it doubles each time"),
+	MS("jobs", "restart_max_ms", 10, HOUR_MS, "30000", jobs.restart_max_ms,
+	   "Longest pause before a dead worker is started again"),
+	MS("jobs", "probe_ms", 10, DAY_MS, "60000", jobs.probe_ms, "Deadline of a proof"),
+	MS("jobs", "read_ms", 10, DAY_MS, "120000", jobs.read_ms,
+	   "Deadline of reading one list or one artifact"),
+	MS("jobs", "refresh_ms", 10, DAY_MS, "1800000", jobs.refresh_ms,
+	   "Deadline of reading a whole server's index"),
+	MS("jobs", "delete_ms", 10, DAY_MS, "120000", jobs.delete_ms, "Deadline of a deletion"),
+	MS("jobs", "copy_ms", 10, 7u * DAY_MS, "86400000", jobs.copy_ms, "Deadline of a copy"),
+
+	MS("net", "connect_ms", 10, 600000, "10000", net.connect_ms,
+	   "To connect to a registry, TLS included"),
+	MS("net", "answer_ms", 10, HOUR_MS, "60000", net.answer_ms,
+	   "One control request from start to end"),
+	SECONDS("net", "low_speed_s", 1, 3600, "30", net.low_speed_s,
+		"How long a transfer may stay below low_speed_bytes a second"),
+	BYTES("net", "low_speed_bytes", 1, 1 * G, "1024", net.low_speed_bytes,
+	      "The speed, in a second, that a transfer must keep"),
+	MS("net", "retry_after_max_ms", 0, HOUR_MS, "300000", net.retry_after_max_ms,
+	   "Longest Retry-After that is obeyed; a longer one counts as this"),
+	COUNT("net", "tries", 1, 20, "3", net.tries,
+	      "Tries in all of a request that may be repeated"),
+	MS("net", "backoff_ms", 1, 600000, "500", net.backoff_ms,
+	   "First pause before a request is repeated; it doubles each time"),
+	BYTES("net", "header_max_bytes", 1 * K, 16 * M, "65536", net.header_max_bytes,
+	      "Most bytes in the headers of an answer"),
+	COUNT("net", "pages_max", 1, 1000000, "1000", net.pages_max,
+	      "Pages of one list"),
+	COUNT("net", "items_max", 1, 100000000, "1000000", net.items_max,
+	      "Entries of one list"),
+
+	SECONDS("integrations", "probe_period_s", 1, 86400, "300", probe_period_s,
+		"Between two proofs of an integration that names no period of its own"),
+	SECONDS("integrations", "refresh_period_s", 0, 30 * 86400, "3600", refresh_period_s,
+		"Between two refreshes of the image index; 0 refreshes only when asked"),
+
+	COUNT("operations", "keep_days", 1, 3650, "7", operations.keep_days,
+	      "Days that an ended operation is kept"),
+	COUNT("operations", "keep_count", 1, 10000000, "10000", operations.keep_count,
+	      "Ended operations that are kept"),
+	SECONDS("operations", "idempotency_keep_s", 1, 30 * 86400, "86400",
+		operations.idempotency_keep_s, "How long an Idempotency-Key is remembered"),
+	COUNT("operations", "events_keep_count", 16, 10000000, "100000",
+	      operations.events_keep_count, "Events that are kept"),
+	COUNT("operations", "step_tries", 1, 100, "5", operations.step_tries,
+	      "Runs of an operation that was interrupted, before it is given up"),
+
+	COUNT("copy", "transfers_max", 1, 256, "8", copy_transfers_max,
+	      "Blobs in flight of one copy"),
+	COUNT("copy", "requests_max", 1, 1024, "16", copy_requests_max,
+	      "Requests in flight at one registry of one copy"),
+	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "524288", copy_buffer_bytes,
+		  "Bytes of one blob between source and target"),
+
+	NETWORK("networks.platform", platform),
+	{"networks.platform", "private", OPTION_BOOL, NULL, 0, 0, "true", true,
+	 AT(platform.private_ok), 0, "Whether loopback and private addresses may be reached"},
+	NETWORK("networks.workspace", workspace),
+	{"networks.workspace", "private", OPTION_BOOL, NULL, 0, 0, "false", true,
+	 AT(workspace.private_ok), 0, "Whether loopback and private addresses may be reached"},
+	{NULL, NULL, OPTION_U32, NULL, 0, 0, NULL, false, 0, 0, NULL},
+};
+
+static const struct {
+	const char *section, *help;
+} sections[] = {
+	{"daemon", "The daemon itself"},
+	{"access", "Groups of the system and the roles that they give"},
+	{"http", "Caps and time-outs of the control socket"},
+	{"jobs", "What the worker's jobs may take"},
+	{"net", "Time-outs and caps of requests to registries"},
+	{"integrations", "How often servers are looked at"},
+	{"operations", "How long records are kept"},
+	{"copy", "Copying of images"},
+	{"networks", "Where integrations may point to"},
+	{"networks.platform", "Where integrations of the platform may point to. Addresses of cloud "
+			      "metadata services, link-local and multicast ones are never reached"},
+	{"networks.workspace", "Where integrations of a workspace may point to"},
+};
+
+const char *settings_section_help(const char *section)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(sections); i++)
+		if (!strcmp(sections[i].section, section))
+			return sections[i].help;
+	return NULL;
+}

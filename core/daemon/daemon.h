@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* berthd's whole: what its modules share. Made by daemon_run, lives until the
+ * process ends, used from its one thread. A module takes what it needs from
+ * here and keeps no copy of settings, which a reload replaces.
+ */
+#ifndef CORE_DAEMON_DAEMON_H
+#define CORE_DAEMON_DAEMON_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/fail.h"
+#include "core/conf/settings.h"
+#include "core/daemon/loop.h"
+
+/* Where things are: under /run/berth and /var/lib/berth, or all under the
+ * folder of a private daemon. */
+struct daemon_paths {
+	char state_dir[PATH_MAX];
+	char control_socket[PATH_MAX]; /* berth.sock */
+	char worker_socket[PATH_MAX];  /* worker.sock */
+	char store[PATH_MAX];	       /* berth.db */
+	char key[PATH_MAX];	       /* the master key; empty: a systemd credential */
+	char plugin_dir[PATH_MAX];
+	char config[PATH_MAX]; /* the main file; empty: none, defaults hold */
+};
+
+struct store;	    /* core/store/store.h */
+struct sealer;	    /* core/secrets */
+struct ops;	    /* core/ops/ops.h: operations, scheduler */
+struct http_server; /* core/http/server.h */
+
+struct daemon_state {
+	struct loop *loop;
+	struct settings settings; /* as the configuration says now */
+	struct daemon_paths paths;
+	bool is_private;     /* --state-dir: the starting user is admin */
+	uid_t owner_uid;     /* of a private daemon */
+	int64_t started_at;  /* Unix milliseconds */
+	int control_fd;	     /* the listening control socket; owned here */
+	bool is_stopping;    /* new work is refused */
+	json_t *plugins;     /* array: what the worker said of each plugin; never NULL */
+	char degraded[256];  /* why parts are off (no key, ...); empty: all is on */
+	struct store *store;
+	struct sealer *sealer; /* NULL: no key, sealed parts are off */
+	struct ops *ops;
+	struct http_server *http;
+};
+
+/* Reads the configuration again and swaps it in whole; on error the old one
+ * stays. Called on SIGHUP and by the control API. */
+MUST_USE int daemon_reload(struct daemon_state *d, struct berth_error *err);
+/* Ends berthd in order: new work refused, running steps get stop_grace_s. */
+void daemon_stop(struct daemon_state *d);
+
+#endif
