@@ -39,7 +39,7 @@ ALL_LDFLAGS = -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--c
 COMPILE = $(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 libs = $(shell $(PKG_CONFIG) --libs $(1))
 
-CORE_SRC := $(filter-out core/main.c core/http/openapi_gen.c,$(shell find core -name '*.c' | sort))
+CORE_SRC := $(filter-out core/main.c core/http/openapi_gen%,$(shell find core -name '*.c' | sort))
 SHARED_SRC := $(filter core/base/% core/net/% core/oci/%,$(CORE_SRC)) $(wildcard plugins/common/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 PLUGINS := $(filter-out common,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes about the API itself: versions, server, health, metrics, its
+ * document, its kinds of problems. Also the plainest example of a handler: take
+ * what the request holds, build JSON, answer once.
+ */
+#include "api_handlers.h"
+
+#include <string.h>
+
+#include "core/access/access.h"
+#include "core/base/buf.h"
+#include "core/http/hooks.h"
+#include "core/http/metrics.h"
+#include "core/http/problem.h"
+#include "core/http/route.h"
+#include "core/http/server.h"
+
+#define METRICS_BYTES_MAX (1u << 20)
+#define OPENMETRICS "application/openmetrics-text"
+
+/* Names of additive changes to /v1 since its first release, oldest first. */
+static const char *const api_extensions[] = {NULL};
+
+static const struct http_hooks *hooks_of(const struct request *q)
+{
+	return http_server_config(request_server(q))->hooks;
+}
+
+void api_meta_root(struct request *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, 200, json_pack("{s:[s]}", "items", "/v1"));
+}
+
+void api_meta_livez(struct request *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, 200, json_pack("{s:b}", "alive", 1));
+}
+
+static json_t *describe_limits(const struct http_limits *l)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+			 "request_line_bytes", (json_int_t)l->request_line_bytes,
+			 "header_bytes", (json_int_t)l->header_bytes,
+			 "body_bytes", (json_int_t)l->body_bytes,
+			 "head_s", (json_int_t)(l->head_ms / 1000),
+			 "body_idle_s", (json_int_t)(l->body_idle_ms / 1000),
+			 "body_s", (json_int_t)(l->body_ms / 1000),
+			 "idle_s", (json_int_t)(l->idle_ms / 1000),
+			 "connections", (json_int_t)l->connections,
+			 "connections_per_uid", (json_int_t)l->connections_per_uid,
+			 "streams", (json_int_t)l->streams);
+}
+
+void api_meta_server(struct request *q, struct answer *a)
+{
+	const struct caller *caller = request_caller(q);
+	const struct http_hooks *hooks = hooks_of(q);
+	json_t *extensions = json_array();
+	for (size_t i = 0; api_extensions[i]; i++)
+		json_array_append_new(extensions, json_string(api_extensions[i]));
+	json_t *body = json_pack("{s:s,s:s,s:o,s:o,s:{s:I,s:s},s:b}",
+				 "version", BERTH_VERSION, "api", "v1",
+				 "api_extensions", extensions,
+				 "limits", describe_limits(http_server_limits(request_server(q))),
+				 "caller", "uid", (json_int_t)caller->uid,
+				 "role", access_role_name(caller->role),
+				 "maintenance", 0);
+	if (body && hooks && hooks->describe)
+		hooks->describe(request_daemon(q), caller, body);
+	answer_json(a, 200, body);
+}
+
+void api_meta_openapi(struct request *q, struct answer *a)
+{
+	(void)q;
+	answer_text(a, 200, "application/json", strdup(openapi_text));
+}
+
+void api_meta_problem(struct request *q, struct answer *a)
+{
+	const struct problem_kind *kind = problem_kind_find(request_param(q, "kind"));
+	if (!kind) {
+		answer_problem(a, 404, "not-found", NULL, NULL);
+		return;
+	}
+	answer_json(a, 200, json_pack("{s:s,s:i,s:s,s:s}", "code", kind->code, "status",
+				      kind->status, "title", kind->title, "detail", kind->detail));
+}
+
+void api_meta_readyz(struct request *q, struct answer *a)
+{
+	const struct http_hooks *hooks = hooks_of(q);
+	json_t *components = json_pack("[{s:s,s:b}]", "name", "http", "ready", 1);
+	bool ready = true;
+	size_t i;
+	json_t *component;
+	if (hooks && hooks->ready)
+		hooks->ready(request_daemon(q), components);
+	json_array_foreach(components, i, component)
+		ready = ready && json_is_true(json_object_get(component, "ready"));
+	answer_json(a, ready ? 200 : 503,
+		    json_pack("{s:b,s:o}", "ready", ready, "components", components));
+}
+
+void api_meta_metrics(struct request *q, struct answer *a)
+{
+	const struct http_hooks *hooks = hooks_of(q);
+	bool is_open = !strcmp(request_accepts(q), OPENMETRICS);
+	struct buf out;
+	buf_init(&out, METRICS_BYTES_MAX);
+	http_metrics(request_server(q), is_open, &out);
+	if (hooks && hooks->metrics)
+		hooks->metrics(request_daemon(q), is_open, &out);
+	if (is_open)
+		metric_end(&out);
+	answer_text(a, 200,
+		    is_open ? OPENMETRICS "; version=1.0.0; charset=utf-8"
+			    : "text/plain; version=0.0.4; charset=utf-8",
+		    strdup(buf_text(&out)));
+	buf_done(&out);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds of problems: one table with the stable symbol, the status, the
+ * title and the text that GET /v1/problems/{kind} serves. An answer can't use a
+ * symbol that is not in it.
+ */
+#ifndef CORE_HTTP_PROBLEM_H
+#define CORE_HTTP_PROBLEM_H
+
+#include <stddef.h>
+
+struct problem_kind {
+	const char *code;
+	int status;
+	const char *title;
+	const char *detail; /* what it means and what to do, for a person */
+};
+extern const struct problem_kind problem_kinds[];
+extern const size_t problem_kind_count;
+/* NULL: no such kind. */
+const struct problem_kind *problem_kind_find(const char *code);
+/* The kind that a BERTH_E_* of the daemon or of an upstream becomes. */
+const struct problem_kind *problem_kind_of_error(int code);
+
+#endif
