@@ -40,17 +40,28 @@ void api_meta_livez(struct request *q, struct answer *a)
 
 static json_t *describe_limits(const struct http_limits *l)
 {
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
-			 "request_line_bytes", (json_int_t)l->request_line_bytes,
-			 "header_bytes", (json_int_t)l->header_bytes,
-			 "body_bytes", (json_int_t)l->body_bytes,
-			 "head_s", (json_int_t)(l->head_ms / 1000),
-			 "body_idle_s", (json_int_t)(l->body_idle_ms / 1000),
-			 "body_s", (json_int_t)(l->body_ms / 1000),
-			 "idle_s", (json_int_t)(l->idle_ms / 1000),
-			 "connections", (json_int_t)l->connections,
-			 "connections_per_uid", (json_int_t)l->connections_per_uid,
-			 "streams", (json_int_t)l->streams);
+	const struct {
+		const char *name;
+		uint32_t value;
+	} limits[] = {
+		{"line_max_bytes", l->line_max_bytes},
+		{"headers_max_bytes", l->headers_max_bytes},
+		{"body_max_bytes", l->body_max_bytes},
+		{"bulk_body_max_bytes", l->bulk_body_max_bytes},
+		{"head_s", l->head_ms / 1000},
+		{"body_gap_s", l->body_gap_ms / 1000},
+		{"exchange_s", l->exchange_ms / 1000},
+		{"idle_s", l->idle_ms / 1000},
+		{"connections", l->connections_max},
+		{"connections_per_user", l->connections_per_user_max},
+		{"streams", l->streams_max},
+		{"wait_s", l->wait_max_s},
+		{"reader_max_bytes", l->reader_max_bytes},
+	};
+	json_t *object = json_object();
+	for (size_t i = 0; i < ARRAY_COUNT(limits); i++)
+		json_object_set_new(object, limits[i].name, json_integer(limits[i].value));
+	return object;
 }
 
 void api_meta_server(struct request *q, struct answer *a)
@@ -60,13 +71,11 @@ void api_meta_server(struct request *q, struct answer *a)
 	json_t *extensions = json_array();
 	for (size_t i = 0; api_extensions[i]; i++)
 		json_array_append_new(extensions, json_string(api_extensions[i]));
-	json_t *body = json_pack("{s:s,s:s,s:o,s:o,s:{s:I,s:s},s:b}",
-				 "version", BERTH_VERSION, "api", "v1",
-				 "api_extensions", extensions,
-				 "limits", describe_limits(http_server_limits(request_server(q))),
-				 "caller", "uid", (json_int_t)caller->uid,
-				 "role", access_role_name(caller->role),
-				 "maintenance", 0);
+	json_t *body = json_pack("{s:s,s:s,s:o,s:o,s:{s:I,s:s},s:b}", "version", BERTH_VERSION,
+				 "api", "v1", "api_extensions", extensions, "limits",
+				 describe_limits(http_server_limits(request_server(q))), "caller",
+				 "uid", (json_int_t)caller->uid, "role",
+				 access_role_name(caller->role), "maintenance", 0);
 	if (body && hooks && hooks->describe)
 		hooks->describe(request_daemon(q), caller, body);
 	answer_json(a, 200, body);
@@ -85,8 +94,9 @@ void api_meta_problem(struct request *q, struct answer *a)
 		answer_problem(a, 404, "not-found", NULL, NULL);
 		return;
 	}
-	answer_json(a, 200, json_pack("{s:s,s:i,s:s,s:s}", "code", kind->code, "status",
-				      kind->status, "title", kind->title, "detail", kind->detail));
+	answer_json(a, 200,
+		    json_pack("{s:s,s:i,s:s,s:s}", "code", kind->code, "status", kind->status,
+			      "title", kind->title, "detail", kind->detail));
 }
 
 void api_meta_readyz(struct request *q, struct answer *a)
@@ -98,7 +108,7 @@ void api_meta_readyz(struct request *q, struct answer *a)
 	json_t *component;
 	if (hooks && hooks->ready)
 		hooks->ready(request_daemon(q), components);
-	json_array_foreach(components, i, component)
+	json_array_foreach (components, i, component)
 		ready = ready && json_is_true(json_object_get(component, "ready"));
 	answer_json(a, ready ? 200 : 503,
 		    json_pack("{s:b,s:o}", "ready", ready, "components", components));

@@ -56,6 +56,8 @@ const struct option settings_options[] = {
 	   "What a client gets to send a request's head"),
 	MS("http", "body_gap_ms", 10, 600000, "30000", http.body_gap_ms,
 	   "Longest pause between bytes of a body"),
+	MS("http", "exchange_ms", 10, HOUR_MS, "300000", http.exchange_ms,
+	   "What a client gets to send a whole body, and to take a whole answer"),
 	MS("http", "idle_ms", 10, HOUR_MS, "60000", http.idle_ms,
 	   "How long an idle connection is kept"),
 	COUNT("http", "connections_max", 1, 8000, "256", http.connections_max,

@@ -23,6 +23,7 @@ struct text_list {
 struct http_limits {
 	uint32_t line_max_bytes, headers_max_bytes, body_max_bytes, bulk_body_max_bytes;
 	uint32_t head_ms, body_gap_ms, idle_ms; /* to send the head; between body bytes; idle */
+	uint32_t exchange_ms; /* to send a whole body, and to take a whole answer */
 	uint32_t connections_max, connections_per_user_max, streams_max;
 	uint32_t wait_max_s;		 /* of Prefer: wait and of long polls */
 	uint32_t reader_max_bytes;	 /* unsent bytes of one event stream */

@@ -17,32 +17,14 @@
 
 #include "core/base/buf.h"
 #include "core/base/fail.h"
+#include "core/store/list.h"
 
-enum field_type { FIELD_TEXT, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_TIME };
-/* What may be filtered and sorted by. FIELD_TIME: RFC 3339 in the API, Unix
- * milliseconds in the column. FIELD_BOOLEAN: 0 or 1 in the column. A table ends
- * with a NULL name. */
-struct field {
-	const char *name;   /* in the API */
-	const char *column; /* an SQL expression, ours */
-	enum field_type type;
-	bool is_sortable; /* the column is never NULL */
-};
-
-/* A value for one ? of the SQL, in order. */
-struct bind {
-	bool is_text;
-	int64_t integer;
-	char *text; /* owned */
-};
-#define BINDS_MAX 80
-struct binds {
+#define FILTER_VALUES_MAX 64 /* of all terms; in takes several */
+/* The values of a compiled filter, in the order of their ?. */
+struct filter_values {
+	struct store_value items[FILTER_VALUES_MAX];
 	size_t count;
-	struct bind items[BINDS_MAX];
 };
-void binds_done(struct binds *b);
-MUST_USE int binds_add_text(struct binds *b, const char *text, struct berth_error *err);
-MUST_USE int binds_add_int(struct binds *b, int64_t value, struct berth_error *err);
 
 #define FILTER_TERMS_MAX 32
 #define FILTER_DEPTH_MAX 8
@@ -53,11 +35,13 @@ struct filter;
 MUST_USE int filter_parse(const char *text, struct filter **ret, struct berth_error *err);
 void filter_free(struct filter *f);
 SCOPE_TYPE(filter, struct filter, filter_free)
-/* Appends "(a = ? AND ...)" to sql and its values to binds. BERTH_E_INVALID: an
- * unknown field (the message lists those that there are) or a value of the
- * wrong type. like compiles to LIKE ? ESCAPE '\': SQLite needs
- * PRAGMA case_sensitive_like to mean by it what PostgreSQL does. */
-MUST_USE int filter_compile(const struct filter *f, const struct field *fields, struct buf *sql,
-			    struct binds *binds, struct berth_error *err);
+/* Appends "(a = ? AND ...)" to sql and its values, whose texts stay f's, to
+ * values. BERTH_E_INVALID: an unknown field (the message lists those that there
+ * are) or a value of the wrong type; BERTH_E_LIMIT: more than 64 values. like
+ * compiles to LIKE ? ESCAPE '\': SQLite needs PRAGMA case_sensitive_like to
+ * mean by it what PostgreSQL does. */
+MUST_USE int filter_compile(const struct filter *f, const struct store_table *table,
+			    struct buf *sql, struct filter_values *values,
+			    struct berth_error *err);
 
 #endif

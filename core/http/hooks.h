@@ -10,19 +10,20 @@
 #include "core/base/buf.h"
 #include "core/http/http.h"
 
-/* What one Idempotency-Key stands for. */
-struct idempotency_key {
+/* One use of an Idempotency-Key. */
+struct http_key {
 	uid_t uid;
-	const char *key;    /* as sent: 1 to 128 printable characters */
+	const char *key;    /* as sent: 1 to 255 printable ASCII characters */
 	const char *method; /* "POST" */
 	const char *path;   /* with its query, as sent */
-	unsigned char body_hash[32];
+	const void *body;
+	size_t body_count;
 };
-enum idempotency_state {
-	IDEMPOTENCY_NEW,	/* remembered as running: go on */
-	IDEMPOTENCY_REPLAY,	/* answered before: ret_answer is that */
-	IDEMPOTENCY_OTHER_BODY, /* 422 */
-	IDEMPOTENCY_RUNNING	/* 409 */
+enum http_key_state {
+	HTTP_KEY_NEW,	     /* remembered as running: go on */
+	HTTP_KEY_REPLAY,     /* answered before: ret_answer is that */
+	HTTP_KEY_OTHER_BODY, /* 422 */
+	HTTP_KEY_RUNNING     /* 409 */
 };
 
 struct http_audit {
@@ -34,17 +35,18 @@ struct http_audit {
 };
 
 struct http_hooks {
-	/* Begins a POST. A stored answer is {"status","headers":{},"body"}, made and
-	 * read by core/http only; the caller of begin owns *ret_answer. A key whose
-	 * first request never finished (berthd was killed) is the store's to judge:
-	 * an operation that was created under it (request_idempotency) must not be
-	 * created again. */
-	int (*idempotency_begin)(struct daemon_state *daemon, const struct idempotency_key *key,
-				 enum idempotency_state *ret_state, json_t **ret_answer,
-				 struct berth_error *err);
-	/* Ends it: the answer to keep for 24 h, or NULL to forget the key (5xx). */
-	int (*idempotency_finish)(struct daemon_state *daemon, const struct idempotency_key *key,
-				  const json_t *answer, struct berth_error *err);
+	/* Begins a POST that has a key; for HTTP_KEY_NEW it also opens a transaction
+	 * which key_finish commits, so that a crash leaves both the effect and the
+	 * answer, or neither. A kept answer is {"status","headers":{},"body"}, made
+	 * and read by core/http only; the caller owns *ret_answer. */
+	int (*key_begin)(struct daemon_state *daemon, const struct http_key *key,
+			 enum http_key_state *ret_state, json_t **ret_answer,
+			 struct berth_error *err);
+	/* Ends it: the answer to keep, or NULL to forget the key and roll back (5xx,
+	 * dry runs). An error becomes the answer. Of an answer that is held, the one
+	 * set before the hold (the 202) is kept, at once. */
+	int (*key_finish)(struct daemon_state *daemon, const struct http_key *key,
+			  const json_t *answer, struct berth_error *err);
 	/* One finished request on a route whose audit class is not none, and each
 	 * refusal by role. */
 	void (*audit)(struct daemon_state *daemon, const struct http_audit *entry);
@@ -55,10 +57,5 @@ struct http_hooks {
 	/* Adds samples to GET /v1/metrics, by core/http/metrics.h. */
 	void (*metrics)(struct daemon_state *daemon, bool is_openmetrics, struct buf *out);
 };
-
-/* The key of a POST that is being handled, or NULL: who creates an operation
- * stores it in the same transaction, and so "same key, same operation" holds
- * even when berthd is killed between creation and answer. */
-const struct idempotency_key *request_idempotency(const struct request *q);
 
 #endif

@@ -15,7 +15,7 @@
 #define ROUTES_MAX 512
 
 static const char *const methods[][2] = {
-	{"get", "METHOD_GET"},	   {"post", "METHOD_POST"},	{"put", "METHOD_PUT"},
+	{"get", "METHOD_GET"},     {"post", "METHOD_POST"},     {"put", "METHOD_PUT"},
 	{"patch", "METHOD_PATCH"}, {"delete", "METHOD_DELETE"}, {NULL, NULL},
 };
 
@@ -92,7 +92,7 @@ static void put_words_array(struct generator *g, const char *name, size_t row, c
 	const char *key;
 	json_t *value;
 	fprintf(g->out, "static const char *const %s_%zu[] = {", name, row);
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
 		put_string(g->out, key);
 		fputs(", ", g->out);
 	}
@@ -194,7 +194,7 @@ static const json_t *success_content(const struct generator *g, const json_t *op
 	json_t *response;
 	if (!json_object_get(responses, "default"))
 		fail_at(g, "no default response (the problem)");
-	json_object_foreach(responses, status, response) {
+	json_object_foreach (responses, status, response) {
 		const json_t *content = json_object_get(resolve(g, response), "content");
 		if (status[0] == '2' && content)
 			return content;
@@ -207,8 +207,8 @@ static const json_t *item_members(const struct generator *g, const json_t *conte
 {
 	const json_t *json = json_object_get(content, "application/json");
 	const json_t *page = resolve(g, json_object_get(json, "schema"));
-	const json_t *items = resolve(
-		g, json_object_get(json_object_get(page, "properties"), "items"));
+	const json_t *items =
+		resolve(g, json_object_get(json_object_get(page, "properties"), "items"));
 	const json_t *item = resolve(g, json_object_get(items, "items"));
 	return json_object_get(item, "properties");
 }
@@ -253,7 +253,7 @@ static void put_route(struct generator *g, FILE *rows, const struct operation *o
 {
 	const json_t *content = success_content(g, op->operation);
 	const json_t *members = content ? item_members(g, content) : NULL;
-	const json_t *limit = json_object_get(op->operation, "x-body-limit");
+	const char *limit = json_string_value(json_object_get(op->operation, "x-body-limit"));
 	size_t segments = put_segments(g, op->path, row), params = put_params(g, op, row);
 	struct body body = put_body(g, op->operation);
 	FILE *out = g->out;
@@ -262,7 +262,8 @@ static void put_route(struct generator *g, FILE *rows, const struct operation *o
 	if (members)
 		put_words_array(g, "members", row, members);
 	g->out = rows;
-	fprintf(rows, "\t{.method = %s, .path = \"%s\", .operation = \"%s\", .handle = api_%s,\n\t ",
+	fprintf(rows,
+		"\t{.method = %s, .path = \"%s\", .operation = \"%s\", .handle = api_%s,\n\t ",
 		op->symbol, op->path, op->id, op->id);
 	put_access(g, op->operation);
 	fprintf(rows, ".idempotent = %s, .segments = segments_%zu, .segment_count = %zu,\n\t ",
@@ -272,8 +273,10 @@ static void put_route(struct generator *g, FILE *rows, const struct operation *o
 	if (body.schema)
 		fprintf(rows, ".body_type = \"%s\", .body_required = %s, .body = &schema_%d,\n\t ",
 			body.type, body.required ? "true" : "false", body.schema);
-	fprintf(rows, ".body_limit_bytes = %" JSON_INTEGER_FORMAT ", .produces = produces_%zu",
-		json_integer_value(limit), row);
+	if (limit && strcmp(limit, "bulk"))
+		fail_at(g, "x-body-limit must be bulk");
+	fprintf(rows, ".has_bulk_body = %s, .produces = produces_%zu", limit ? "true" : "false",
+		row);
 	if (members)
 		fprintf(rows, ", .item_fields = members_%zu", row);
 	fputs(", .item_path = ", rows);
@@ -295,20 +298,22 @@ static size_t list_operations(struct generator *g, struct operation *ops)
 	const char *path;
 	size_t count = 0;
 
-	json_object_foreach(paths, path, item) for (size_t m = 0; methods[m][0]; m++)
-	{
-		const json_t *operation = json_object_get(item, methods[m][0]);
-		const char *id = json_string_value(json_object_get(operation, "operationId"));
-		if (!operation)
-			continue;
-		snprintf(g->where, sizeof g->where, "%s %s", methods[m][0], path);
-		if (count == ROUTES_MAX)
-			fail_at(g, "more than %d operations", ROUTES_MAX);
-		if (!id || strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(id))
-			fail_at(g, "operationId must be lower case words joined by _");
-		ops[count++] = (struct operation){path,	     methods[m][0], methods[m][1], id,
-						  operation, item};
-	}
+	json_object_foreach (paths, path, item)
+		for (size_t m = 0; methods[m][0]; m++) {
+			const json_t *operation = json_object_get(item, methods[m][0]);
+			const char *id =
+				json_string_value(json_object_get(operation, "operationId"));
+			if (!operation)
+				continue;
+			snprintf(g->where, sizeof g->where, "%s %s", methods[m][0], path);
+			if (count == ROUTES_MAX)
+				fail_at(g, "more than %d operations", ROUTES_MAX);
+			if (!id ||
+			    strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(id))
+				fail_at(g, "operationId must be lower case words joined by _");
+			ops[count++] = (struct operation){path, methods[m][0], methods[m][1],
+							  id,   operation,     item};
+		}
 	qsort(ops, count, sizeof *ops, compare_operations);
 	return count;
 }

@@ -11,19 +11,46 @@
 #include <string.h>
 
 static const char *const known_keys[] = {
-	"type",	     "properties",   "required",      "additionalProperties", "enum",
-	"pattern",   "minimum",	     "maximum",	      "minLength",	      "maxLength",
-	"minItems",  "maxItems",     "minProperties", "maxProperties",	      "uniqueItems",
-	"items",     "oneOf",	     "discriminator", "format",		      "readOnly",
-	"writeOnly", "default",	     "description",   "title",		      "examples",
-	"example",   "deprecated",   "$ref",	      NULL,
+	"type",
+	"properties",
+	"required",
+	"additionalProperties",
+	"enum",
+	"pattern",
+	"minimum",
+	"maximum",
+	"minLength",
+	"maxLength",
+	"minItems",
+	"maxItems",
+	"minProperties",
+	"maxProperties",
+	"uniqueItems",
+	"items",
+	"oneOf",
+	"discriminator",
+	"format",
+	"readOnly",
+	"writeOnly",
+	"default",
+	"description",
+	"title",
+	"examples",
+	"example",
+	"deprecated",
+	"$ref",
+	NULL,
 };
 
 static const struct {
 	const char *name, *bit;
 } types[] = {
-	{"null", "SCHEMA_NULL"},     {"boolean", "SCHEMA_BOOLEAN"}, {"integer", "SCHEMA_INTEGER"},
-	{"string", "SCHEMA_STRING"}, {"array", "SCHEMA_ARRAY"},	    {"object", "SCHEMA_OBJECT"},
+	{"null", "SCHEMA_NULL"},
+	{"boolean", "SCHEMA_BOOLEAN"},
+	{"integer", "SCHEMA_INTEGER"},
+	{"string", "SCHEMA_STRING"},
+	{"array", "SCHEMA_ARRAY"},
+	{"object", "SCHEMA_OBJECT"},
 	{NULL, NULL},
 };
 
@@ -41,7 +68,7 @@ static void check_keys(const struct generator *g, const json_t *schema)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)schema, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)schema, key, value) {
 		size_t i = 0;
 		while (known_keys[i] && strcmp(known_keys[i], key))
 			i++;
@@ -76,7 +103,8 @@ static void put_types(struct generator *g, const json_t *schema)
 	fputs(",\n", g->out);
 }
 
-static void put_number(struct generator *g, const json_t *schema, const char *key, const char *field)
+static void put_number(struct generator *g, const json_t *schema, const char *key,
+		       const char *field)
 {
 	const json_t *value = json_object_get(schema, key);
 	if (!value)
@@ -89,9 +117,9 @@ static void put_number(struct generator *g, const json_t *schema, const char *ke
 static void put_range(struct generator *g, const json_t *schema)
 {
 	static const char *const counts[][2] = {
-		{"minLength", "count_min"},	{"minItems", "count_min"},
+		{"minLength", "count_min"},     {"minItems", "count_min"},
 		{"minProperties", "count_min"}, {"maxLength", "count_max"},
-		{"maxItems", "count_max"},	{"maxProperties", "count_max"},
+		{"maxItems", "count_max"},      {"maxProperties", "count_max"},
 	};
 	if (!json_object_get(schema, "minimum"))
 		fputs("\t.min = INT64_MIN,\n", g->out);
@@ -183,10 +211,11 @@ static void put_properties(struct generator *g, const json_t *schema, int number
 		return;
 	}
 	check_required(g, schema);
-	json_object_foreach(properties, name, property) numbers[i++] = put_schema(g, property);
+	json_object_foreach (properties, name, property)
+		numbers[i++] = put_schema(g, property);
 	fprintf(g->out, "static const struct schema_property properties_%d[] = {\n", number);
 	i = 0;
-	json_object_foreach(properties, name, property) {
+	json_object_foreach (properties, name, property) {
 		fputs("\t{", g->out);
 		put_string(g->out, name);
 		fprintf(g->out, ", &schema_%d, %s, %s},\n", numbers[i++],
@@ -208,14 +237,14 @@ static void put_cases(struct generator *g, const json_t *schema, int number)
 		return;
 	if (!json_object_size(mapping) || json_object_size(mapping) > 32)
 		fail_at(g, "oneOf needs a discriminator with 1 to 32 mappings");
-	json_object_foreach(mapping, word, ref) {
+	json_object_foreach (mapping, word, ref) {
 		json_t *link = json_pack("{s:O}", "$ref", ref);
 		numbers[i++] = put_schema(g, link);
 		json_decref(link);
 	}
 	fprintf(g->out, "static const struct schema_case cases_%d[] = {", number);
 	i = 0;
-	json_object_foreach(mapping, word, ref) {
+	json_object_foreach (mapping, word, ref) {
 		fputs("{", g->out);
 		put_string(g->out, word);
 		fprintf(g->out, ", &schema_%d}, ", numbers[i++]);

@@ -36,7 +36,7 @@ struct route {
 	size_t param_count;
 	const char *body_type; /* media type of the body; NULL: no body */
 	bool body_required;
-	uint32_t body_limit_bytes; /* 0: the server's */
+	bool has_bulk_body; /* its cap is that of bulk configuration */
 	const struct schema *body;
 	const char *const *produces;	/* media types of success, first is default; ends with NULL */
 	const char *const *item_fields; /* members of a list's items, ends with NULL; or NULL */
@@ -47,14 +47,13 @@ struct route {
  * rows of one template stand together. */
 extern const struct route routes[];
 extern const size_t route_count;
-/* docs/openapi.json, compact, and its strong ETag without quotes. */
+/* docs/openapi.json, compact. */
 extern const char openapi_text[];
 extern const size_t openapi_text_bytes;
 
 const char *http_method_name(enum http_method method);
 
 #define ROUTE_SEGMENTS_MAX 16
-#define ROUTE_SEGMENT_ROOM 2048
 /* A request's path, cut at its slashes and decoded. */
 struct route_path {
 	size_t count;
@@ -72,7 +71,10 @@ void route_path_done(struct route_path *p);
 const struct route *route_find(const struct route_path *p);
 /* The row of the same template for that method, or NULL. */
 const struct route *route_of_method(const struct route *first, enum http_method method);
-/* "GET, HEAD, OPTIONS, POST": what the template of this row takes. */
+/* The parameter whose segment holds %2F although it is no reference, or NULL. */
+const struct route_param *route_bad_slash(const struct route *row, const struct route_path *p);
+const struct route *route_of_operation(const char *operation);
+/* "OPTIONS, HEAD, GET, POST": what the template of this row takes. */
 void route_allow(const struct route *first, char *to, size_t room);
 
 #endif
