@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an answer means that is not what was hoped for. The status decides;
+ * the body's words, where it has the error form of the distribution
+ * specification, say more. Bodies may be absent, HTML or plain text.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/clock.h"
+#include "core/base/js.h"
+#include "core/base/text.h"
+#include "core/oci/registry_private.h"
+
+static const struct js_limits error_limits = {64u << 10, 4000, 16};
+
+static const struct {
+	const char *code;
+	int meaning;
+} codes[] = {
+	{"UNAUTHORIZED", BERTH_E_AUTH},	      {"DENIED", BERTH_E_DENIED},
+	{"UNSUPPORTED", BERTH_E_UNSUPPORTED}, {"TOOMANYREQUESTS", BERTH_E_THROTTLED},
+	{"DIGEST_INVALID", BERTH_E_DIGEST},
+};
+
+static bool is_web_page(const struct registry_request *q)
+{
+	const char *type = registry_header(q, "content-type");
+	return type && (!strncasecmp(type, "text/html", 9) ||
+			!strncasecmp(type, "application/xhtml", 17));
+}
+
+/* The first of {"errors":[{"code","message"}]}: its words into the cause. */
+static void read_envelope(const struct registry_request *q, int status, struct berth_error *err)
+{
+	struct berth_error ignored = ERROR_INIT;
+	const struct buf *body = registry_body(q);
+	AUTO_JSON json_t *root = NULL;
+
+	if (!body->byte_count ||
+	    js_parse(buf_text(body), body->byte_count, &error_limits, &root, &ignored))
+		return; /* no envelope is no error of its own: the status was told */
+	const json_t *first = json_array_get(json_object_get(root, "errors"), 0);
+	const char *code = js_str(first, "code", ""), *message = js_str(first, "message", "");
+	if (!*code && !*message)
+		return;
+	berth_cause(err, "HTTP %d %.64s: %s", status, code, message);
+	for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
+		if (!strcmp(codes[i].code, code) && (status == 400 || status == 403 || status == 405))
+			err->code = codes[i].meaning;
+	if (err->code == BERTH_E_DENIED && strcasestr(message, "quota"))
+		err->code = BERTH_E_QUOTA;
+	if (err->code == BERTH_E_DENIED && strcasestr(message, "read only"))
+		err->code = BERTH_E_READ_ONLY;
+}
+
+static void fail_redirect(const struct registry_request *q, int status, const char *what,
+			  struct berth_error *err)
+{
+	const char *location = registry_header(q, "location");
+	AUTO_FREE char *url = NULL;
+	struct url_origin to;
+	struct berth_error ignored = ERROR_INIT;
+	char shown[URL_HOST_ROOM + 16] = "elsewhere";
+
+	if (location && !url_join(q->url, location, &url, &ignored) &&
+	    !url_parse_origin(url, &to, &ignored))
+		url_format_origin(&to, shown, sizeof shown);
+	berth_fail(err, BERTH_E_PROTOCOL, "%s: a redirect that is not followed", what);
+	berth_cause(err, "HTTP %d to %s (is the address right?)", status, shown);
+}
+
+void answer_fail(const struct registry_request *q, int status, struct berth_error *err)
+{
+	char what[200];
+	const struct net_limits *l = net_client_limits(q->registry->client);
+	request_describe(q, what, sizeof what);
+	if (status >= 300 && status < 400) {
+		fail_redirect(q, status, what, err);
+		return;
+	}
+	berth_fail_http(err, status, "%s", what);
+	if (is_web_page(q))
+		berth_cause(err, "HTTP %d and a web page", status);
+	else
+		read_envelope(q, status, err);
+	int64_t wait = retry_parse(registry_header(q, "retry-after"), clock_unix_ms(),
+				   l->retry_after_max_ms);
+	if (status == 503 && wait >= 0)
+		err->code = BERTH_E_THROTTLED;
+	if (err->code == BERTH_E_THROTTLED || err->code == BERTH_E_UNAVAILABLE)
+		err->retry_ms = wait > 0 ? (uint32_t)wait : l->backoff_ms;
+}
+
+int answer_check(const struct registry_request *q, struct berth_error *err)
+{
+	char what[200];
+	const char *coding = registry_header(q, "content-encoding");
+	if (q->call.consume || !strcmp(q->call.method, "HEAD"))
+		return 0;
+	request_describe(q, what, sizeof what);
+	if (is_web_page(q)) {
+		berth_fail(err, BERTH_E_PROTOCOL, "%s: not a registry", what);
+		return berth_cause(err, "HTTP %d and a web page", registry_status(q));
+	}
+	if (coding && *coding && strcasecmp(coding, "identity") != 0)
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "%s: an answer in '%.40s' coding, which was not asked for", what,
+				  coding);
+	return 0;
+}
