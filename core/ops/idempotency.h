@@ -14,7 +14,7 @@
 struct idempotency_request {
 	uid_t uid;
 	const char *method, *path; /* path with its query */
-	const char *key;	   /* the header: 1 to 255 printable ASCII */
+	const char *key;           /* the header: 1 to 255 printable ASCII */
 	const void *body;
 	size_t body_count;
 };

@@ -42,7 +42,7 @@ struct operation {
 	enum op_state state;
 	json_t *arguments; /* as submitted */
 	json_t *resources; /* array of paths */
-	json_t *locks;	   /* array of names */
+	json_t *locks;     /* array of names */
 	json_t *progress;  /* object or NULL */
 	char *integration; /* name, or "" */
 	char *user_name, *request_id;
@@ -90,21 +90,21 @@ struct op_runner {
 struct ops_settings {
 	struct store *store;
 	const struct sealer *sealer; /* NULL: kept plugin state is dropped */
-	struct loop *loop;	     /* NULL in tests: ops_turn is called by hand */
+	struct loop *loop;           /* NULL in tests: ops_turn is called by hand */
 	const char *worker_socket;
 	const struct op_type *types;
 	const struct op_runner *runner; /* NULL: worker_socket through loop */
-	uint32_t running_max;		/* 32 jobs at once */
-	uint32_t integration_max;	/* 8 jobs at once of one integration */
-	uint32_t open_max;		/* 1 000 not ended; more: BERTH_E_THROTTLED */
-	uint32_t attempts_max;		/* 3 runs in all of a resumable one */
-	uint32_t deadline_s;		/* 3 600 of one run, where its call has none */
-	uint32_t grace_s;		/* 10: past its deadline or a cancel, then hung up on */
-	uint32_t retry_ms;		/* 500: first pause when the worker can't be reached */
-	uint32_t worker_wait_s;		/* 60: unreachable for so long: failed */
-	uint32_t keep_s;		/* 604 800: ended operations */
-	uint32_t keep_count;		/* 10 000 */
-	uint32_t event_ring;		/* 10 000 events stored */
+	uint32_t running_max;           /* 32 jobs at once */
+	uint32_t integration_max;       /* 8 jobs at once of one integration */
+	uint32_t open_max;              /* 1 000 not ended; more: BERTH_E_THROTTLED */
+	uint32_t attempts_max;          /* 3 runs in all of a resumable one */
+	uint32_t deadline_s;            /* 3 600 of one run, where its call has none */
+	uint32_t grace_s;               /* 10: past its deadline or a cancel, then hung up on */
+	uint32_t retry_ms;              /* 500: first pause when the worker can't be reached */
+	uint32_t worker_wait_s;         /* 60: unreachable for so long: failed */
+	uint32_t keep_s;                /* 604 800: ended operations */
+	uint32_t keep_count;            /* 10 000 */
+	uint32_t event_ring;            /* 10 000 events stored */
 };
 
 /* Reads what was left open: running and cancelling ones become interrupted,
@@ -150,8 +150,8 @@ struct op_submitted {
 /* Stores a pending operation, within the caller's transaction where there is
  * one; it starts after that is committed. BERTH_E_CONFLICT: ret->id has the
  * other; BERTH_E_THROTTLED: too many open; BERTH_E_UNAVAILABLE: stopping. */
-MUST_USE int ops_submit(struct ops *o, const struct op_request *request,
-			struct op_submitted *ret, struct berth_error *err);
+MUST_USE int ops_submit(struct ops *o, const struct op_request *request, struct op_submitted *ret,
+			struct berth_error *err);
 /* Asks for the end; nothing where it has ended. BERTH_E_NOT_FOUND. */
 MUST_USE int ops_cancel(struct ops *o, const char *id, struct berth_error *err);
 

@@ -18,7 +18,7 @@ struct sealer;
  * disk before it counts). BERTH_E_NOT_FOUND: absent; BERTH_E_DENIED: its mode
  * lets others read it; BERTH_E_INVALID: not a key. */
 MUST_USE int sealer_open(const char *path, bool create, struct sealer **ret,
-			  struct berth_error *err);
+			 struct berth_error *err);
 /* Wipes and frees; accepts NULL. */
 void sealer_close(struct sealer *sealer);
 SCOPE_TYPE(sealer, struct sealer, sealer_close)

@@ -21,8 +21,8 @@ struct repository {
 struct tag {
 	int64_t repository_id;
 	char *name;
-	char *digest; /* "" where the listing did not say */
-	int64_t bytes;	/* 0: unknown */
+	char *digest;  /* "" where the listing did not say */
+	int64_t bytes; /* 0: unknown */
 	int64_t pushed_ms, seen_ms;
 };
 extern const struct store_table repositories_table, tags_table;

@@ -9,13 +9,13 @@
 #include "core/store/list.h"
 
 struct integration {
-	char *id;      /* UUID; never changes */
-	char *name;    /* unique */
-	char *kind;    /* the plugin: "dockerreg" */
-	char *scope;   /* "platform" or a workspace's name */
-	char *desired; /* what the user may change, without secrets */
-	char *status;  /* what was observed */
-	char *phase;   /* status.phase, to filter by */
+	char *id;           /* UUID; never changes */
+	char *name;         /* unique */
+	char *kind;         /* the plugin: "dockerreg" */
+	char *scope;        /* "platform" or a workspace's name */
+	char *desired;      /* what the user may change, without secrets */
+	char *status;       /* what was observed */
+	char *phase;        /* status.phase, to filter by */
 	int64_t generation; /* grows with each change of desired */
 	int64_t probe_ms;   /* period of the health probe */
 	int64_t checked_ms; /* last probe; 0: never */
@@ -38,8 +38,7 @@ MUST_USE int integration_add(struct store *s, const struct integration *row,
 MUST_USE int integration_change(struct store *s, const struct integration *row,
 				struct berth_error *err);
 MUST_USE int integration_set_status(struct store *s, const char *id, const char *status,
-				    const char *phase, int64_t checked_ms,
-				    struct berth_error *err);
+				    const char *phase, int64_t checked_ms, struct berth_error *err);
 /* Removes it with its spaces, index, secrets and kept state. */
 MUST_USE int integration_remove(struct store *s, const char *id, struct berth_error *err);
 /* Secret fields. owner is the row that they belong to, field its name
@@ -61,7 +60,7 @@ MUST_USE int secret_info(struct store *s, const char *owner, const char *field,
 MUST_USE int secret_remove(struct store *s, const char *owner, const char *field,
 			   struct berth_error *err);
 
-/* What a plugin keeps between jobs, sealed: JSON text. */
+/* What a plugin keeps between jobs, sealed: JSON text; "" forgets it. */
 MUST_USE int kept_store(struct store *s, const struct sealer *sealer, const char *integration_id,
 			const char *text, struct berth_error *err);
 MUST_USE int kept_load(struct store *s, const struct sealer *sealer, const char *integration_id,

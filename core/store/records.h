@@ -10,11 +10,11 @@
 
 struct operation_row {
 	char *id, *kind;
-	char *state;	   /* "pending" ... see control-api 23 */
-	char *resources;   /* JSON array of paths */
-	char *locks;	   /* JSON array of names held while it is not ended */
-	char *integration; /* name, for the limit per integration; "" */
-	char *arguments;   /* JSON; never a secret */
+	char *state;                     /* "pending" ... see control-api 23 */
+	char *resources;                 /* JSON array of paths */
+	char *locks;                     /* JSON array of names held while it is not ended */
+	char *integration;               /* name, for the limit per integration; "" */
+	char *arguments;                 /* JSON; never a secret */
 	char *progress, *result, *error; /* JSON or "" */
 	int64_t uid;
 	char *user_name;
@@ -46,7 +46,7 @@ struct audit_row {
 struct idempotency_row {
 	char *key; /* hash of uid, method, path and the client's key */
 	char *body_hash;
-	char *state;  /* "running" or "finished" */
+	char *state; /* "running" or "finished" */
 	int64_t status;
 	char *headers, *body; /* of the first answer */
 	int64_t created_ms;

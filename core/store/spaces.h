@@ -8,7 +8,7 @@
 #include "core/store/list.h"
 
 struct space {
-	char *id;	      /* UUID */
+	char *id;             /* UUID */
 	char *integration_id; /* its id and, read only, its name */
 	char *integration;
 	char *name;   /* "library", "team/apps", "default" */
@@ -16,7 +16,7 @@ struct space {
 	char *mode;   /* "local", "proxy", "virtual" */
 	int64_t is_public, can_push;
 	int64_t quota_bytes, used_bytes; /* -1: unknown or none */
-	int64_t is_present;		 /* was it there at the last look? */
+	int64_t is_present;              /* was it there at the last look? */
 	int64_t seen_ms;
 	int64_t repository_count, artifact_count; /* from the index; -1: unknown */
 	int64_t generation;
@@ -24,8 +24,7 @@ struct space {
 };
 extern const struct store_table spaces_table;
 
-MUST_USE int space_get(struct store *s, const char *id, struct space *ret,
-		       struct berth_error *err);
+MUST_USE int space_get(struct store *s, const char *id, struct space *ret, struct berth_error *err);
 MUST_USE int space_get_by_name(struct store *s, const char *integration_id, const char *name,
 			       struct space *ret, struct berth_error *err);
 /* The space that a repository belongs to: the longest declared prefix, or

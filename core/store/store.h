@@ -17,7 +17,7 @@ struct store;
 
 /* How to open. Zeroed members mean the default. */
 struct store_settings {
-	const char *path;	  /* the file; its folder must exist; made 0600 */
+	const char *path;         /* the file; its folder must exist; made 0600 */
 	uint32_t busy_timeout_ms; /* 5 000: how long a foreign lock is waited for */
 };
 
@@ -32,11 +32,14 @@ MUST_USE int store_open(const struct store_settings *settings, struct store **re
 void store_close(struct store *s);
 SCOPE_TYPE(store, struct store, store_close)
 
-/* Was the last stop unclean? Then store_check is due, after READY. */
+/* Was the last stop unclean? Then a check is due, after READY. */
 bool store_needs_check(const struct store *s);
-/* One slice of PRAGMA quick_check in a connection of its own (it reads all
- * pages: 0.4 s for 146 MB). BERTH_E_PROTOCOL with the first finding. */
-MUST_USE int store_check(struct store *s, struct berth_error *err);
+/* PRAGMA quick_check of the whole file, in a thread of its own with a
+ * connection of its own: it reads every page (0.4 s for 146 MB) and must not
+ * hold up the loop. store_check_end says whether it is through; a finding is
+ * BERTH_E_PROTOCOL, and the store takes no more writes. */
+MUST_USE int store_check_start(struct store *s, struct berth_error *err);
+MUST_USE int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err);
 /* Zero while the store takes writes, else BERTH_E_QUOTA (disk full) or
  * BERTH_E_READ_ONLY or BERTH_E_PROTOCOL, with the reason in *ret_why where it
  * is not NULL (borrowed). Reads go on meanwhile. */
@@ -74,6 +77,7 @@ struct store_hook {
 	void *user;
 };
 void store_add_hook(struct store *s, const struct store_hook *hook);
+void store_remove_hook(struct store *s, const void *user);
 
 /* A bound value or a column's type. Times are BIGINT Unix milliseconds. */
 enum store_type { STORE_NULL, STORE_TEXT, STORE_INT, STORE_BLOB, STORE_TIME, STORE_BOOL };
@@ -83,12 +87,21 @@ struct store_value {
 	const void *bytes; /* borrowed for the call; TEXT: NUL-terminated */
 	size_t byte_count; /* BLOB only */
 };
-#define V_TEXT(s) {.type = STORE_TEXT, .bytes = (s)}
-#define V_INT(n) {.type = STORE_INT, .number = (int64_t)(n)}
-#define V_BLOB(p, n) {.type = STORE_BLOB, .bytes = (p), .byte_count = (n)}
+#define V_TEXT(s)                                                                                  \
+	{                                                                                          \
+		.type = STORE_TEXT, .bytes = (s)                                                   \
+	}
+#define V_INT(n)                                                                                   \
+	{                                                                                          \
+		.type = STORE_INT, .number = (int64_t)(n)                                          \
+	}
+#define V_BLOB(p, n)                                                                               \
+	{                                                                                          \
+		.type = STORE_BLOB, .bytes = (p), .byte_count = (n)                                \
+	}
 /* VALUES(V_TEXT(id), V_INT(3)): two arguments, the array and its length. */
-#define VALUES(...)                                                                              \
-	(const struct store_value[]){__VA_ARGS__},                                               \
+#define VALUES(...)                                                                                \
+	(const struct store_value[]){__VA_ARGS__},                                                 \
 		sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value)
 
 /* One SQL text. The name is for errors and traces; the text must be static:
@@ -103,12 +116,21 @@ struct store_sql {
 MUST_USE int store_run(struct store *s, const struct store_sql *sql,
 		       const struct store_value *values, size_t value_count, int64_t *ret_changed,
 		       struct berth_error *err);
+/* The same for a statement that must change something: BERTH_E_NOT_FOUND where
+ * it changed no row. */
+MUST_USE int store_run_one(struct store *s, const struct store_sql *sql,
+			   const struct store_value *values, size_t value_count,
+			   struct berth_error *err);
 
 /* A running query. Columns are borrowed until the next rows_next. */
 struct store_rows;
 MUST_USE int store_query(struct store *s, const struct store_sql *sql,
 			 const struct store_value *values, size_t value_count,
 			 struct store_rows **ret, struct berth_error *err);
+/* The same for a text made for this once (store_list). */
+MUST_USE int store_query_once(struct store *s, const struct store_sql *sql,
+			      const struct store_value *values, size_t value_count,
+			      struct store_rows **ret, struct berth_error *err);
 /* *ret_row: is there one? */
 MUST_USE int rows_next(struct store_rows *r, bool *ret_row, struct berth_error *err);
 const char *rows_text(struct store_rows *r, int column); /* never NULL */
@@ -119,8 +141,8 @@ SCOPE_TYPE(rows, struct store_rows, rows_close)
 
 /* The first column of the first row as a number; BERTH_E_NOT_FOUND. */
 MUST_USE int store_number(struct store *s, const struct store_sql *sql,
-			  const struct store_value *values, size_t value_count,
-			  int64_t *ret_number, struct berth_error *err);
+			  const struct store_value *values, size_t value_count, int64_t *ret_number,
+			  struct berth_error *err);
 /* The next number of a named sequence, from 1, never given twice. Inside a
  * transaction. */
 MUST_USE int store_next_id(struct store *s, const char *sequence, int64_t *ret_id,

@@ -10,7 +10,7 @@
 
 struct sync_rule {
 	char *id;
-	char *name; /* unique */
+	char *name;    /* unique */
 	char *desired; /* the rule as the API has it */
 	int64_t is_enabled;
 	int64_t generation;
@@ -20,14 +20,14 @@ struct sync_rule {
 struct sync_run {
 	char *id;
 	char *rule_id;
-	char *rule; /* the rule's name, or "" */
-	char *state; /* as the operation's */
+	char *rule;   /* the rule's name, or "" */
+	char *state;  /* as the operation's */
 	char *totals; /* JSON: images, blobs, bytes */
 	int64_t started_ms, ended_ms;
 };
 struct sync_outcome {
 	char *run_id;
-	int64_t number; /* order of arrival in the run */
+	int64_t number;        /* order of arrival in the run */
 	char *source, *target; /* INTEGRATION/REPOSITORY:TAG */
 	char *digest;
 	char *state; /* "copied", "present", "skipped", "failed", "cancelled" */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of events, of the audit chain and of idempotency keys. */
+#include "core/store/records.h"
+
+#include "core/store/texts.h"
+
+enum {
+	SQL_EVENT_ADD,
+	SQL_EVENT_LAST,
+	SQL_EVENT_FIRST,
+	SQL_EVENT_PRUNE,
+	SQL_AUDIT_ADD,
+	SQL_KEY_PUT,
+	SQL_KEY_REMOVE,
+	SQL_KEY_PRUNE
+};
+static const struct store_sql sql[] = {
+	[SQL_EVENT_ADD] = {"event-add", "INSERT INTO events (id, type, resource, document, "
+					"time_ms) VALUES (?, ?, ?, ?, ?)"},
+	[SQL_EVENT_LAST] = {"event-last", "SELECT COALESCE(MAX(id), 0) FROM events"},
+	[SQL_EVENT_FIRST] = {"event-first", "SELECT COALESCE(MIN(id), 0) FROM events"},
+	[SQL_EVENT_PRUNE] = {"event-prune", "DELETE FROM events WHERE id <= ?"},
+	[SQL_AUDIT_ADD] = {"audit-add",
+			   "INSERT INTO audit (number, time_ms, uid, user_name, request_id, "
+			   "action, resource, result, detail, hash) "
+			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+	[SQL_KEY_PUT] = {"idempotency-put",
+			 "INSERT INTO idempotency (request_key, body_hash, state, status, "
+			 "headers, body, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?) "
+			 "ON CONFLICT (request_key) DO UPDATE SET state = excluded.state, "
+			 "status = excluded.status, headers = excluded.headers, "
+			 "body = excluded.body"},
+	[SQL_KEY_REMOVE] = {"idempotency-remove", "DELETE FROM idempotency WHERE request_key = ?"},
+	[SQL_KEY_PRUNE] = {"idempotency-prune", "DELETE FROM idempotency WHERE created_ms < ?"},
+};
+const struct store_texts records_texts = {sql, ARRAY_COUNT(sql)};
+
+static const struct store_column event_columns[] = {
+	STORE_COLUMN(event_row, "id", INT, id),
+	STORE_COLUMN(event_row, "type", TEXT, type),
+	STORE_COLUMN(event_row, "resource", TEXT, resource),
+	STORE_COLUMN(event_row, "document", TEXT, document),
+	STORE_COLUMN(event_row, "time_ms", TIME, time_ms),
+};
+const struct store_table events_table = {
+	.name = "event",
+	.select = "SELECT id, type, resource, document, time_ms FROM events",
+	.columns = event_columns,
+	.column_count = ARRAY_COUNT(event_columns),
+	.row_bytes = sizeof(struct event_row),
+	.key = "id",
+};
+
+static const struct store_column audit_columns[] = {
+	STORE_COLUMN(audit_row, "number", INT, number),
+	STORE_COLUMN(audit_row, "time_ms", TIME, time_ms),
+	STORE_COLUMN(audit_row, "uid", INT, uid),
+	STORE_COLUMN(audit_row, "user_name", TEXT, user_name),
+	STORE_COLUMN(audit_row, "request_id", TEXT, request_id),
+	STORE_COLUMN(audit_row, "action", TEXT, action),
+	STORE_COLUMN(audit_row, "resource", TEXT, resource),
+	STORE_COLUMN(audit_row, "result", TEXT, result),
+	STORE_COLUMN(audit_row, "detail", TEXT, detail),
+	STORE_COLUMN(audit_row, "hash", TEXT, hash),
+};
+const struct store_table audit_table = {
+	.name = "audit row",
+	.select = "SELECT number, time_ms, uid, user_name, request_id, action, resource, result, "
+		  "detail, hash FROM audit",
+	.columns = audit_columns,
+	.column_count = ARRAY_COUNT(audit_columns),
+	.row_bytes = sizeof(struct audit_row),
+	.key = "number",
+};
+
+static const struct store_column key_columns[] = {
+	STORE_COLUMN(idempotency_row, "request_key", TEXT, key),
+	STORE_COLUMN(idempotency_row, "body_hash", TEXT, body_hash),
+	STORE_COLUMN(idempotency_row, "state", TEXT, state),
+	STORE_COLUMN(idempotency_row, "status", INT, status),
+	STORE_COLUMN(idempotency_row, "headers", TEXT, headers),
+	STORE_COLUMN(idempotency_row, "body", TEXT, body),
+	STORE_COLUMN(idempotency_row, "created_ms", TIME, created_ms),
+};
+const struct store_table idempotency_table = {
+	.name = "idempotency key",
+	.select = "SELECT request_key, body_hash, state, status, headers, body, created_ms "
+		  "FROM idempotency",
+	.columns = key_columns,
+	.column_count = ARRAY_COUNT(key_columns),
+	.row_bytes = sizeof(struct idempotency_row),
+	.key = "request_key",
+};
+
+int event_row_add(struct store *s, const struct event_row *row, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_EVENT_ADD],
+			 VALUES(V_INT(row->id), V_TEXT(row->type), V_TEXT(row->resource),
+				V_TEXT(row->document), V_INT(row->time_ms)),
+			 NULL, err);
+}
+
+int event_row_last(struct store *s, int64_t *ret_id, struct berth_error *err)
+{
+	return store_number(s, &sql[SQL_EVENT_LAST], NULL, 0, ret_id, err);
+}
+
+int event_row_first(struct store *s, int64_t *ret_id, struct berth_error *err)
+{
+	return store_number(s, &sql[SQL_EVENT_FIRST], NULL, 0, ret_id, err);
+}
+
+int event_row_prune(struct store *s, int64_t up_to_id, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_EVENT_PRUNE], VALUES(V_INT(up_to_id)), NULL, err);
+}
+
+int audit_row_add(struct store *s, const struct audit_row *row, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_AUDIT_ADD],
+			 VALUES(V_INT(row->number), V_INT(row->time_ms), V_INT(row->uid),
+				V_TEXT(row->user_name), V_TEXT(row->request_id),
+				V_TEXT(row->action), V_TEXT(row->resource), V_TEXT(row->result),
+				V_TEXT(row->detail), V_TEXT(row->hash)),
+			 NULL, err);
+}
+
+int audit_row_last(struct store *s, struct audit_row *ret, struct berth_error *err)
+{
+	static const struct store_page page = {.tail = "ORDER BY number DESC LIMIT 1"};
+
+	return store_get(s, &audit_table, &page, "last", ret, err);
+}
+
+void audit_row_done(struct audit_row *row)
+{
+	store_row_done(&audit_table, row);
+}
+
+int idempotency_row_get(struct store *s, const char *key, struct idempotency_row *ret,
+			struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(key);
+
+	return store_get(s, &idempotency_table, PAGE_OF("request_key = ?", &v, 1), key, ret, err);
+}
+
+void idempotency_row_done(struct idempotency_row *row)
+{
+	store_row_done(&idempotency_table, row);
+}
+
+int idempotency_row_put(struct store *s, const struct idempotency_row *row, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_KEY_PUT],
+			 VALUES(V_TEXT(row->key), V_TEXT(row->body_hash), V_TEXT(row->state),
+				V_INT(row->status), V_TEXT(row->headers), V_TEXT(row->body),
+				V_INT(row->created_ms)),
+			 NULL, err);
+}
+
+int idempotency_row_remove(struct store *s, const char *key, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_KEY_REMOVE], VALUES(V_TEXT(key)), NULL, err);
+}
+
+int idempotency_row_prune(struct store *s, int64_t created_before_ms, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_KEY_PRUNE], VALUES(V_INT(created_before_ms)), NULL, err);
+}

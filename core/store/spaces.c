@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of spaces. */
+#include "core/store/spaces.h"
+
+#include <string.h>
+
+#include "core/store/texts.h"
+
+enum { SQL_PUT, SQL_CHANGE, SQL_ABSENT, SQL_RECOUNT, SQL_REMOVE, SQL_OF };
+static const struct store_sql sql[] = {
+	[SQL_PUT] = {"space-put",
+		     "INSERT INTO spaces (id, integration_id, name, origin, mode, is_public, "
+		     "can_push, quota_bytes, used_bytes, is_present, seen_ms, repository_count, "
+		     "artifact_count, generation, created_ms, updated_ms) "
+		     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		     "ON CONFLICT (integration_id, name) DO UPDATE SET mode = excluded.mode, "
+		     "is_public = excluded.is_public, can_push = excluded.can_push, "
+		     "quota_bytes = excluded.quota_bytes, used_bytes = excluded.used_bytes, "
+		     "is_present = excluded.is_present, seen_ms = excluded.seen_ms, "
+		     "updated_ms = excluded.updated_ms"},
+	[SQL_CHANGE] = {"space-change",
+			"UPDATE spaces SET is_public = ?, can_push = ?, mode = ?, "
+			"quota_bytes = ?, updated_ms = ?, generation = generation + 1 "
+			"WHERE id = ?"},
+	[SQL_ABSENT] = {"space-absent", "UPDATE spaces SET is_present = 0 WHERE integration_id = ? "
+					"AND origin = 'native' AND seen_ms < ?"},
+	[SQL_RECOUNT] = {"space-recount",
+			 "UPDATE spaces SET repository_count = (SELECT COUNT(*) FROM repositories "
+			 "r WHERE r.space_id = spaces.id), artifact_count = (SELECT COUNT(*) FROM "
+			 "(SELECT DISTINCT t.repository_id, t.digest FROM tags t JOIN repositories "
+			 "r ON r.id = t.repository_id WHERE r.space_id = ? AND t.digest <> '') "
+			 "AS d), updated_ms = ? WHERE id = ?"},
+	[SQL_REMOVE] = {"space-remove", "DELETE FROM spaces WHERE id = ?"},
+	[SQL_OF] = {"space-of-repository",
+		    "SELECT id FROM spaces WHERE integration_id = ? AND (name = 'default' "
+		    "OR name = ? OR name || '/' = SUBSTR(?, 1, LENGTH(name) + 1)) "
+		    "ORDER BY CASE WHEN name = 'default' THEN 0 ELSE LENGTH(name) END DESC "
+		    "LIMIT 1"},
+};
+const struct store_texts spaces_texts = {sql, ARRAY_COUNT(sql)};
+
+static const struct store_column columns[] = {
+	STORE_COLUMN(space, "s.id", TEXT, id),
+	STORE_COLUMN(space, "s.integration_id", TEXT, integration_id),
+	STORE_COLUMN(space, "i.name", TEXT, integration),
+	STORE_COLUMN(space, "s.name", TEXT, name),
+	STORE_COLUMN(space, "s.origin", TEXT, origin),
+	STORE_COLUMN(space, "s.mode", TEXT, mode),
+	STORE_COLUMN(space, "s.is_public", BOOL, is_public),
+	STORE_COLUMN(space, "s.can_push", BOOL, can_push),
+	STORE_COLUMN(space, "s.quota_bytes", INT, quota_bytes),
+	STORE_COLUMN(space, "s.used_bytes", INT, used_bytes),
+	STORE_COLUMN(space, "s.is_present", BOOL, is_present),
+	STORE_COLUMN(space, "s.seen_ms", TIME, seen_ms),
+	STORE_COLUMN(space, "s.repository_count", INT, repository_count),
+	STORE_COLUMN(space, "s.artifact_count", INT, artifact_count),
+	STORE_COLUMN(space, "s.generation", INT, generation),
+	STORE_COLUMN(space, "s.created_ms", TIME, created_ms),
+	STORE_COLUMN(space, "s.updated_ms", TIME, updated_ms),
+};
+const struct store_table spaces_table = {
+	.name = "space",
+	.select = "SELECT s.id, s.integration_id, i.name, s.name, s.origin, s.mode, s.is_public, "
+		  "s.can_push, s.quota_bytes, s.used_bytes, s.is_present, s.seen_ms, "
+		  "s.repository_count, s.artifact_count, s.generation, s.created_ms, s.updated_ms "
+		  "FROM spaces s JOIN integrations i ON i.id = s.integration_id",
+	.columns = columns,
+	.column_count = ARRAY_COUNT(columns),
+	.row_bytes = sizeof(struct space),
+	.key = "s.id",
+};
+
+int space_get(struct store *s, const char *id, struct space *ret, struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(id);
+
+	return store_get(s, &spaces_table, PAGE_OF("s.id = ?", &v, 1), id, ret, err);
+}
+
+int space_get_by_name(struct store *s, const char *integration_id, const char *name,
+		      struct space *ret, struct berth_error *err)
+{
+	const struct store_value v[] = {V_TEXT(integration_id), V_TEXT(name)};
+
+	return store_get(s, &spaces_table, PAGE_OF("s.integration_id = ? AND s.name = ?", v, 2),
+			 name, ret, err);
+}
+
+int space_of_repository(struct store *s, const char *integration_id, const char *repository,
+			struct space *ret, struct berth_error *err)
+{
+	AUTO(rows) struct store_rows *rows = NULL;
+	bool has_row = false;
+	int rc = store_query(s, &sql[SQL_OF],
+			     VALUES(V_TEXT(integration_id), V_TEXT(repository), V_TEXT(repository)),
+			     &rows, err);
+
+	memset(ret, 0, sizeof(*ret));
+	if (!rc)
+		rc = rows_next(rows, &has_row, err);
+	if (!rc && !has_row)
+		rc = berth_fail(err, BERTH_E_NOT_FOUND, "no space holds the repository '%s'",
+				repository);
+	return rc ? rc : space_get(s, rows_text(rows, 0), ret, err);
+}
+
+void space_done(struct space *row)
+{
+	store_row_done(&spaces_table, row);
+}
+
+int space_put(struct store *s, const struct space *row, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_PUT],
+			 VALUES(V_TEXT(row->id), V_TEXT(row->integration_id), V_TEXT(row->name),
+				V_TEXT(row->origin), V_TEXT(row->mode), V_INT(row->is_public),
+				V_INT(row->can_push), V_INT(row->quota_bytes),
+				V_INT(row->used_bytes), V_INT(row->is_present), V_INT(row->seen_ms),
+				V_INT(row->repository_count), V_INT(row->artifact_count),
+				V_INT(row->generation), V_INT(row->created_ms),
+				V_INT(row->updated_ms)),
+			 NULL, err);
+}
+
+int space_change(struct store *s, const struct space *row, struct berth_error *err)
+{
+	return store_run_one(s, &sql[SQL_CHANGE],
+			     VALUES(V_INT(row->is_public), V_INT(row->can_push), V_TEXT(row->mode),
+				    V_INT(row->quota_bytes), V_INT(row->updated_ms),
+				    V_TEXT(row->id)),
+			     err);
+}
+
+int space_mark_absent(struct store *s, const char *integration_id, int64_t seen_ms,
+		      struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_ABSENT], VALUES(V_TEXT(integration_id), V_INT(seen_ms)), NULL,
+			 err);
+}
+
+int space_recount(struct store *s, const char *id, int64_t now_ms, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_RECOUNT], VALUES(V_TEXT(id), V_INT(now_ms), V_TEXT(id)), NULL,
+			 err);
+}
+
+int space_remove(struct store *s, const char *id, struct berth_error *err)
+{
+	return store_run_one(s, &sql[SQL_REMOVE], VALUES(V_TEXT(id)), err);
+}

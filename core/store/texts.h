@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every SQL text and every table of the row modules, so that the tests can
+ * prepare all of them on each database.
+ */
+#ifndef CORE_STORE_TEXTS_H
+#define CORE_STORE_TEXTS_H
+
+#include "core/store/images.h"
+#include "core/store/integrations.h"
+#include "core/store/records.h"
+#include "core/store/spaces.h"
+#include "core/store/syncs.h"
+
+struct store_texts {
+	const struct store_sql *texts;
+	size_t text_count;
+};
+extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
+	images_texts, syncs_texts, operations_texts, records_texts;
+/* Both end with NULL. */
+extern const struct store_texts *const store_all_texts[];
+extern const struct store_table *const store_all_tables[];
+
+#endif
