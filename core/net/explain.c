@@ -55,6 +55,10 @@ static void with_clock(struct net_exchange *x, const char *words, struct berth_e
 static void explain_certificate(struct net_exchange *x, struct berth_error *err)
 {
 	long verdict = X509_V_OK;
+	if (text_has(x, "subject name")) { /* libcurl's own check, after OpenSSL's */
+		berth_fail(err, BERTH_E_TLS, "the certificate of %s is for another name", x->origin);
+		return;
+	}
 	curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
 	for (size_t i = 0; i < ARRAY_COUNT(verdicts); i++) {
 		if (verdicts[i].verdict != verdict)
@@ -66,10 +70,7 @@ static void explain_certificate(struct net_exchange *x, struct berth_error *err)
 				   verdicts[i].words);
 		return;
 	}
-	if (verdict == X509_V_OK)
-		berth_fail(err, BERTH_E_TLS, "the certificate of %s is for another name", x->origin);
-	else
-		berth_fail(err, BERTH_E_TLS, "the certificate of %s was refused", x->origin);
+	berth_fail(err, BERTH_E_TLS, "the certificate of %s was refused", x->origin);
 }
 
 static void explain_handshake(struct net_exchange *x, struct berth_error *err)
