@@ -77,14 +77,14 @@ static const struct store_sql sql[] = {
 const struct store_texts images_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column repository_columns[] = {
-	STORE_COLUMN(repository, "id", INT, id),
-	STORE_COLUMN(repository, "space_id", TEXT, space_id),
-	STORE_COLUMN(repository, "integration_id", TEXT, integration_id),
-	STORE_COLUMN(repository, "name", TEXT, name),
-	STORE_COLUMN(repository, "more", TEXT, more),
-	STORE_COLUMN(repository, "tag_count", INT, tag_count),
-	STORE_COLUMN(repository, "updated_ms", TIME, updated_ms),
-	STORE_COLUMN(repository, "seen_ms", TIME, seen_ms),
+	STORE_COLUMN(repository, NULL, "id", INT, id),
+	STORE_COLUMN(repository, NULL, "space_id", TEXT, space_id),
+	STORE_COLUMN(repository, NULL, "integration_id", TEXT, integration_id),
+	STORE_COLUMN(repository, "name", "name", TEXT, name),
+	STORE_COLUMN(repository, NULL, "more", TEXT, more),
+	STORE_COLUMN(repository, "tags", "tag_count", INT, tag_count),
+	STORE_COLUMN(repository, "updated_at", "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(repository, "seen_at", "seen_ms", TIME, seen_ms),
 };
 const struct store_table repositories_table = {
 	.name = "repository",
@@ -94,15 +94,16 @@ const struct store_table repositories_table = {
 	.column_count = ARRAY_COUNT(repository_columns),
 	.row_bytes = sizeof(struct repository),
 	.key = "id",
+	.default_sort = "name",
 };
 
 static const struct store_column tag_columns[] = {
-	STORE_COLUMN(tag, "repository_id", INT, repository_id),
-	STORE_COLUMN(tag, "name", TEXT, name),
-	STORE_COLUMN(tag, "digest", TEXT, digest),
-	STORE_COLUMN(tag, "bytes", INT, bytes),
-	STORE_COLUMN(tag, "pushed_ms", TIME, pushed_ms),
-	STORE_COLUMN(tag, "seen_ms", TIME, seen_ms),
+	STORE_COLUMN(tag, NULL, "repository_id", INT, repository_id),
+	STORE_COLUMN(tag, "name", "name", TEXT, name),
+	STORE_COLUMN(tag, "digest", "digest", TEXT, digest),
+	STORE_COLUMN(tag, "bytes", "bytes", INT, bytes),
+	STORE_COLUMN(tag, "pushed_at", "pushed_ms", TIME, pushed_ms),
+	STORE_COLUMN(tag, "seen_at", "seen_ms", TIME, seen_ms),
 };
 const struct store_table tags_table = {
 	.name = "tag",
@@ -111,6 +112,7 @@ const struct store_table tags_table = {
 	.column_count = ARRAY_COUNT(tag_columns),
 	.row_bytes = sizeof(struct tag),
 	.key = "name", /* within one repository */
+	.default_sort = "name",
 };
 
 int repository_get(struct store *s, const char *integration_id, const char *name,

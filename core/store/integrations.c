@@ -23,18 +23,18 @@ static const struct store_sql sql[] = {
 const struct store_texts integrations_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column columns[] = {
-	STORE_COLUMN(integration, "id", TEXT, id),
-	STORE_COLUMN(integration, "name", TEXT, name),
-	STORE_COLUMN(integration, "kind", TEXT, kind),
-	STORE_COLUMN(integration, "scope", TEXT, scope),
-	STORE_COLUMN(integration, "desired", TEXT, desired),
-	STORE_COLUMN(integration, "status", TEXT, status),
-	STORE_COLUMN(integration, "phase", TEXT, phase),
-	STORE_COLUMN(integration, "generation", INT, generation),
-	STORE_COLUMN(integration, "probe_ms", INT, probe_ms),
-	STORE_COLUMN(integration, "checked_ms", TIME, checked_ms),
-	STORE_COLUMN(integration, "created_ms", TIME, created_ms),
-	STORE_COLUMN(integration, "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(integration, "id", "id", TEXT, id),
+	STORE_COLUMN(integration, "name", "name", TEXT, name),
+	STORE_COLUMN(integration, "kind", "kind", TEXT, kind),
+	STORE_COLUMN(integration, "scope", "scope", TEXT, scope),
+	STORE_COLUMN(integration, NULL, "desired", TEXT, desired),
+	STORE_COLUMN(integration, NULL, "status", TEXT, status),
+	STORE_COLUMN(integration, "status.phase", "phase", TEXT, phase),
+	STORE_COLUMN(integration, NULL, "generation", INT, generation),
+	STORE_COLUMN(integration, NULL, "probe_ms", INT, probe_ms),
+	STORE_COLUMN(integration, "status.checked_at", "checked_ms", TIME, checked_ms),
+	STORE_COLUMN(integration, "created_at", "created_ms", TIME, created_ms),
+	STORE_COLUMN(integration, "updated_at", "updated_ms", TIME, updated_ms),
 };
 const struct store_table integrations_table = {
 	.name = "integration",
@@ -44,6 +44,7 @@ const struct store_table integrations_table = {
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct integration),
 	.key = "name",
+	.default_sort = "name",
 };
 
 int integration_get(struct store *s, const char *name, struct integration *ret,

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "core/base/log.h"
+#include "core/store/cursor.h"
 #include "core/store/sqlite.h"
 
 #define APPLICATION_ID 0x42727468 /* "Brth" */
@@ -125,7 +126,7 @@ int sqlite_configure(struct store *s, bool wal, struct berth_error *err)
 		"PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
 		"PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA secure_delete=ON;"
 		"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024;"
-		"PRAGMA journal_size_limit=67108864";
+		"PRAGMA journal_size_limit=67108864; PRAGMA case_sensitive_like=ON";
 	int rc;
 
 	sqlite3_extended_result_codes(s->db, 1);
@@ -218,6 +219,27 @@ static int check_small(struct store *s, struct berth_error *err)
 	return rc;
 }
 
+const char *store_cursor_key(const struct store *s)
+{
+	return s->cursor_key;
+}
+
+static int load_cursor_key(struct store *s, struct berth_error *err)
+{
+	static const char setting[] = "cursor-key";
+	AUTO_FREE char *stored = NULL;
+	int rc = store_get_setting(s, setting, &stored, err);
+
+	if (rc)
+		return rc;
+	if (stored) {
+		snprintf(s->cursor_key, sizeof(s->cursor_key), "%s", stored);
+		return 0;
+	}
+	uuid_make(s->cursor_key);
+	return store_set_setting(s, setting, s->cursor_key, err);
+}
+
 static int open_whole(struct store *s, struct berth_error *err)
 {
 	off_t byte_count;
@@ -233,6 +255,8 @@ static int open_whole(struct store *s, struct berth_error *err)
 		rc = check_small(s, err);
 	if (!rc)
 		rc = store_migrate(s, err);
+	if (!rc)
+		rc = load_cursor_key(s, err);
 	if (rc == BERTH_E_PROTOCOL && err->from == BERTH_FROM_SQL)
 		rc = berth_wrap(err, "the store %s is damaged: %s", s->path, restore_hint);
 	return rc;

@@ -28,24 +28,24 @@ static const struct store_sql sql[] = {
 const struct store_texts operations_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column columns[] = {
-	STORE_COLUMN(operation_row, "id", TEXT, id),
-	STORE_COLUMN(operation_row, "kind", TEXT, kind),
-	STORE_COLUMN(operation_row, "state", TEXT, state),
-	STORE_COLUMN(operation_row, "resources", TEXT, resources),
-	STORE_COLUMN(operation_row, "locks", TEXT, locks),
-	STORE_COLUMN(operation_row, "integration", TEXT, integration),
-	STORE_COLUMN(operation_row, "arguments", TEXT, arguments),
-	STORE_COLUMN(operation_row, "progress", TEXT, progress),
-	STORE_COLUMN(operation_row, "result", TEXT, result),
-	STORE_COLUMN(operation_row, "error", TEXT, error),
-	STORE_COLUMN(operation_row, "uid", INT, uid),
-	STORE_COLUMN(operation_row, "user_name", TEXT, user_name),
-	STORE_COLUMN(operation_row, "request_id", TEXT, request_id),
-	STORE_COLUMN(operation_row, "attempts", INT, attempts),
-	STORE_COLUMN(operation_row, "created_ms", TIME, created_ms),
-	STORE_COLUMN(operation_row, "started_ms", TIME, started_ms),
-	STORE_COLUMN(operation_row, "updated_ms", TIME, updated_ms),
-	STORE_COLUMN(operation_row, "ended_ms", TIME, ended_ms),
+	STORE_COLUMN(operation_row, "id", "id", TEXT, id),
+	STORE_COLUMN(operation_row, "kind", "kind", TEXT, kind),
+	STORE_COLUMN(operation_row, "state", "state", TEXT, state),
+	STORE_COLUMN(operation_row, NULL, "resources", TEXT, resources),
+	STORE_COLUMN(operation_row, NULL, "locks", TEXT, locks),
+	STORE_COLUMN(operation_row, "integration", "integration", TEXT, integration),
+	STORE_COLUMN(operation_row, NULL, "arguments", TEXT, arguments),
+	STORE_COLUMN(operation_row, NULL, "progress", TEXT, progress),
+	STORE_COLUMN(operation_row, NULL, "result", TEXT, result),
+	STORE_COLUMN(operation_row, NULL, "error", TEXT, error),
+	STORE_COLUMN(operation_row, "requester.uid", "uid", INT, uid),
+	STORE_COLUMN(operation_row, "requester.name", "user_name", TEXT, user_name),
+	STORE_COLUMN(operation_row, NULL, "request_id", TEXT, request_id),
+	STORE_COLUMN(operation_row, "attempts", "attempts", INT, attempts),
+	STORE_COLUMN(operation_row, "created_at", "created_ms", TIME, created_ms),
+	STORE_COLUMN(operation_row, "started_at", "started_ms", TIME, started_ms),
+	STORE_COLUMN(operation_row, "updated_at", "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(operation_row, NULL, "ended_ms", TIME, ended_ms),
 };
 const struct store_table operations_table = {
 	.name = "operation",
@@ -56,14 +56,15 @@ const struct store_table operations_table = {
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct operation_row),
 	.key = "id",
+	.default_sort = "-created_at",
 };
 
 static const struct store_column log_columns[] = {
-	STORE_COLUMN(operation_log_row, "operation_id", TEXT, operation_id),
-	STORE_COLUMN(operation_log_row, "number", INT, number),
-	STORE_COLUMN(operation_log_row, "time_ms", TIME, time_ms),
-	STORE_COLUMN(operation_log_row, "level", INT, level),
-	STORE_COLUMN(operation_log_row, "text", TEXT, text),
+	STORE_COLUMN(operation_log_row, NULL, "operation_id", TEXT, operation_id),
+	STORE_COLUMN(operation_log_row, "number", "number", INT, number),
+	STORE_COLUMN(operation_log_row, "at", "time_ms", TIME, time_ms),
+	STORE_COLUMN(operation_log_row, "level", "level", INT, level),
+	STORE_COLUMN(operation_log_row, NULL, "text", TEXT, text),
 };
 const struct store_table operation_log_table = {
 	.name = "log line",
@@ -72,6 +73,7 @@ const struct store_table operation_log_table = {
 	.column_count = ARRAY_COUNT(log_columns),
 	.row_bytes = sizeof(struct operation_log_row),
 	.key = "number", /* within one operation */
+	.default_sort = "number",
 };
 
 int operation_row_get(struct store *s, const char *id, struct operation_row *ret,
@@ -115,7 +117,7 @@ int operation_row_open(struct store *s, store_each *each, void *user, struct ber
 	static const struct store_page page = {.within = "ended_ms = 0",
 					       .tail = "ORDER BY created_ms, id"};
 
-	return store_list(s, &operations_table, &page, each, user, err);
+	return store_list(s, &operations_table, &page, each, user, NULL, err);
 }
 
 int operation_row_prune(struct store *s, int64_t ended_before_ms, int64_t keep_count,

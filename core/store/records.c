@@ -36,11 +36,11 @@ static const struct store_sql sql[] = {
 const struct store_texts records_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column event_columns[] = {
-	STORE_COLUMN(event_row, "id", INT, id),
-	STORE_COLUMN(event_row, "type", TEXT, type),
-	STORE_COLUMN(event_row, "resource", TEXT, resource),
-	STORE_COLUMN(event_row, "document", TEXT, document),
-	STORE_COLUMN(event_row, "time_ms", TIME, time_ms),
+	STORE_COLUMN(event_row, "id", "id", INT, id),
+	STORE_COLUMN(event_row, "type", "type", TEXT, type),
+	STORE_COLUMN(event_row, "resource", "resource", TEXT, resource),
+	STORE_COLUMN(event_row, NULL, "document", TEXT, document),
+	STORE_COLUMN(event_row, "at", "time_ms", TIME, time_ms),
 };
 const struct store_table events_table = {
 	.name = "event",
@@ -49,19 +49,20 @@ const struct store_table events_table = {
 	.column_count = ARRAY_COUNT(event_columns),
 	.row_bytes = sizeof(struct event_row),
 	.key = "id",
+	.default_sort = "id",
 };
 
 static const struct store_column audit_columns[] = {
-	STORE_COLUMN(audit_row, "number", INT, number),
-	STORE_COLUMN(audit_row, "time_ms", TIME, time_ms),
-	STORE_COLUMN(audit_row, "uid", INT, uid),
-	STORE_COLUMN(audit_row, "user_name", TEXT, user_name),
-	STORE_COLUMN(audit_row, "request_id", TEXT, request_id),
-	STORE_COLUMN(audit_row, "action", TEXT, action),
-	STORE_COLUMN(audit_row, "resource", TEXT, resource),
-	STORE_COLUMN(audit_row, "result", TEXT, result),
-	STORE_COLUMN(audit_row, "detail", TEXT, detail),
-	STORE_COLUMN(audit_row, "hash", TEXT, hash),
+	STORE_COLUMN(audit_row, "number", "number", INT, number),
+	STORE_COLUMN(audit_row, "at", "time_ms", TIME, time_ms),
+	STORE_COLUMN(audit_row, "uid", "uid", INT, uid),
+	STORE_COLUMN(audit_row, "user", "user_name", TEXT, user_name),
+	STORE_COLUMN(audit_row, "request", "request_id", TEXT, request_id),
+	STORE_COLUMN(audit_row, "action", "action", TEXT, action),
+	STORE_COLUMN(audit_row, "resource", "resource", TEXT, resource),
+	STORE_COLUMN(audit_row, "result", "result", TEXT, result),
+	STORE_COLUMN(audit_row, NULL, "detail", TEXT, detail),
+	STORE_COLUMN(audit_row, NULL, "hash", TEXT, hash),
 };
 const struct store_table audit_table = {
 	.name = "audit row",
@@ -71,16 +72,17 @@ const struct store_table audit_table = {
 	.column_count = ARRAY_COUNT(audit_columns),
 	.row_bytes = sizeof(struct audit_row),
 	.key = "number",
+	.default_sort = "-number",
 };
 
 static const struct store_column key_columns[] = {
-	STORE_COLUMN(idempotency_row, "request_key", TEXT, key),
-	STORE_COLUMN(idempotency_row, "body_hash", TEXT, body_hash),
-	STORE_COLUMN(idempotency_row, "state", TEXT, state),
-	STORE_COLUMN(idempotency_row, "status", INT, status),
-	STORE_COLUMN(idempotency_row, "headers", TEXT, headers),
-	STORE_COLUMN(idempotency_row, "body", TEXT, body),
-	STORE_COLUMN(idempotency_row, "created_ms", TIME, created_ms),
+	STORE_COLUMN(idempotency_row, NULL, "request_key", TEXT, key),
+	STORE_COLUMN(idempotency_row, NULL, "body_hash", TEXT, body_hash),
+	STORE_COLUMN(idempotency_row, NULL, "state", TEXT, state),
+	STORE_COLUMN(idempotency_row, NULL, "status", INT, status),
+	STORE_COLUMN(idempotency_row, NULL, "headers", TEXT, headers),
+	STORE_COLUMN(idempotency_row, NULL, "body", TEXT, body),
+	STORE_COLUMN(idempotency_row, NULL, "created_ms", TIME, created_ms),
 };
 const struct store_table idempotency_table = {
 	.name = "idempotency key",
@@ -90,6 +92,7 @@ const struct store_table idempotency_table = {
 	.column_count = ARRAY_COUNT(key_columns),
 	.row_bytes = sizeof(struct idempotency_row),
 	.key = "request_key",
+	.default_sort = "",
 };
 
 int event_row_add(struct store *s, const struct event_row *row, struct berth_error *err)

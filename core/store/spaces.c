@@ -40,23 +40,23 @@ static const struct store_sql sql[] = {
 const struct store_texts spaces_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column columns[] = {
-	STORE_COLUMN(space, "s.id", TEXT, id),
-	STORE_COLUMN(space, "s.integration_id", TEXT, integration_id),
-	STORE_COLUMN(space, "i.name", TEXT, integration),
-	STORE_COLUMN(space, "s.name", TEXT, name),
-	STORE_COLUMN(space, "s.origin", TEXT, origin),
-	STORE_COLUMN(space, "s.mode", TEXT, mode),
-	STORE_COLUMN(space, "s.is_public", BOOL, is_public),
-	STORE_COLUMN(space, "s.can_push", BOOL, can_push),
-	STORE_COLUMN(space, "s.quota_bytes", INT, quota_bytes),
-	STORE_COLUMN(space, "s.used_bytes", INT, used_bytes),
-	STORE_COLUMN(space, "s.is_present", BOOL, is_present),
-	STORE_COLUMN(space, "s.seen_ms", TIME, seen_ms),
-	STORE_COLUMN(space, "s.repository_count", INT, repository_count),
-	STORE_COLUMN(space, "s.artifact_count", INT, artifact_count),
-	STORE_COLUMN(space, "s.generation", INT, generation),
-	STORE_COLUMN(space, "s.created_ms", TIME, created_ms),
-	STORE_COLUMN(space, "s.updated_ms", TIME, updated_ms),
+	STORE_COLUMN(space, "id", "s.id", TEXT, id),
+	STORE_COLUMN(space, NULL, "s.integration_id", TEXT, integration_id),
+	STORE_COLUMN(space, "integration", "i.name", TEXT, integration),
+	STORE_COLUMN(space, "name", "s.name", TEXT, name),
+	STORE_COLUMN(space, "origin", "s.origin", TEXT, origin),
+	STORE_COLUMN(space, "mode", "s.mode", TEXT, mode),
+	STORE_COLUMN(space, "public", "s.is_public", BOOL, is_public),
+	STORE_COLUMN(space, "push", "s.can_push", BOOL, can_push),
+	STORE_COLUMN(space, "quota_bytes", "s.quota_bytes", INT, quota_bytes),
+	STORE_COLUMN(space, "used_bytes", "s.used_bytes", INT, used_bytes),
+	STORE_COLUMN(space, "status.present", "s.is_present", BOOL, is_present),
+	STORE_COLUMN(space, "status.seen_at", "s.seen_ms", TIME, seen_ms),
+	STORE_COLUMN(space, "status.repositories", "s.repository_count", INT, repository_count),
+	STORE_COLUMN(space, "status.artifacts", "s.artifact_count", INT, artifact_count),
+	STORE_COLUMN(space, NULL, "s.generation", INT, generation),
+	STORE_COLUMN(space, "created_at", "s.created_ms", TIME, created_ms),
+	STORE_COLUMN(space, "updated_at", "s.updated_ms", TIME, updated_ms),
 };
 const struct store_table spaces_table = {
 	.name = "space",
@@ -68,6 +68,7 @@ const struct store_table spaces_table = {
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct space),
 	.key = "s.id",
+	.default_sort = "integration,name",
 };
 
 int space_get(struct store *s, const char *id, struct space *ret, struct berth_error *err)

@@ -392,10 +392,9 @@ int store_commit(struct store *s, struct berth_error *err)
 		store_rollback(s);
 		return rc;
 	}
-	if (--s->depth)
-		return 0;
+	s->depth--;
 	for (size_t i = 0; i < s->hook_count; i++)
-		s->hooks[i].committed(s->hooks[i].user);
+		s->hooks[i].committed(s->hooks[i].user, s->depth);
 	return 0;
 }
 

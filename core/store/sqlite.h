@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "core/base/clock.h"
 #include "core/store/store.h"
 
 #define STORE_STATEMENTS 256 /* prepared texts kept; a power of two */
@@ -39,6 +40,7 @@ struct store {
 	int schema;
 	int health; /* 0 or why there are no writes: BERTH_E_* */
 	char health_text[256];
+	char cursor_key[UUID_ROOM];
 	struct store_kept kept[STORE_STATEMENTS];
 	struct store_hook hooks[STORE_HOOKS];
 	size_t hook_count;

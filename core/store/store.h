@@ -69,10 +69,11 @@ MUST_USE int transaction_commit(struct transaction *t, struct berth_error *err);
 void transaction_end(struct transaction *t);
 #define TRANSACTION CLEANUP(transaction_end) struct transaction
 
-/* Called after each outermost commit, and after each rollback with the depth
- * that is left: the event hub delivers or drops what those levels made. At most 4. */
+/* Called after each commit and each rollback with the depth that is left; a
+ * commit that leaves 0 is on disk. The event hub delivers or drops what those
+ * levels made. At most 4. */
 struct store_hook {
-	void (*committed)(void *user);
+	void (*committed)(void *user, unsigned depth);
 	void (*rolled_back)(void *user, unsigned depth);
 	void *user;
 };

@@ -41,13 +41,13 @@ static const struct store_sql sql[] = {
 const struct store_texts syncs_texts = {sql, ARRAY_COUNT(sql)};
 
 static const struct store_column rule_columns[] = {
-	STORE_COLUMN(sync_rule, "id", TEXT, id),
-	STORE_COLUMN(sync_rule, "name", TEXT, name),
-	STORE_COLUMN(sync_rule, "desired", TEXT, desired),
-	STORE_COLUMN(sync_rule, "is_enabled", BOOL, is_enabled),
-	STORE_COLUMN(sync_rule, "generation", INT, generation),
-	STORE_COLUMN(sync_rule, "created_ms", TIME, created_ms),
-	STORE_COLUMN(sync_rule, "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(sync_rule, "id", "id", TEXT, id),
+	STORE_COLUMN(sync_rule, "name", "name", TEXT, name),
+	STORE_COLUMN(sync_rule, NULL, "desired", TEXT, desired),
+	STORE_COLUMN(sync_rule, "enabled", "is_enabled", BOOL, is_enabled),
+	STORE_COLUMN(sync_rule, NULL, "generation", INT, generation),
+	STORE_COLUMN(sync_rule, "created_at", "created_ms", TIME, created_ms),
+	STORE_COLUMN(sync_rule, "updated_at", "updated_ms", TIME, updated_ms),
 };
 const struct store_table sync_rules_table = {
 	.name = "sync",
@@ -57,16 +57,17 @@ const struct store_table sync_rules_table = {
 	.column_count = ARRAY_COUNT(rule_columns),
 	.row_bytes = sizeof(struct sync_rule),
 	.key = "name",
+	.default_sort = "name",
 };
 
 static const struct store_column run_columns[] = {
-	STORE_COLUMN(sync_run, "id", TEXT, id),
-	STORE_COLUMN(sync_run, "rule_id", TEXT, rule_id),
-	STORE_COLUMN(sync_run, "rule", TEXT, rule),
-	STORE_COLUMN(sync_run, "state", TEXT, state),
-	STORE_COLUMN(sync_run, "totals", TEXT, totals),
-	STORE_COLUMN(sync_run, "started_ms", TIME, started_ms),
-	STORE_COLUMN(sync_run, "ended_ms", TIME, ended_ms),
+	STORE_COLUMN(sync_run, "id", "id", TEXT, id),
+	STORE_COLUMN(sync_run, NULL, "rule_id", TEXT, rule_id),
+	STORE_COLUMN(sync_run, "sync", "rule", TEXT, rule),
+	STORE_COLUMN(sync_run, "state", "state", TEXT, state),
+	STORE_COLUMN(sync_run, NULL, "totals", TEXT, totals),
+	STORE_COLUMN(sync_run, "started_at", "started_ms", TIME, started_ms),
+	STORE_COLUMN(sync_run, "ended_at", "ended_ms", TIME, ended_ms),
 };
 const struct store_table sync_runs_table = {
 	.name = "run",
@@ -75,19 +76,20 @@ const struct store_table sync_runs_table = {
 	.column_count = ARRAY_COUNT(run_columns),
 	.row_bytes = sizeof(struct sync_run),
 	.key = "id",
+	.default_sort = "-started_at",
 };
 
 static const struct store_column outcome_columns[] = {
-	STORE_COLUMN(sync_outcome, "run_id", TEXT, run_id),
-	STORE_COLUMN(sync_outcome, "number", INT, number),
-	STORE_COLUMN(sync_outcome, "source", TEXT, source),
-	STORE_COLUMN(sync_outcome, "target", TEXT, target),
-	STORE_COLUMN(sync_outcome, "digest", TEXT, digest),
-	STORE_COLUMN(sync_outcome, "state", TEXT, state),
-	STORE_COLUMN(sync_outcome, "cause", TEXT, cause),
-	STORE_COLUMN(sync_outcome, "attempts", INT, attempts),
-	STORE_COLUMN(sync_outcome, "bytes", INT, bytes),
-	STORE_COLUMN(sync_outcome, "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(sync_outcome, NULL, "run_id", TEXT, run_id),
+	STORE_COLUMN(sync_outcome, "number", "number", INT, number),
+	STORE_COLUMN(sync_outcome, "source", "source", TEXT, source),
+	STORE_COLUMN(sync_outcome, "target", "target", TEXT, target),
+	STORE_COLUMN(sync_outcome, "digest", "digest", TEXT, digest),
+	STORE_COLUMN(sync_outcome, "state", "state", TEXT, state),
+	STORE_COLUMN(sync_outcome, NULL, "cause", TEXT, cause),
+	STORE_COLUMN(sync_outcome, "attempts", "attempts", INT, attempts),
+	STORE_COLUMN(sync_outcome, "bytes", "bytes", INT, bytes),
+	STORE_COLUMN(sync_outcome, "updated_at", "updated_ms", TIME, updated_ms),
 };
 const struct store_table sync_outcomes_table = {
 	.name = "outcome",
@@ -97,6 +99,7 @@ const struct store_table sync_outcomes_table = {
 	.column_count = ARRAY_COUNT(outcome_columns),
 	.row_bytes = sizeof(struct sync_outcome),
 	.key = "number", /* within one run */
+	.default_sort = "number",
 };
 
 int sync_rule_get(struct store *s, const char *name, struct sync_rule *ret, struct berth_error *err)

@@ -67,11 +67,12 @@ static void an_inner_level_is_undone_alone(void **state)
 }
 
 struct told {
-	unsigned commits, rollbacks, depth;
+	unsigned commits, inner_commits, rollbacks, depth;
 };
-static void told_commit(void *user)
+static void told_commit(void *user, unsigned depth)
 {
-	((struct told *)user)->commits++;
+	((struct told *)user)->commits += depth == 0;
+	((struct told *)user)->inner_commits += depth > 0;
 }
 static void told_rollback(void *user, unsigned depth)
 {
@@ -79,7 +80,7 @@ static void told_rollback(void *user, unsigned depth)
 	((struct told *)user)->depth = depth;
 }
 
-static void hooks_hear_of_outermost_commits_and_of_rollbacks(void **state)
+static void hooks_hear_of_commits_and_of_rollbacks(void **state)
 {
 	struct fixture *f = *state;
 	struct told told = {0};
@@ -90,6 +91,7 @@ static void hooks_hear_of_outermost_commits_and_of_rollbacks(void **state)
 	OK(store_begin(f->store, &err));
 	OK(store_commit(f->store, &err));
 	assert_int_equal(told.commits, 0);
+	assert_int_equal(told.inner_commits, 1);
 	OK(store_begin(f->store, &err));
 	store_rollback(f->store);
 	assert_int_equal(told.rollbacks, 1);
@@ -189,7 +191,7 @@ static void every_table_lists_and_counts(void **state)
 	int64_t count;
 
 	for (size_t i = 0; store_all_tables[i]; i++) {
-		OK(store_list(f->store, store_all_tables[i], &all, NULL, NULL, &err));
+		OK(store_list(f->store, store_all_tables[i], &all, NULL, NULL, NULL, &err));
 		OK(store_count(f->store, store_all_tables[i], &all, &count, &err));
 		assert_int_equal(count, 0);
 	}
@@ -457,7 +459,7 @@ int main(void)
 		TEST(what_is_committed_is_there_after_reopening),
 		TEST(the_file_is_private),
 		TEST(an_inner_level_is_undone_alone),
-		TEST(hooks_hear_of_outermost_commits_and_of_rollbacks),
+		TEST(hooks_hear_of_commits_and_of_rollbacks),
 		TEST(a_scope_left_early_rolls_back),
 		TEST(numbers_are_never_given_twice),
 		TEST(one_text_may_run_inside_itself),
