@@ -11,16 +11,17 @@ BEARER = {"login": True, "bearer": True}
 case("basic-plain", SOURCE, "47", "nothing: Basic", RIGHT, **BASIC)
 case("bearer-plain", SOURCE, "47", "nothing: Bearer", RIGHT, **BEARER)
 case("basic-401-always", SOURCE, "47", "the right password is refused for ever", ERROR,
-     on("*", say(401, WWW_Authenticate='Basic realm="x"')), limits={"base": 12, "manifest": 12}, **BASIC)
+     on("*", say(401, WWW_Authenticate='Basic realm="x"')), limits={"base": 12, "manifest": 12},
+     **BASIC)
 case("bearer-401-always", SOURCE, "47", "every fresh token is refused", ERROR,
      later("base manifest manifest-head blob", lambda s, q, good: s.challenge(q), after=2),
      limits={"token": 25, "manifest": 12}, **BEARER)
 case("bearer-expires-at-once", SOURCE, "47", "every token works for one request", EITHER,
      on("manifest blob", lambda s, q, good: _one_use(s, q, good)), **BEARER)
-case("bearer-expires-midway", SOURCE, "47", "all tokens are forgotten before the first layer", RIGHT,
-     first("blob", lambda s, q, good: s.tokens.clear()), **BEARER)
-case("password-in-no-url", SOURCE, "class 1", "nothing; the password is in no URL and no cookie", RIGHT,
-     on("token", lambda s, q, good: error_if_leaked(s, q)), **BEARER)
+case("bearer-expires-midway", SOURCE, "47", "all tokens are forgotten before the first layer",
+     RIGHT, first("blob", lambda s, q, good: s.tokens.clear()), **BEARER)
+case("password-in-no-url", SOURCE, "class 1", "nothing; the password is in no URL and no cookie",
+     RIGHT, on("token", lambda s, q, good: error_if_leaked(s, q)), **BEARER)
 
 
 def _one_use(server, request, good):
@@ -43,7 +44,8 @@ def realm_case(name, realm, must=ERROR, fault="43", **more):
 realm_case("foreign", lambda s: s.stranger.origin + "/token", says="realm")
 realm_case("foreign-query", lambda s: s.stranger.origin + "/token?x=1")
 realm_case("foreign-userinfo", lambda s: f"http://127.0.0.1@{ELSEWHERE}:{s.stranger.port}/token")
-realm_case("foreign-backslash", lambda s: f"http://{ELSEWHERE}:{s.stranger.port}\\@127.0.0.1/token")
+realm_case("foreign-backslash",
+           lambda s: f"http://{ELSEWHERE}:{s.stranger.port}\\@127.0.0.1/token")
 realm_case("foreign-fragment", lambda s: f"http://{ELSEWHERE}:{s.stranger.port}#127.0.0.1/token")
 realm_case("look-alike", "http://127.0.0.1.evil.invalid/token")
 realm_case("with-query", lambda s: s.origin + "/token?tenant=1", RIGHT)
@@ -53,7 +55,8 @@ realm_case("empty", "")
 realm_case("file", "file:///etc/passwd")
 realm_case("garbage", "http://[::1/token")
 realm_case("port-closed", "http://127.0.0.1:1/token")
-realm_case("http-behind-https", lambda s: f"http://127.0.0.1:{s.port}/token", tls="good", fault="44")
+realm_case("http-behind-https", lambda s: f"http://127.0.0.1:{s.port}/token", tls="good",
+           fault="44")
 realm_case("of-50-kib", lambda s: s.origin + "/token?x=" + "a" * 50_000, EITHER)
 
 
@@ -75,20 +78,23 @@ def bearer_text(server, request):
 case("challenge-basic-and-bearer", SOURCE, "47", "Basic and Bearer in one header", RIGHT,
      challenged(lambda s, q: 'Basic realm="a, \\"b", ' + bearer_text(s, q)), **BEARER)
 case("challenge-bearer-lower-case", SOURCE, "47", "bearer in small letters, odd blanks", RIGHT,
-     challenged(lambda s, q: bearer_text(s, q).replace("Bearer", "bearer  ").replace('",', '"  ,  ')),
+     challenged(lambda s, q: bearer_text(s, q).replace("Bearer", "bearer  ").replace('",',
+     '"  ,  ')),
      **BEARER)
 case("challenge-unquoted", SOURCE, "47", "values without quotes where they may be", EITHER,
      challenged(lambda s, q: bearer_text(s, q).replace('service="s"', "service=s")), **BEARER)
 case("challenge-unknown-first", SOURCE, "47", "an unknown scheme before Bearer", RIGHT,
      challenged(lambda s, q: 'Negotiate abc==, ' + bearer_text(s, q)), **BEARER)
 for _name, _text in (
-        ("empty", ""), ("absent", None), ("unknown", "Negotiate"), ("no-realm", 'Bearer service="x"'),
-        ("open-quote", 'Bearer realm="http://127.0.0.1'), ("commas", ",,,,,"), ("digest", 'Digest nonce="x"'),
+        ("empty", ""), ("absent", None), ("unknown", "Negotiate"),
+        ("no-realm", 'Bearer service="x"'),
+        ("open-quote", 'Bearer realm="http://127.0.0.1'), ("commas", ",,,,,"),
+        ("digest", 'Digest nonce="x"'),
         ("of-60-kib", "Bearer " + "x" * 60_000), ("controls", 'Bearer realm="\x01\x02"')):
     case(f"challenge-{_name}", SOURCE, "47", f"the challenge is {_name}", ERROR, challenged(_text),
          limits={"base": 12, "manifest": 12}, **BEARER)
-case("challenge-wide-scope", SOURCE, "class 2", "the challenge asks for rights on everything", EITHER,
-     challenged(lambda s, q: f'Bearer realm="{s.origin}/token",service="s",'
+case("challenge-wide-scope", SOURCE, "class 2", "the challenge asks for rights on everything",
+     EITHER, challenged(lambda s, q: f'Bearer realm="{s.origin}/token",service="s",'
                              'scope="registry:catalog:* repository:other/secret:pull,push,delete"'),
      **BEARER)
 case("challenge-changes-realm", SOURCE, "43", "later challenges name a foreign realm", ERROR,
@@ -114,28 +120,34 @@ def token_with(**fields):
 
 for _name, _value, _must in (("absent", None, RIGHT), ("0", 0, RIGHT), ("negative", -60, RIGHT),
                              ("10-years", 315_360_000, RIGHT), ("2-63", 2 ** 63, EITHER),
-                             ("text", "300", EITHER), ("fraction", 1.5, EITHER), ("list", [], EITHER)):
+                             ("text", "300", EITHER), ("fraction", 1.5, EITHER),
+                             ("list", [], EITHER)):
     token_case(f"expiry-{_name}", token_with(expires_in=_value), _must)
 token_case("only-access-token", token_with(token=None), RIGHT)
 token_case("only-token", token_with(access_token=None), RIGHT)
 token_case("issued-in-the-future", token_with(issued_at="2099-01-01T00:00:00Z"), RIGHT)
 token_case("issued-at-garbage", token_with(issued_at="yesterday"), EITHER)
 token_case("refresh-token", token_with(refresh_token="refresh-canary"), RIGHT)
-for _name, _value in (("empty", ""), ("number", 5), ("list", ["a"]), ("line-break", "a\r\nX-Injected: 1"),
+for _name, _value in (("empty", ""), ("number", 5), ("list", ["a"]),
+                      ("line-break", "a\r\nX-Injected: 1"),
                       ("nul", "a\0b"), ("blank", "a b"), ("of-1-mib", "x" * MIB)):
     token_case(f"is-{_name}", token_with(token=_value, access_token=_value), ERROR)
 token_case("absent", token_with(token=None, access_token=None), ERROR)
 for _status in (400, 401, 403, 404, 500, 503):
     token_case(f"status-{_status}", say(_status), ERROR, "47")
 token_case("429-always", say(429, Retry_After="0"), ERROR, "49")
-case("token-503-once", SOURCE, "62", "the token server fails once", RIGHT, first("token", say(503)),
+case("token-503-once", SOURCE, "62", "the token server fails once", RIGHT,
+     first("token", say(503)),
      **BEARER)
-case("token-cut-once", SOURCE, "55", "a token is cut, once", RIGHT, first("token", fields(cut=9)), **BEARER)
+case("token-cut-once", SOURCE, "55", "a token is cut, once", RIGHT, first("token", fields(cut=9)),
+     **BEARER)
 token_case("html", html(), ERROR, "50")
 token_case("not-json", say(200, b"tok", Content_Type="application/json"), ERROR)
 token_case("array", say(200, b"[]", Content_Type="application/json"), ERROR)
-token_case("duplicate-keys", say(200, b'{"token":"a","token":"b"}', Content_Type="application/json"), ERROR)
-token_case("endless", lambda s, q, good: Response(200, b'{"token":"', {"Content-Type": "application/json"},
+token_case("duplicate-keys", say(200, b'{"token":"a","token":"b"}',
+                                 Content_Type="application/json"), ERROR)
+token_case("endless", lambda s, q, good: Response(200, b'{"token":"',
+                                                          {"Content-Type": "application/json"},
                                                   length="", repeat=b"x" * 65536), ERROR, "52")
 token_case("stall", fields(stall_at=5), ERROR, "54")
 token_case("redirect-to-stranger", redirect(307, to_stranger), ERROR, "40")

@@ -19,7 +19,8 @@ for _kind in ("manifest", "blob"):
         case(f"reset-{_kind}-head-{_at}", SOURCE, "55", f"a {_kind} is reset at byte {_at}, once",
              RIGHT, first(_kind, fields(cut_head=_at, reset=True)))
     for _at in (0, 1, 200, -1):
-        case(f"reset-{_kind}-body-{_at}", SOURCE, "55", f"a {_kind} is reset at its byte {_at}, once",
+        case(f"reset-{_kind}-body-{_at}", SOURCE, "55",
+             f"a {_kind} is reset at its byte {_at}, once",
              RIGHT, first(_kind, fields(cut=_at, reset=True)))
         case(f"close-{_kind}-body-{_at}", SOURCE, "51", f"a {_kind} ends at its byte {_at}, once",
              RIGHT, first(_kind, fields(cut=_at)))
@@ -31,8 +32,8 @@ case("reset-every-64-kib", SOURCE, "55", "a layer of 2 MiB is reset after each 2
      on("blob", fields(cut=256 * 1024, reset=True)), load=big_image)
 case("close-keep-alive", SOURCE, "55", "every connection closes after one answer", RIGHT,
      on("*", fields(close=True)))
-case("close-keep-alive-silently", SOURCE, "55", "each kept connection is dead when used again", RIGHT,
-     on("*", lambda s, q, good: _close_behind(good())))
+case("close-keep-alive-silently", SOURCE, "55", "each kept connection is dead when used again",
+     RIGHT, on("*", lambda s, q, good: _close_behind(good())))
 
 
 def _close_behind(response):
@@ -66,7 +67,8 @@ case("drip-head", SOURCE, "54", "the heads of manifests come at two bytes a seco
 # HTTP that is none (faults 61, and the framing of class 10).
 
 for _name, _data in (
-        ("no-status", b"hello\r\n\r\n"), ("http-0.9", b"{}"), ("status-99", b"HTTP/1.1 99 Low\r\n\r\n"),
+        ("no-status", b"hello\r\n\r\n"), ("http-0.9", b"{}"),
+        ("status-99", b"HTTP/1.1 99 Low\r\n\r\n"),
         ("status-1000", b"HTTP/1.1 1000 High\r\n\r\n"), ("status-text", b"HTTP/1.1 OK\r\n\r\n"),
         ("nothing", b""), ("only-head", b"HTTP/1.1 200 OK\r\nContent-Le"),
         ("switching", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"),
@@ -76,16 +78,20 @@ for _name, _data in (
         ("length-2-64", b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551617\r\n\r\n{}"),
         ("length-and-chunked", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
                                b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
-        ("chunk-garbage", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
-        ("chunk-negative", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
+        ("chunk-garbage",
+         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
+        ("chunk-negative",
+         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
         ("chunk-huge", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                        b"fffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
         ("chunk-cut", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{}"),
         ("header-no-colon", b"HTTP/1.1 200 OK\r\ngarbage\r\nContent-Length: 2\r\n\r\n{}"),
         ("header-nul", b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}"),
         ("header-folded", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}"),
-        ("header-1-mib", b"HTTP/1.1 200 OK\r\nX: " + b"a" * MIB + b"\r\nContent-Length: 2\r\n\r\n{}"),
-        ("headers-10000", b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 10_000 + b"Content-Length: 2\r\n\r\n{}"),
+        ("header-1-mib",
+         b"HTTP/1.1 200 OK\r\nX: " + b"a" * MIB + b"\r\nContent-Length: 2\r\n\r\n{}"),
+        ("headers-10000",
+         b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 10_000 + b"Content-Length: 2\r\n\r\n{}"),
         ("continue-1000", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
         ("http-2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         ("binary", bytes(range(256)) * 4)):
@@ -114,7 +120,8 @@ case("all-500", SOURCE, "62", "every request but the first answers 500", ERROR,
      later("*", say(500), after=3), limits={"manifest": 40})
 case("html-500", SOURCE, "62", "500 with a page", ERROR, on("manifest", html(500)))
 for _name, _value in (
-        ("1", "1"), ("0", "0"), ("negative", "-5"), ("fraction", "0.5"), ("text", "soon"), ("empty", ""),
+        ("1", "1"), ("0", "0"), ("negative", "-5"), ("fraction", "0.5"), ("text", "soon"),
+        ("empty", ""),
         ("date-past", "Wed, 21 Oct 2015 07:28:00 GMT"), ("date-garbage", "Wed, 99 Foo 2015"),
         ("date-now", None), ("escape", "\x1b[31m1")):
     case(f"retry-after-{_name}", SOURCE, "49", f"429 once, with Retry-After {_name}", RIGHT,
@@ -155,8 +162,8 @@ case("redirect-stranger-wrong-bytes", SOURCE, "30", "the stranger hands out othe
 case("redirect-stranger-401-basic", SOURCE, "40", "the stranger asks for a password", ERROR,
      on("blob", redirect(307, to_stranger)),
      stranger=[on("*", say(401, WWW_Authenticate='Basic realm="give"'))], **IN)
-case("redirect-stranger-401-bearer", SOURCE, "40", "the stranger asks for a token of its own", ERROR,
-     on("blob", redirect(307, to_stranger)), stranger=[
+case("redirect-stranger-401-bearer", SOURCE, "40", "the stranger asks for a token of its own",
+     ERROR, on("blob", redirect(307, to_stranger)), stranger=[
          on("blob", lambda s, q, good: Response(401, b"", {
              "WWW-Authenticate": f'Bearer realm="{s.origin}/token",service="x"'}))], **IN)
 case("redirect-stranger-and-back", SOURCE, "40", "the stranger sends back to the registry", EITHER,
@@ -164,7 +171,8 @@ case("redirect-stranger-and-back", SOURCE, "40", "the stranger sends back to the
         Response(307, b"", {"Location": f"{s.stranger.origin}{q.path}?to={s.origin}"})),
      stranger=[on("blob", lambda s, q, good: Response(
          307, b"", {"Location": f"{q.query['to']}{q.path}?back=1"}))], **IN)
-case("redirect-loop", SOURCE, "40", "a layer leads to itself", ERROR, on("blob", redirect(307, to_self)),
+case("redirect-loop", SOURCE, "40", "a layer leads to itself", ERROR,
+     on("blob", redirect(307, to_self)),
      limits={"blob": 60}, **IN)
 case("redirect-chain-3", SOURCE, "40", "three redirects in a row", RIGHT,
      on("blob", lambda s, q, good: _hop(q, 3)), **IN)
@@ -172,7 +180,8 @@ case("redirect-chain-9", SOURCE, "40", "nine redirects in a row", ERROR,
      on("blob", lambda s, q, good: _hop(q, 9)), **IN)
 case("redirect-manifest", SOURCE, "40", "manifests are at a stranger", EITHER,
      on("manifest manifest-head", redirect(307, to_stranger)), **IN)
-case("redirect-base", SOURCE, "40", "/v2/ is at a stranger", EITHER, on("base", redirect(301, to_stranger)),
+case("redirect-base", SOURCE, "40", "/v2/ is at a stranger", EITHER,
+     on("base", redirect(301, to_stranger)),
      **IN)
 case("redirect-everything", SOURCE, "40", "everything is at a stranger", EITHER,
      on("*", redirect(302, to_stranger)), **IN)
@@ -185,20 +194,26 @@ for _name, _url in (
         ("closed-port", "http://127.0.0.2:1/x"), ("file", "file:///etc/passwd"),
         ("gopher", "gopher://127.0.0.1:1/_x"), ("ftp", "ftp://127.0.0.1:1/x"),
         ("data", "data:text/plain,x"), ("dict", "dict://127.0.0.1:1/x"), ("empty", ""),
-        ("garbage", "http://[::1"), ("no-host", "http:///x"), ("port-99999", "http://127.0.0.1:99999/x"),
-        ("scheme-only", "http:"), ("blank", "http://127.0.0.1 :80/x"), ("long", "http://127.0.0.1:1/" +
+        ("garbage", "http://[::1"), ("no-host", "http:///x"),
+         ("port-99999", "http://127.0.0.1:99999/x"),
+        ("scheme-only", "http:"), ("blank", "http://127.0.0.1 :80/x"),
+        ("long", "http://127.0.0.1:1/" +
                                                                        "x" * 50_000),
-        ("userinfo", "http://canary-user:x@127.0.0.2:1/x"), ("unknown-host", "http://no-such.invalid/x")):
+        ("userinfo", "http://canary-user:x@127.0.0.2:1/x"),
+        ("unknown-host", "http://no-such.invalid/x")):
     case(f"redirect-to-{_name}", SOURCE, "42", f"layers lead to {_name}", ERROR,
          on("blob", redirect(307, _url)), limits={"blob": 40}, **IN)
-case("redirect-without-location", SOURCE, "40", "307 without Location", ERROR, on("blob", say(307)),
+case("redirect-without-location", SOURCE, "40", "307 without Location", ERROR,
+     on("blob", say(307)),
      **IN)
 case("redirect-two-locations", SOURCE, "40", "two Locations", EITHER,
      on("blob", lambda s, q, good: Response(307, b"", {"Location": q.target + "?a"}, more_headers=[
          ("Location", s.stranger.origin + q.target)]) if "?" not in q.target else None), **IN)
-case("redirect-300", SOURCE, "40", "300 Multiple Choices", ERROR, on("blob", redirect(300, to_stranger)),
+case("redirect-300", SOURCE, "40", "300 Multiple Choices", ERROR,
+     on("blob", redirect(300, to_stranger)),
      **IN)
-case("redirect-304", SOURCE, "40", "304 to what was never asked before", ERROR, on("blob", say(304)),
+case("redirect-304", SOURCE, "40", "304 to what was never asked before", ERROR,
+     on("blob", say(304)),
      **IN)
 case("redirect-https-to-http", SOURCE, "41", "from https to http", ERROR,
      on("blob", redirect(307, to_stranger)), tls="good", **IN)
@@ -216,33 +231,40 @@ def _hop(request, hops):
 for _name, _answer, _must in (
         ("html", html(), ERROR), ("404", say(404), ERROR), ("500", say(500), ERROR),
         ("503", say(503), ERROR), ("403", say(403), ERROR), ("204", say(204), EITHER),
-        ("empty", say(200), RIGHT), ("no-version", header("Docker-Distribution-Api-Version", None), RIGHT),
+        ("empty", say(200), RIGHT), ("no-version",
+                                     header("Docker-Distribution-Api-Version", None), RIGHT),
         ("text", say(200, b"ok", Content_Type="text/plain"), EITHER),
         ("array", say(200, b"[]", Content_Type="application/json"), EITHER),
         ("cut", fields(cut_head=20), ERROR), ("reset", fields(cut_head=0, reset=True), ERROR),
-        ("ssh", raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), ERROR), ("smtp", raw(b"220 mail ESMTP\r\n"), ERROR),
+        ("ssh", raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), ERROR),
+        ("smtp", raw(b"220 mail ESMTP\r\n"), ERROR),
         ("401-no-challenge", say(401), ERROR),
         ("endless", lambda s, q, good: Response(200, b"{", {"Content-Type": "application/json"},
                                                 length="", repeat=b" " * 65536), ERROR),
-        ("drip", fields(drip_s=3), EITHER), ("gzip-lie", header("Content-Encoding", "gzip"), EITHER)):
+        ("drip", fields(drip_s=3), EITHER),
+        ("gzip-lie", header("Content-Encoding", "gzip"), EITHER)):
     case(f"base-{_name}", SOURCE, "50", f"/v2/ answers with {_name}", _must, on("base", _answer),
          says="registry|HTML" if _name == "html" else None)
 case("banner-ssh", SOURCE, "50", "the port is an SSH server's", ERROR,
      make=lambda: Raw(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n"))
-case("banner-random", SOURCE, "50", "the port speaks binary", ERROR, make=lambda: Raw(bytes(range(256))))
+case("banner-random", SOURCE, "50", "the port speaks binary", ERROR,
+     make=lambda: Raw(bytes(range(256))))
 case("port-silent", SOURCE, "54", "the port takes the connection and is silent", ERROR,
      make=lambda: Raw(hold=True))
 case("port-closes", SOURCE, "55", "the port closes each connection", ERROR, make=Raw)
 
 # TLS (fault 56).
 
-case("tls-good", SOURCE, "56", "nothing: a certificate of the private authority", RIGHT, tls="good")
+case("tls-good", SOURCE, "56", "nothing: a certificate of the private authority", RIGHT,
+     tls="good")
 for _name, _says in (("expired", "expired"), ("future", "not yet|valid"),
-                     ("wrong-name", "name|host|match|subject"), ("stranger", "trust|issuer|signed|unknown"),
+                     ("wrong-name", "name|host|match|subject"),
+                     ("stranger", "trust|issuer|signed|unknown"),
                      ("self-signed", "trust|issuer|signed|unknown"), ("weak", None)):
     case(f"tls-{_name}", SOURCE, "56", f"the certificate is {_name}", ERROR, tls=_name, says=_says)
 case("tls-old", SOURCE, "56", "the server speaks TLS 1.1 at most", ERROR, tls="old")
-case("tls-plain-http", SOURCE, "56", "plain HTTP behind an https address", ERROR, make=lambda: _not_tls())
+case("tls-plain-http", SOURCE, "56", "plain HTTP behind an https address", ERROR,
+     make=lambda: _not_tls())
 
 
 def _not_tls():

@@ -11,10 +11,6 @@ from table import images, _layers
 OCI, INDEX = images.OCI_MANIFEST, images.OCI_INDEX
 
 
-def load_empty_set(registry, name, tag):
-    return registry.put_manifest(name, tag, OCI, b"")
-
-
 def raw_body(data, kind=OCI):
     return lambda registry, name, tag: registry.put_manifest(name, tag, kind, data)
 
@@ -49,7 +45,8 @@ case("head-with-body", SOURCE, "31", "HEAD is answered with a body", EITHER,
      on("manifest-head", lambda s, q, good: good().head(True) + b"x" * 300))
 case("manifest-other-bytes", SOURCE, "30", "every manifest has a byte more than its digest", ERROR,
      on("manifest", body(lambda data: data + b"\n")))
-case("child-other-bytes", SOURCE, "30", "children of an index are not what their digest says", ERROR,
+case("child-other-bytes", SOURCE, "30", "children of an index are not what their digest says",
+     ERROR,
      on("manifest", lambda s, q, good: change(lambda r, *_: setattr(r, "body", r.body + b" "))(
          s, q, good) if q.rest.startswith("sha256:") else None), load=two_arch, says="digest")
 case("child-is-another", SOURCE, "30", "a child's digest leads to its sibling", ERROR,
@@ -155,22 +152,26 @@ case("overlong-utf-8", SOURCE, "8", "an overlong slash in an annotation", ERROR,
      load=swapped(('"schemaVersion"', b'"annotations":{"a":"\xc0\xaf"},"schemaVersion"')))
 case("lone-surrogate", SOURCE, "8", "a lone surrogate", ERROR,
      load=swapped(('"schemaVersion"', '"annotations":{"a":"\\ud800"},"schemaVersion"')))
-case("not-a-number", SOURCE, "8", "NaN as a size", ERROR, load=swapped(('"size":3000', '"size":NaN')))
+case("not-a-number", SOURCE, "8", "NaN as a size", ERROR,
+     load=swapped(('"size":3000', '"size":NaN')))
 case("comment", SOURCE, "8", "JSON with a comment", ERROR,
      load=edited(lambda c: b"/* hi */" + images.to_json(c)))
 case("depth-1000", SOURCE, "8", "1 000 levels of nesting", ERROR,
      load=swapped(('"schemaVersion"', '"x":' + "[" * 1000 + "]" * 1000 + ',"schemaVersion"')))
 case("depth-500000", SOURCE, "8", "500 000 levels of nesting", ERROR,
-     load=swapped(('"schemaVersion"', '"x":' + "[" * 500_000 + "]" * 500_000 + ',"schemaVersion"')))
+     load=swapped(('"schemaVersion"',
+                   '"x":' + "[" * 500_000 + "]" * 500_000 + ',"schemaVersion"')))
 for _name, _body in (("empty", b""), ("null", b"null"), ("array", b"[]"), ("text", b'"a"'),
-                     ("number", b"42"), ("empty-object", b"{}"), ("cut-json", b'{"schemaVersion":2,'),
+                     ("number", b"42"), ("empty-object", b"{}"),
+                     ("cut-json", b'{"schemaVersion":2,'),
                      ("nul-bytes", b"\0" * 400), ("html", b"<html></html>")):
     case(f"manifest-{_name}", SOURCE, "8", f"a manifest whose body is {_name}", ERROR,
          load=raw_body(_body))
 
 # Sizes, digests and fields of descriptors (faults 29, 36).
 
-for _name, _value in (("negative", -1), ("2-63", 2 ** 63), ("2-64", 2 ** 64), ("2-53", 2 ** 53 + 1),
+for _name, _value in (("negative", -1), ("2-63", 2 ** 63), ("2-64", 2 ** 64),
+                      ("2-53", 2 ** 53 + 1),
                       ("fraction", 3000.5), ("text", "3000"), ("null", None), ("one-more", 3001),
                       ("one-less", 2999), ("zero", 0), ("true", True), ("list", [3000])):
     case(f"size-{_name}", SOURCE, "36", f"the size of a layer is {_name}", ERROR,
@@ -180,7 +181,8 @@ case("size-exponent", SOURCE, "36", "a size of 3e3", EITHER,
 case("size-1e999", SOURCE, "8", "a size of 1e999", ERROR,
      load=swapped(('"size":3000', '"size":1e999')))
 for _name, _value in (
-        ("short", "sha256:abc"), ("long", "sha256:" + "a" * 65), ("upper-case", "sha256:" + "A" * 64),
+        ("short", "sha256:abc"), ("long", "sha256:" + "a" * 65),
+        ("upper-case", "sha256:" + "A" * 64),
         ("not-hex", "sha256:" + "g" * 64), ("unknown-algorithm", "md5:" + "a" * 32),
         ("no-algorithm", "a" * 64), ("empty", ""), ("no-hex", "sha256:"), ("absent", None),
         ("number", 5), ("traversal", "sha256:../../../../etc/passwd"),
@@ -199,7 +201,8 @@ case("one-layer-twice", SOURCE, "36", "the same layer twice", RIGHT,
      load=with_layers(lambda name: _layers(name, (3000,)) * 2))
 case("layer-is-config", SOURCE, "36", "the config is a layer too", RIGHT,
      load=edited(lambda c: {**c, "layers": [*c["layers"], {**c["config"]}]}))
-for _name, _value in (("absent", None), ("null", "null"), ("list", []), ("text", "x"), ("empty", {})):
+for _name, _value in (("absent", None), ("null", "null"), ("list", []), ("text", "x"),
+                      ("empty", {})):
     case(f"config-{_name}", SOURCE, "36", f"the config is {_name}", ERROR,
          load=edited(lambda c, v=_value: {**{k: x for k, x in c.items() if k != "config"},
                                           **({} if v is None else
@@ -253,7 +256,8 @@ def children(edit):
     return index_edited(lambda c: {**c, "manifests": edit(c["manifests"])})
 
 
-case("index-plain", SOURCE, "34", "nothing: an honest index with attestations", RIGHT, load=two_arch)
+case("index-plain", SOURCE, "34", "nothing: an honest index with attestations", RIGHT,
+     load=two_arch)
 case("index-in-index", SOURCE, "34", "an index in an index", RIGHT, load=nested(2))
 case("index-depth-6", SOURCE, "34", "six indexes in each other", ERROR, load=nested(6))
 case("index-cycle", SOURCE, "34", "a child's digest leads back to the index", ERROR,
@@ -277,8 +281,10 @@ case("index-child-type", SOURCE, "33", "a child's type differs from what it is",
      load=children(lambda list_: [{**list_[0], "mediaType": INDEX}]))
 case("index-child-unknown-type", SOURCE, "33", "a child of an unknown type", EITHER,
      load=children(lambda list_: [{**list_[0], "mediaType": "application/octet-stream"}]))
-case("index-child-is-number", SOURCE, "36", "a child is a number", ERROR, load=children(lambda _: [7]))
-case("index-children-null", SOURCE, "36", "manifests is null", ERROR, load=children(lambda _: None))
+case("index-child-is-number", SOURCE, "36", "a child is a number", ERROR,
+     load=children(lambda _: [7]))
+case("index-children-null", SOURCE, "36", "manifests is null", ERROR,
+     load=children(lambda _: None))
 case("index-children-object", SOURCE, "36", "manifests is an object", ERROR,
      load=children(lambda _: {}))
 case("index-platform-hostile", SOURCE, "39", "a platform with control bytes", EITHER,
@@ -399,7 +405,8 @@ case("range-other-content-range", SOURCE, "51", "after a cut, 206 of another ran
      after_cut(header("Content-Range", "bytes 5-10/11")), load=big_image)
 case("range-garbage-content-range", SOURCE, "51", "after a cut, Content-Range is garbage", EITHER,
      after_cut(header("Content-Range", "bytes */x")), load=big_image)
-case("range-416", SOURCE, "51", "after a cut, only 416", EITHER, after_cut(say(416)), load=big_image)
+case("range-416", SOURCE, "51", "after a cut, only 416", EITHER, after_cut(say(416)),
+     load=big_image)
 case("range-other-bytes", SOURCE, "30", "after a cut, the rest is another's bytes", ERROR,
      after_cut(body(flipped(3))), load=big_image)
 
@@ -501,7 +508,8 @@ def _tag_pages(server, request, origin=""):
 CATALOG = {"job": "refresh"}
 case("catalog-plain", SOURCE, "46", "nothing: an honest catalog", RIGHT, **CATALOG)
 case("catalog-link-to-itself", SOURCE, "46", "the next page of the catalog is the same", ERROR,
-     on("catalog", change(lambda r, q, s: r.headers.update({"Link": f'<{q.target}>; rel="next"'}))),
+     on("catalog",
+        change(lambda r, q, s: r.headers.update({"Link": f'<{q.target}>; rel="next"'}))),
      limits={"catalog": 1100}, **CATALOG)
 case("catalog-endless-pages", SOURCE, "46", "ever new pages of the catalog", ERROR,
      on("catalog", change(lambda r, q, s: r.headers.update(
@@ -513,11 +521,14 @@ case("catalog-braces", SOURCE, "63", "4 MiB of {} in the catalog", ERROR,
      on("catalog", say(200, b'{"repositories":[' + b"{}," * 1_300_000 + b"{}]}",
                        Content_Type="application/json")), **CATALOG)
 case("catalog-hostile-names", SOURCE, "29", "repositories with names that are none", EITHER,
-     on("catalog", say(200, {"repositories": ["../../etc", "UPPER", "\x1b[31m", "", "a//b", "x" * 4000]},
+     on("catalog", say(200, {"repositories": ["../../etc", "UPPER", "\x1b[31m", "", "a//b",
+     "x" * 4000]},
                        Content_Type="application/json")), **CATALOG)
-case("catalog-cut", SOURCE, "55", "the catalog is cut, always", ERROR, on("catalog", fields(cut=9)),
+case("catalog-cut", SOURCE, "55", "the catalog is cut, always", ERROR,
+     on("catalog", fields(cut=9)),
      **CATALOG)
-case("catalog-404", SOURCE, "46", "there is no catalog", EITHER, on("catalog", say(404)), **CATALOG)
+case("catalog-404", SOURCE, "46", "there is no catalog", EITHER, on("catalog", say(404)),
+     **CATALOG)
 
 # Referrers (fault 38).
 
@@ -563,14 +574,16 @@ case("referrers-link-to-itself", SOURCE, "46", "the next page of referrers is th
      **REFERRERS)
 case("referrers-link-elsewhere", SOURCE, "46", "the next page is at a stranger", EITHER,
      on("referrers", change(lambda r, q, s: "page" in q.query or r.headers.update(
-         {"Link": f'<{s.stranger.origin}{q.path}?page=2>; rel="next"'}))), load=signed, **REFERRERS)
+         {"Link": f'<{s.stranger.origin}{q.path}?page=2>; rel="next"'}))), load=signed,
+         **REFERRERS)
 case("referrers-of-another", SOURCE, "38", "a referrer whose subject is another image", EITHER,
      referrers_say(lambda s, q: [_stranger_to(s, q)]), load=signed, **REFERRERS)
 case("fallback-tag-is-image", SOURCE, "38", "the fallback tag is an image", EITHER,
      load=lambda r, n, t: _fallback(r, n, t, lambda image: image), referrers=True)
 case("fallback-tag-garbage", SOURCE, "38", "the fallback tag is garbage", EITHER,
      load=lambda r, n, t: _fallback(r, n, t, None), referrers=True)
-case("fallback-tag-lists-itself", SOURCE, "38", "the fallback index lists the image itself", EITHER,
+case("fallback-tag-lists-itself", SOURCE, "38", "the fallback index lists the image itself",
+     EITHER,
      load=lambda r, n, t: _fallback(r, n, t, lambda image: images.Index([(image, None, None)])),
      referrers=True)
 

@@ -41,46 +41,54 @@ case("location-network-path", TARGET, "45", "Location //stranger/...", ERROR,
      location(lambda s, q, at: f"//{ELSEWHERE}:{s.stranger.port}{at}"), **IN)
 case("location-userinfo", TARGET, "45", "Location with a user of its own", ERROR,
      location(lambda s, q, at: f"http://127.0.0.1@{ELSEWHERE}:{s.stranger.port}{at}"), **IN)
-for _name, _url in (("absent", None), ("empty", ""), ("garbage", "http://[::1"), ("file", "file:///tmp/x"),
+for _name, _url in (("absent", None), ("empty", ""), ("garbage", "http://[::1"),
+                                                      ("file", "file:///tmp/x"),
                     ("metadata", "http://169.254.169.254/upload"), ("long", "/v2/" + "x" * 60_000),
                     ("controls", "/v2/\x01\x02")):
     case(f"location-{_name}", TARGET, "45", f"Location is {_name}", ERROR,
          location(lambda s, q, at, u=_url: u), **IN)
-case("location-bearer-stranger", TARGET, "45", "Location at a stranger; a token is at stake", ERROR,
-     location(lambda s, q, at: s.stranger.origin + at), bearer=True, **IN)
+case("location-bearer-stranger", TARGET, "45", "Location at a stranger; a token is at stake",
+     ERROR, location(lambda s, q, at: s.stranger.origin + at), bearer=True, **IN)
 for _status in (301, 302, 307, 308):
-    case(f"upload-redirect-{_status}", TARGET, "40", f"the session is at a stranger ({_status})", ERROR,
-         on("upload", redirect(_status, to_stranger)), **IN)
-    case(f"put-redirect-{_status}", TARGET, "40", f"the upload's end is at a stranger ({_status})", ERROR,
+    case(f"upload-redirect-{_status}", TARGET, "40", f"the session is at a stranger ({_status})",
+         ERROR, on("upload", redirect(_status, to_stranger)), **IN)
+    case(f"put-redirect-{_status}", TARGET, "40",
+         f"the upload's end is at a stranger ({_status})", ERROR,
          on("put patch", redirect(_status, to_stranger)), **IN)
-    case(f"manifest-put-redirect-{_status}", TARGET, "40", f"manifests go to a stranger ({_status})",
+    case(f"manifest-put-redirect-{_status}", TARGET, "40",
+         f"manifests go to a stranger ({_status})",
          ERROR, on("manifest-put", redirect(_status, to_stranger)), **IN)
 
 # Refusals of a session, a blob, a manifest: once and always.
 
-for _kind, _word in (("upload", "a session"), ("put patch", "a blob"), ("manifest-put", "a manifest")):
+for _kind, _word in (("upload", "a session"), ("put patch", "a blob"),
+                     ("manifest-put", "a manifest")):
     _short = _kind.split()[0]
     for _status in (500, 502, 503, 429):
-        case(f"{_short}-{_status}-once", TARGET, "62", f"{_word} is answered {_status}, once", RIGHT,
-             first(_kind, say(_status)))
+        case(f"{_short}-{_status}-once", TARGET, "62", f"{_word} is answered {_status}, once",
+             RIGHT, first(_kind, say(_status)))
     for _status in (400, 401, 403, 404, 405, 411, 413, 415, 500, 507):
-        case(f"{_short}-{_status}-always", TARGET, "62", f"{_word} is answered {_status}, always", ERROR,
-             on(_kind, say(_status)), limits={_short: 40})
-    case(f"{_short}-413-html", TARGET, "62", f"{_word}: 413 with a page", ERROR, on(_kind, html(413)))
-    case(f"{_short}-200-html", TARGET, "50", f"{_word}: 200 with a login page", ERROR, on(_kind, html()))
-    case(f"{_short}-204", TARGET, "62", f"{_word}: 204 and nothing done", ERROR, on(_kind, say(204)))
+        case(f"{_short}-{_status}-always", TARGET, "62", f"{_word} is answered {_status}, always",
+             ERROR, on(_kind, say(_status)), limits={_short: 40})
+    case(f"{_short}-413-html", TARGET, "62", f"{_word}: 413 with a page", ERROR,
+         on(_kind, html(413)))
+    case(f"{_short}-200-html", TARGET, "50", f"{_word}: 200 with a login page", ERROR,
+         on(_kind, html()))
+    case(f"{_short}-204", TARGET, "62", f"{_word}: 204 and nothing done", ERROR,
+         on(_kind, say(204)))
     case(f"{_short}-silent", TARGET, "54", f"{_word} is never answered", ERROR,
          on(_kind, silent))
-    case(f"{_short}-reset-once", TARGET, "55", f"{_word}: a reset in place of the answer, once", RIGHT,
-         first(_kind, lambda s, q, good: Response(200, cut_head=0, reset=True)))
-    case(f"{_short}-reset-always", TARGET, "55", f"{_word}: a reset in place of the answer, always", ERROR,
+    case(f"{_short}-reset-once", TARGET, "55", f"{_word}: a reset in place of the answer, once",
+         RIGHT, first(_kind, lambda s, q, good: Response(200, cut_head=0, reset=True)))
+    case(f"{_short}-reset-always", TARGET, "55",
+         f"{_word}: a reset in place of the answer, always", ERROR,
          on(_kind, lambda s, q, good: Response(200, cut_head=0, reset=True)), limits={_short: 40})
     case(f"{_short}-garbage", TARGET, "61", f"{_word} is answered with garbage", ERROR,
          on(_kind, raw(b"\x00\x01garbage\r\n\r\n")))
-    case(f"{_short}-header-1-mib", TARGET, "61", f"{_word} is answered with a header of 1 MiB", EITHER,
-         on(_kind, header("X-Long", "a" * MIB)))
-    case(f"{_short}-retry-after-1e9", TARGET, "49", f"{_word}: 429 with Retry-After 1e9, always", ERROR,
-         on(_kind, say(429, Retry_After="1000000000")), limits={_short: 12})
+    case(f"{_short}-header-1-mib", TARGET, "61", f"{_word} is answered with a header of 1 MiB",
+         EITHER, on(_kind, header("X-Long", "a" * MIB)))
+    case(f"{_short}-retry-after-1e9", TARGET, "49", f"{_word}: 429 with Retry-After 1e9, always",
+         ERROR, on(_kind, say(429, Retry_After="1000000000")), limits={_short: 12})
 case("put-500-after-storing", TARGET, "62", "a blob is stored, then 500", RIGHT,
      first("put", after_effect(say(500))))
 case("put-reset-after-storing", TARGET, "55", "a blob is stored, then a reset", RIGHT,
@@ -92,7 +100,8 @@ case("manifest-reset-after-storing", TARGET, "55", "a manifest is stored, then a
 case("put-early-413", TARGET, "62", "413 before the bytes were read", ERROR,
      on("put patch", early(lambda s, q, good: Response(413, close=True))))
 case("put-early-401", TARGET, "47", "401 before the bytes were read, always", ERROR,
-     on("put patch", early(lambda s, q, good: Response(401, close=True))), limits={"put": 40}, **IN)
+     on("put patch", early(lambda s, q, good: Response(401, close=True))), limits={"put": 40},
+     **IN)
 case("put-early-reset", TARGET, "55", "a reset before the bytes were read, once", RIGHT,
      first("put patch", lambda s, q, good: Response(200, cut_head=0, reset=True)), load=big_image)
 case("session-forgotten-once", TARGET, "62", "the session is unknown when bytes come, once", RIGHT,
@@ -122,8 +131,8 @@ case("tag-immutable", TARGET, "62", "412: the tag is immutable", ERROR,
 for _name, _value in (("absent", None), ("0-0", "0-0"), ("short", "0-9"), ("beyond", "0-99999999"),
                       ("backwards", "9-0"), ("garbage", "bytes x"), ("negative", "0--1"),
                       ("2-64", "0-18446744073709551616")):
-    case(f"range-{_name}", TARGET, "45", f"every answer of a session has the Range {_name}", EITHER,
-         on("upload patch upload-status", header("Range", _value)))
+    case(f"range-{_name}", TARGET, "45", f"every answer of a session has the Range {_name}",
+         EITHER, on("upload patch upload-status", header("Range", _value)))
 case("min-chunk-huge", TARGET, "45", "OCI-Chunk-Min-Length of 2^63", EITHER,
      on("upload", header("OCI-Chunk-Min-Length", str(2 ** 63))))
 case("min-chunk-negative", TARGET, "45", "OCI-Chunk-Min-Length of -1", EITHER,
@@ -135,7 +144,8 @@ SECOND = {"second": True}
 
 
 def mount_case(name, must, *rules, **more):
-    case(f"mount-{name}", TARGET, "41 of the traps", f"a mount from the sibling: {name}", must, *rules,
+    case(f"mount-{name}", TARGET, "41 of the traps", f"a mount from the sibling: {name}", must,
+         *rules,
          **SECOND, **more)
 
 
@@ -152,21 +162,22 @@ mount_case("redirect-to-stranger", EITHER, on("mount", redirect(307, to_stranger
 # Lies (class 8; "report success when the target lies").
 
 NO_CHECK = {"validate": False}
-case("lie-head-blob-200", TARGET, "8", "every blob is said to be there; manifests are checked", ERROR,
-     on("blob-head", say(200)))
-case("lie-head-blob-other-size", TARGET, "8", "HEAD of absent blobs: 200 with another size", EITHER,
-     on("blob-head", lambda s, q, good: Response(200, b"", {"Content-Length": 5})))
+case("lie-head-blob-200", TARGET, "8", "every blob is said to be there; manifests are checked",
+     ERROR, on("blob-head", say(200)))
+case("lie-head-blob-other-size", TARGET, "8", "HEAD of absent blobs: 200 with another size",
+     EITHER, on("blob-head", lambda s, q, good: Response(200, b"", {"Content-Length": 5})))
 case("lie-upload-201", TARGET, "8", "a session is answered 201 at once, nothing stored", ERROR,
      on("upload", say(201)))
-case("lie-put-201", TARGET, "8", "blobs are answered 201 and dropped; manifests are checked", ERROR,
-     on("put", say(201)))
-case("lie-put-201-unchecked", TARGET, "8", "blobs are answered 201 and dropped; nothing is checked",
+case("lie-put-201", TARGET, "8", "blobs are answered 201 and dropped; manifests are checked",
+     ERROR, on("put", say(201)))
+case("lie-put-201-unchecked", TARGET, "8",
+     "blobs are answered 201 and dropped; nothing is checked",
      ERROR, on("put", say(201)), **NO_CHECK)
 case("lie-put-202", TARGET, "41", "blobs are answered 202 and dropped", ERROR, on("put", say(202)))
 case("lie-put-other-digest", TARGET, "31", "a stored blob is reported with another digest", EITHER,
      on("put", header("Docker-Content-Digest", "sha256:" + "6" * 64)))
-case("lie-blob-altered", TARGET, "8", "blobs are stored with another byte, under their digest", ERROR,
-     on("put", lambda s, q, good: _alter(s, q, good)), **NO_CHECK)
+case("lie-blob-altered", TARGET, "8", "blobs are stored with another byte, under their digest",
+     ERROR, on("put", lambda s, q, good: _alter(s, q, good)), **NO_CHECK)
 case("lie-manifest-201", TARGET, "8", "manifests are answered 201 and dropped", ERROR,
      on("manifest-put", say(201)))
 case("lie-manifest-200", TARGET, "8", "manifests are answered 200 and dropped", ERROR,
@@ -186,7 +197,8 @@ case("lie-read-back-other", TARGET, "8", "the tag reads back as another digest",
      later("manifest-put", lambda s, q, good: None, after=0), on(
          "manifest-head manifest", lambda s, q, good: Response(200, b"{}", {
              "Content-Type": "application/vnd.oci.image.manifest.v1+json",
-             "Docker-Content-Digest": "sha256:" + "4" * 64}) if s.counts.get("manifest-put") else None))
+             "Docker-Content-Digest": "sha256:" + "4" * 64})
+         if s.counts.get("manifest-put") else None))
 case("lie-read-back-404", TARGET, "8", "the tag reads back as absent", ERROR,
      on("manifest-head manifest", lambda s, q, good: Response(404) if s.counts.get("manifest-put")
         else None))
@@ -195,12 +207,15 @@ case("lie-read-back-500", TARGET, "62", "the tag can't be read back", ERROR,
         else None))
 case("lie-tag-moved-by-another", TARGET, "88", "someone moves the tag right after", ERROR,
      on("manifest-put", lambda s, q, good: _moved(s, q, good)))
-case("lie-child-dropped", TARGET, "8", "children of an index are dropped, the index is taken", ERROR,
-     on("manifest-put", lambda s, q, good: Response(201) if q.rest.startswith("sha256:") else None),
+case("lie-child-dropped", TARGET, "8", "children of an index are dropped, the index is taken",
+     ERROR,
+     on("manifest-put", lambda s, q,
+        good: Response(201) if q.rest.startswith("sha256:") else None),
      load=two_arch, **NO_CHECK)
 case("lie-all-201", TARGET, "8", "everything is answered 201, nothing is stored", ERROR,
      on("upload put patch manifest-put mount", say(201, Location="/v2/x/blobs/uploads/1")))
-case("lie-digest-header-as-asked", TARGET, "8", "the stored bytes are others, the header is as wished",
+case("lie-digest-header-as-asked", TARGET, "8",
+     "the stored bytes are others, the header is as wished",
      ERROR, on("manifest-put", lambda s, q, good: _echo(s, q)),
      on("manifest-head", lambda s, q, good: _echo_head(s, q)), **NO_CHECK)
 
@@ -230,7 +245,8 @@ def _moved(server, request, good):
 
 def _echo(server, request):
     server.notes["claimed", request.rest] = digest_of(request.body)
-    server.registry.put_manifest(request.name, request.rest, request.headers.get("content-type", ""),
+    server.registry.put_manifest(request.name, request.rest,
+                                 request.headers.get("content-type", ""),
                                  request.body + b" ")
     return Response(201, b"", {"Docker-Content-Digest": digest_of(request.body)})
 
@@ -245,12 +261,14 @@ def _echo_head(server, request):
 # A look at the target before the copy.
 
 for _status in (401, 403, 500, 503):
-    case(f"target-look-{_status}", TARGET, "62", f"HEAD of the target's tag answers {_status}", EITHER,
+    case(f"target-look-{_status}", TARGET, "62", f"HEAD of the target's tag answers {_status}",
+         EITHER,
          on("manifest-head", say(_status)), limits={"manifest-head": 40})
 case("target-look-garbage", TARGET, "31", "the target's tag has a digest that is none", EITHER,
      on("manifest-head", lambda s, q, good: None if s.counts.get("manifest-put") else Response(
          200, b"", {"Docker-Content-Digest": "garbage", "Content-Length": 5})))
-case("target-blob-head-500", TARGET, "62", "HEAD of blobs always fails", EITHER, on("blob-head", say(500)))
+case("target-blob-head-500", TARGET, "62", "HEAD of blobs always fails", EITHER,
+     on("blob-head", say(500)))
 case("target-blob-head-405", TARGET, "62", "HEAD of blobs is not allowed", EITHER,
      on("blob-head", say(405)))
 case("target-blob-head-stranger", TARGET, "40", "HEAD of blobs leads to a stranger", EITHER,
@@ -259,9 +277,11 @@ case("target-cookies", TARGET, "class 1", "cookies with each answer", RIGHT,
      on("*", header("Set-Cookie", "session=cookie-canary")))
 case("target-realm-foreign", TARGET, "43", "the target's realm is foreign", ERROR,
      login=True, bearer=True, realm=lambda s: s.stranger.origin + "/token", says="realm")
-case("target-token-expires-midway", TARGET, "47", "tokens are forgotten before the first manifest", RIGHT,
+case("target-token-expires-midway", TARGET, "47",
+     "tokens are forgotten before the first manifest", RIGHT,
      first("manifest-put", lambda s, q, good: s.tokens.clear()), login=True, bearer=True)
-case("target-tls-expired", TARGET, "56", "the target's certificate is expired", ERROR, tls="expired",
+case("target-tls-expired", TARGET, "56", "the target's certificate is expired", ERROR,
+     tls="expired",
      says="expired")
 case("target-404-everything", TARGET, "50", "nothing is there but /v2/", ERROR,
      on("upload put patch manifest-put manifest-head manifest blob-head mount", say(404)))

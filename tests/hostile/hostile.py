@@ -48,7 +48,8 @@ def play(names):
             if known[name].end == SOURCE:
                 known[name].load(server.registry, NAME, TAG)
             running.append((name, server))
-            print(f"{name}: {server.url} ({known[name].does}; must: {known[name].must})", flush=True)
+            print(f"{name}: {server.url} ({known[name].does}; must: {known[name].must})",
+                  flush=True)
         if any(known[name].tls for name in names):
             print(f"authority to trust: {certificates.ca}", flush=True)
         try:

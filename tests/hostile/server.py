@@ -197,7 +197,8 @@ class Registry:
             content = json.loads(body)
             if (content.get("subject") or {}).get("digest") == request.rest:
                 entries.append({"mediaType": media_type, "digest": digest_of(body),
-                                "size": len(body), "artifactType": content.get("artifactType", "")})
+                                "size": len(body),
+                                "artifactType": content.get("artifactType", "")})
         kind = "application/vnd.oci.image.index.v1+json"
         return Response(200, {"schemaVersion": 2, "mediaType": kind, "manifests": entries},
                         {"Content-Type": kind})

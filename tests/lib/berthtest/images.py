@@ -101,7 +101,8 @@ class Manifest:
         return digest_of(self.body)
 
     def descriptor(self, **more):
-        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body),
+                **more}
 
     def blobs(self):
         """Every blob below, each once."""

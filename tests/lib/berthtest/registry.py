@@ -203,7 +203,8 @@ def find_go():
 def _install_distribution(folder):
     go = find_go()
     module = f"github.com/distribution/distribution/v3/cmd/registry@{DISTRIBUTION}"
-    done = subprocess.run(["nice", go, "install", module], capture_output=True, text=True, check=False,
+    done = subprocess.run(["nice", go, "install", module], capture_output=True, text=True,
+                          check=False,
                           env={**os.environ, "GOBIN": folder + ".new", "GOTOOLCHAIN": "local",
                                "CGO_ENABLED": "0"})
     if done.returncode:

@@ -11,7 +11,7 @@ at a registry.
     demo       what a small team's registry looks like
 """
 
-from .images import (Image, fallback_tag, multi_arch, random_layer, referrer, tar_layer, to_json)
+from .images import (CREATED, Image, fallback_tag, multi_arch, random_layer, referrer, tar_layer, to_json)
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -69,7 +69,8 @@ def demo(seed=7):
             top = layer(f"{name}-{version}", 128)
             labels = {"org.opencontainers.image.version": version}
             found.append((name, version, Image([base["amd64"], runtime, own, top],
-                                               {"config": {"Labels": labels, "Cmd": ["/bin/app"]}})))
+                                               {"config": {"Labels": labels,
+                                                           "Cmd": ["/bin/app"]}})))
     tool = {arch: Image([base[arch], layer(f"tool-{arch}", 256)], architecture=arch)
             for arch in base}
     found.append(("shop/tool", "3.2", multi_arch(tool)))
@@ -87,7 +88,7 @@ def demo_attach(client, images):
         {"name": "base-files", "versionInfo": "12.4"}]})
     client.attach("shop/web", image,
                   referrer(image, "application/spdx+json", sbom,
-                           annotations={"org.opencontainers.image.created": "2026-01-02T03:04:05Z"}),
+                           annotations={"org.opencontainers.image.created": CREATED}),
                   referrer(image, "application/vnd.example.signature.v1", b"signed",
                            "application/octet-stream"))
     return image

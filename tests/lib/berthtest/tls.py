@@ -94,7 +94,8 @@ class Authority:
 
     def issue_expired(self, name, **how):
         now = datetime.now(timezone.utc)
-        return self.issue(name, starts=now - timedelta(days=30), ends=now - timedelta(days=1), **how)
+        return self.issue(name, starts=now - timedelta(days=30), ends=now - timedelta(days=1),
+                          **how)
 
     def issue_future(self, name, **how):
         now = datetime.now(timezone.utc)
