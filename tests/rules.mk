@@ -6,13 +6,15 @@
 as_user = $(if $(SUDO_USER),$(if $(filter 0,$(shell id -u)),runuser -u $(SUDO_USER) -- \
 	env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6)))
 
+parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 check:
 	@packaging/deps test
-	@$(as_user) $(MAKE) --no-print-directory check-here
+	@$(as_user) $(MAKE) --no-print-directory $(parallel) check-here
 
 demo:
 	@packaging/deps demo
-	@$(as_user) $(MAKE) --no-print-directory demo-here
+	@$(as_user) $(MAKE) --no-print-directory $(parallel) demo-here
 
 # What a test suite needs beyond `all` adds itself to CHECK_NEEDS.
 check-here: all $(UNITS:%=$(O)/unit/%) $(CHECK_NEEDS)

@@ -11,7 +11,8 @@ at a registry.
     demo       what a small team's registry looks like
 """
 
-from .images import (CREATED, Image, fallback_tag, multi_arch, random_layer, referrer, tar_layer, to_json)
+from .images import (CREATED, Image, fallback_tag, multi_arch, random_layer, referrer,
+                     tar_layer, to_json)
 
 KIB, MIB = 1 << 10, 1 << 20
 
