@@ -25,7 +25,7 @@ CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
 
 PKGS := libcurl jansson libmicrohttpd libconfig sqlite3 libsystemd libcrypto libpsl
-PKGS_cli := jansson smartcols libcrypto
+PKGS_cli := jansson smartcols libcrypto yaml-0.1
 PKGS_plugin := libcurl jansson libcrypto libpsl
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion \
@@ -58,8 +58,6 @@ $(O)/libshared.a: $(call obj,$(SHARED_SRC))
 	@rm -f $@ && ar rcs $@ $^
 $(O)/berthd: $(O)/obj/core/main.o $(O)/libberth.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) -ldl
-$(O)/berthctl: $(call obj,$(CLIENT_SRC)) $(O)/libshared.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS_cli) libsystemd)
 
 define PLUGIN
 $(O)/plugins/$(1).so: $$(call obj,$$(wildcard plugins/$(1)/*.c)) $(O)/libshared.a

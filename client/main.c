@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* berthctl: a plain client of the control socket. */
-#include <stdio.h>
+/* berthctl: a plain client of berthd's control socket. Everything is in
+ * cli_main, which the unit tests call too.
+ */
+#include <locale.h>
 
-int main(void)
+#include "client/cli.h"
+
+int main(int argc, char **argv)
 {
-	puts("berthctl " BERTH_VERSION);
-	return 0;
+	setlocale(LC_CTYPE, "");
+	return cli_main(argc, argv, stdin, stdout, stderr);
 }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of berthctl: what was typed, where to write, and the connection to
+ * the daemon. Every handler gets this and returns an exit code.
+ */
+#ifndef CLIENT_CLI_H
+#define CLIENT_CLI_H
+
+#include <stdint.h>
+
+#include "client/command.h"
+#include "client/http.h"
+#include "client/term.h"
+#include "core/base/js.h"
+
+/* Stable; in the manual; tests/e2e/test_cli.py holds them. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 3,
+	EXIT_NOT_ALLOWED = 4,
+	EXIT_CONFLICT = 5,
+	EXIT_NO_DAEMON = 6,
+	EXIT_TIMEOUT = 7,
+	EXIT_UPSTREAM = 8,
+	EXIT_PARTLY = 9,
+	EXIT_FINDINGS = 10,
+	EXIT_INTERRUPTED = 130,
+};
+
+enum format {
+	FORMAT_TABLE,
+	FORMAT_WIDE,
+	FORMAT_JSON,
+	FORMAT_YAML,
+	FORMAT_NAME,
+	FORMAT_CSV,
+	FORMAT_NDJSON,
+	FORMAT_TEMPLATE,
+};
+
+struct given {
+	const struct flag *flag;
+	const char *text; /* NULL for flags without a value */
+};
+enum { GIVEN_MAX = 128, OPERAND_COUNT_MAX = 256 };
+
+struct cli {
+	FILE *in;
+	struct term out, err;
+	/* what was typed */
+	const struct noun *noun;
+	const struct command *command;
+	struct given given[GIVEN_MAX];
+	size_t given_count;
+	const char *operands[OPERAND_COUNT_MAX];
+	size_t operand_count;
+	bool wants_help;
+	enum format format;
+	const char *template; /* of -o template= */
+	/* the daemon */
+	struct http http;
+	int fd; /* -1: not connected */
+	int bridge_pid;
+	uint32_t budget_ms; /* of each call; 0: the usual */
+	char *target; /* socket path or ssh://host, for messages; owned */
+	/* the last answer */
+	json_t *problem; /* NULL, or what the daemon said went wrong; owned */
+	char request_id[72];
+	char etag[128];
+	int status;
+	char *head; /* status line and headers; owned */
+	char *text; /* a body that is no JSON, where the call takes one; owned */
+};
+
+/* Runs one command line; returns the exit code. */
+int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
+
+/* What was typed. The text of a flag, or the fallback; the last one counts. */
+const char *cli_flag(const struct cli *c, const char *name, const char *fallback);
+bool cli_has(const struct cli *c, const char *name);
+uint64_t cli_count(const struct cli *c, const char *name, uint64_t fallback);
+const char *cli_operand(const struct cli *c, size_t index); /* NULL: not given */
+/* Puts each given flag that has a field into the request's body. Reads files
+ * and secrets. */
+MUST_USE int cli_fill_body(struct cli *c, json_t *body, struct berth_error *err);
+/* Parses the command line into c: an exit code, or -1 to go on. */
+int cli_parse(struct cli *c, int argc, char **argv);
+/* "90", "15m", "8h" in seconds; "64k", "10MiB" in bytes. */
+bool parse_seconds(const char *text, uint64_t *ret_s);
+bool parse_bytes(const char *text, uint64_t *ret_bytes);
+
+/* Say what went wrong, and the exit code that it means. */
+int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Prints err, or the daemon's problem document where there is one. */
+int cli_report(struct cli *c, const struct berth_error *err);
+void cli_hint(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A remark on stderr, for a person. */
+void cli_note(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_exit_of_problem(const json_t *problem);
+
+/* help.c */
+int help_command(struct cli *c, const struct command *cmd);
+int help_noun(struct cli *c, const struct noun *noun);
+int help_all(struct cli *c);
+/* The flag as help shows it: "-o, --output FORMAT". */
+void help_flag_name(const struct flag *flag, char *to, size_t room);
+void help_synopsis(const struct command *cmd, char *to, size_t room);
+
+#endif

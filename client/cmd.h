@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers of the nouns share: the generic commands, sending a change,
+ * references. Each noun's table is in its own cmd_NOUN.c.
+ */
+#ifndef CLIENT_CMD_H
+#define CLIENT_CMD_H
+
+#include "client/api.h"
+#include "client/cli.h"
+#include "client/follow.h"
+
+extern const struct column operation_columns[];
+
+/* Generic handlers, driven by the command's route, flags and columns. */
+int run_list(struct cli *c);
+int run_show(struct cli *c);
+/* Reads the resource, asks with its name, deletes it with its ETag. */
+int run_delete(struct cli *c);
+/* Reads the resource, sends the given fields as a merge patch with its ETag. */
+int run_edit(struct cli *c);
+/* POST of the given fields. */
+int run_post(struct cli *c);
+
+/* Lists or shows path as the command says, again and again with --watch. */
+int list_path(struct cli *c, const char *path);
+int show_path(struct cli *c, const char *path);
+/* path with the given flags that are query parameters. Takes path; free(). */
+char *path_with_flags(const struct cli *c, char *take_path) MUST_USE;
+
+/* Sends a change, with dry_run=true where asked, and shows what came: a plan, an
+ * operation to follow, a resource, or nothing ("done" is said then). */
+struct change {
+	struct api_call call;
+	const char *done; /* "integration hub deleted" */
+	follow_result *result;
+	const struct column *columns; /* of the resource; NULL: the command's */
+};
+int send_change(struct cli *c, const struct change *change);
+
+/* Prints a stream of JSON lines as they come, until its end. line NULL: time,
+ * level and message. JSON formats print each object on a line. Exit code. */
+typedef void print_line(struct cli *c, const json_t *object);
+int stream_lines(struct cli *c, const char *path, print_line *line);
+
+/* A reference INTEGRATION/REPOSITORY[:TAG][@DIGEST] in its parts. */
+struct reference {
+	char integration[64], repository[256], tag[130], digest[136];
+};
+/* BERTH_E_INVALID says what is wrong with it. */
+MUST_USE int reference_parse(const char *text, struct reference *to, struct berth_error *err);
+
+/* After a "not found": says which name comes closest, where there is one. */
+void suggest_name(struct cli *c);
+/* Names of that kind that begin with prefix, each through take; errors are
+ * silent. At most 200. budget_ms bounds the whole. */
+void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t budget_ms,
+		void (*take)(void *user, const char *name), void *user);
+/* complete.c: prints candidates for the words of a command line. */
+int complete_words(struct cli *c, int argc, char **argv);
+const char *completion_script(const char *shell); /* NULL: unknown */
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event and audit: what happens, and who did what. */
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/show.h"
+#include "core/base/text.h"
+
+static const struct flag watch_flags[] = {
+	{"types", 't', FLAG_TEXT, "LIST", "operation, lifecycle, audit, health (all)",
+	 .query = "types"},
+	{"since", 0, FLAG_TEXT, "ID", "begin after this event; 0: all that are kept",
+	 .query = "since"},
+	{0},
+};
+
+/* "2026-11-22T18:04:11Z  operation  /v1/operations/...  copy running" */
+static void event_line(struct cli *c, const json_t *event)
+{
+	const json_t *document = json_object_get(event, "document");
+	const char *what = js_str(document, "state", js_str(document, "phase",
+				   js_str(document, "action", js_str(document, "event", ""))));
+	AUTO_FREE char *time = cell_text(json_object_get(event, "at"), COL_TIME, true);
+	AUTO_FREE char *text = text_printf(
+		"%-24s  %-9s  %s  %s %s", time ? time : "", js_str(event, "type", ""),
+		js_str(event, "resource", ""), js_str(document, "kind", ""), what);
+	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+	size_t bytes = safe ? strlen(safe) : 0;
+	while (bytes && safe[bytes - 1] == ' ')
+		safe[--bytes] = 0;
+	fprintf(c->out.file, "%s\n", safe ? safe : "");
+}
+
+static int watch_events(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *path = path_with_flags(c, strdup("/v1/events"));
+	return path ? stream_lines(c, path, event_line)
+		    : cli_report(c, (berth_fail_memory(&err), &err));
+}
+
+const struct command event_commands[] = {
+	{
+		.noun = "event",
+		.verb = "watch",
+		.summary = "Print what happens, as it happens, until Ctrl-C",
+		.details = "Events have ids that only grow. A reader that was cut off goes on "
+			   "with --since and the last id that it saw; a gap event says that some "
+			   "are no longer kept.",
+		.flags = watch_flags,
+		.examples = {{"berthctl event watch", "everything from now on"},
+			     {"berthctl event watch --types operation,health --since 0",
+			      "what is kept of two kinds, and then what comes"},
+			     {"berthctl event watch -o ndjson", "for a program"}},
+		.method = "GET",
+		.route = "/v1/events",
+		.run = watch_events,
+	},
+	{NULL},
+};
+
+static const struct column audit_columns[] = {
+	{"NUMBER", "number", COL_COUNT, false},
+	{"TIME", "at", COL_TIME, false},
+	{"BY", "user", COL_TEXT, false},
+	{"ACTION", "action", COL_TEXT, false},
+	{"RESOURCE", "resource", COL_TEXT, false},
+	{"RESULT", "result", COL_STATE, false},
+	{"REQUEST", "request_id", COL_TEXT, true},
+	{"UID", "uid", COL_TEXT, true},
+	{"DETAIL", "detail", COL_TEXT, true},
+	{NULL},
+};
+
+const struct command audit_commands[] = {
+	{
+		.noun = "audit",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List who did what, newest first",
+		.examples = {{"berthctl audit list --limit 50", "the last fifty"},
+			     {"berthctl audit list --filter 'result eq \"denied\"' -o csv",
+			      "refusals, for a spreadsheet"}},
+		.method = "GET",
+		.route = "/v1/audit",
+		.traits = CMD_LISTS,
+		.columns = audit_columns,
+		.name_path = "number",
+		.run = run_list,
+	},
+	{NULL},
+};

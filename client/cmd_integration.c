@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* integration: registry servers that Berth knows. */
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/secret.h"
+#include "client/show.h"
+#include "core/base/text.h"
+
+#define REGISTRY_FLAGS                                                                             \
+	{"address", 0, FLAG_TEXT, "URL", "http(s)://HOST[:PORT] of the registry",                  \
+	 .field = "address"},                                                                      \
+		{"description", 0, FLAG_TEXT, "TEXT", "a remark for people",                       \
+		 .field = "description"},                                                          \
+		{"username", 'u', FLAG_TEXT, "NAME", "the user or robot to be",                    \
+		 .field = "username"},                                                             \
+		{"password-file", 0, FLAG_SECRET, "FILE",                                          \
+		 "holds the password; - is standard input, credential:NAME systemd's",             \
+		 .field = "password", .names = NAMES_FILE},                                        \
+		{"password", 0, FLAG_REFUSED, NULL,                                                \
+		 .help = "every user of this machine can read a command line; use --password-file"},       \
+		{"ca", 0, FLAG_FILE, "FILE", "PEM of the private authority to trust",              \
+		 .field = "tls.ca", .names = NAMES_FILE},                                          \
+		{"client-cert", 0, FLAG_FILE, "FILE", "PEM of the client certificate to show",     \
+		 .field = "tls.client_cert", .names = NAMES_FILE},                                 \
+		{"client-key", 0, FLAG_SECRET, "FILE", "PEM of its key",                           \
+		 .field = "tls.client_key", .names = NAMES_FILE},                                  \
+		{"insecure", 0, FLAG_FALSE, NULL, "do not check the registry's certificate",       \
+		 .field = "tls.verify"},                                                           \
+		{"secure", 0, FLAG_TRUE, NULL, "check the registry's certificate (the default)",   \
+		 .field = "tls.verify"},                                                           \
+		{"probe-period", 0, FLAG_SECONDS, "TIME", "how often to probe it",                 \
+		 .field = "probe_period_s"},                                                       \
+		{"auth-realm", 0, FLAG_LIST, "HOST",                                               \
+		 "also give tokens' credentials to this host; may be repeated",                    \
+		 .field = "auth_realms"}
+
+static const struct flag create_flags[] = {
+	{"kind", 'k', FLAG_TEXT, "KIND", "what it speaks: dockerreg", .field = "kind",
+	 .choices = "dockerreg"},
+	REGISTRY_FLAGS,
+	{0},
+};
+static const struct flag edit_flags[] = {REGISTRY_FLAGS, {0}};
+
+static const struct column columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"KIND", "kind", COL_TEXT, false},
+	{"ADDRESS", "address", COL_TEXT, false},
+	{"STATE", "status.phase", COL_STATE, false},
+	{"VERSION", "status.version", COL_TEXT, true},
+	{"SPACES", "status.overview.spaces", COL_COUNT, true},
+	{"REPOSITORIES", "status.overview.repositories", COL_COUNT, true},
+	{"ARTIFACTS", "status.overview.artifacts", COL_COUNT, true},
+	{"SIZE", "status.overview.bytes", COL_BYTES, true},
+	{"CHECKED", "status.checked_at", COL_TIME, false},
+	{"REASON", "status.reason", COL_TEXT, true},
+	{"MESSAGE", "status.message", COL_TEXT, true},
+	{"SINCE", "status.since", COL_TIME, true},
+	{"USER", "username", COL_TEXT, true},
+	{"DESCRIPTION", "description", COL_TEXT, true},
+	{"CREATED", "created_at", COL_TIME, true},
+	{NULL},
+};
+
+/* A user without a password in a file is asked for it. */
+static int ask_password(struct cli *c, json_t *body, struct berth_error *err)
+{
+	char *password = NULL;
+	if (!cli_has(c, "username") || cli_has(c, "password-file"))
+		return 0;
+	AUTO_FREE char *prompt = text_printf("Password of %s: ", cli_flag(c, "username", ""));
+	int code = prompt ? secret_ask(c, prompt, &password, err) : berth_fail_memory(err);
+	if (code)
+		return berth_wrap(err, "say --password-file FILE (- is standard input)");
+	json_object_set_new(body, "password", json_string(password));
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return 0;
+}
+
+static void added(struct cli *c, const json_t *operation)
+{
+	(void)operation;
+	cli_note(c, "integration %s added", cli_operand(c, 0));
+	cli_hint(c, "berthctl integration show %s", cli_operand(c, 0));
+}
+
+static int create(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_object();
+	if (!body || !cli_has(c, "address")) {
+		cli_usage(c, "--address is missing: the URL of the registry");
+		cli_hint(c, "berthctl integration add %s --address https://registry.example",
+			 cli_operand(c, 0));
+		return EXIT_USAGE;
+	}
+	js_put_str(body, "name", cli_operand(c, 0));
+	js_put_str(body, "kind", "dockerreg");
+	if (cli_fill_body(c, body, &err) || ask_password(c, body, &err))
+		return cli_report(c, &err);
+	struct change change = {
+		.call = {.method = "POST", .path = "/v1/integrations", .body = body},
+		.result = added};
+	return send_change(c, &change);
+}
+
+static void probed(struct cli *c, const json_t *operation)
+{
+	const json_t *result = json_object_get(operation, "result");
+	const json_t *status = json_object_get(result, "status");
+	show_resource(c, status ? status : result,
+		      (const struct column[]){{"STATE", "phase", COL_STATE, false},
+					      {"VERSION", "version", COL_TEXT, false},
+					      {"REASON", "reason", COL_TEXT, false},
+					      {"MESSAGE", "message", COL_TEXT, false},
+					      {"FEATURES", "features", COL_TEXT, false},
+					      {"CHECKED", "checked_at", COL_TIME, false},
+					      {NULL}});
+}
+
+static int probe(struct cli *c)
+{
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	struct change change = {.call = {.method = "POST", .path = path}, .result = probed};
+	return path ? send_change(c, &change) : EXIT_ERROR;
+}
+
+static const struct column overview_columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"KIND", "kind", COL_TEXT, false},
+	{"ADDRESS", "address", COL_TEXT, false},
+	{"STATE", "status.phase", COL_STATE, false},
+	{"VERSION", "status.version", COL_TEXT, false},
+	{"SPACES", "status.overview.spaces", COL_COUNT, false},
+	{"REPOSITORIES", "status.overview.repositories", COL_COUNT, false},
+	{"ARTIFACTS", "status.overview.artifacts", COL_COUNT, false},
+	{"SIZE", "status.overview.bytes", COL_BYTES, false},
+	{"COUNTED", "status.overview.at", COL_TIME, false},
+	{NULL},
+};
+
+#define THE_NAME {"NAME", OPERAND_ONE, NAMES_INTEGRATION, "the integration's name"}
+
+const struct command integration_commands[] = {
+	{
+		.noun = "integration",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List the integrations and how they are",
+		.examples = {{"berthctl integration list", "all of them"},
+			     {"berthctl integration list --filter 'status.phase ne \"healthy\"'",
+			      "those that need a look"},
+			     {"berthctl integration list -o name", "names for another command"}},
+		.method = "GET",
+		.route = "/v1/integrations",
+		.traits = CMD_LISTS,
+		.columns = columns,
+		.run = run_list,
+	},
+	{
+		.noun = "integration",
+		.verb = "show",
+		.aliases = "get",
+		.summary = "Show one integration",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration show hub", "what Berth knows of it"},
+			     {"berthctl integration show hub -o yaml", "as apply takes it"}},
+		.method = "GET",
+		.route = "/v1/integrations/{0}",
+		.traits = CMD_SHOWS,
+		.columns = columns,
+		.run = run_show,
+	},
+	{
+		.noun = "integration",
+		.verb = "create",
+		.aliases = "add",
+		.summary = "Add a registry, after trying address, TLS, user and password",
+		.details = "berthd tries the registry before it keeps anything; the error says "
+			   "which of name, route, TLS, user, password or rights failed. A user "
+			   "without --password-file is asked for at the terminal.",
+		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
+		.flags = create_flags,
+		.examples = {{"berthctl integration add hub --kind dockerreg --address "
+			      "https://registry.example --username alice",
+			      "asks for the password"},
+			     {"berthctl integration add lab --address https://lab.example:5000 "
+			      "--ca lab-ca.pem -u ci --password-file /run/secrets/lab",
+			      "a private authority and a password in a file"}},
+		.method = "POST",
+		.route = "/v1/integrations",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = columns,
+		.run = create,
+	},
+	{
+		.noun = "integration",
+		.verb = "edit",
+		.aliases = "set",
+		.summary = "Change an integration; what is not given stays",
+		.operands = {THE_NAME},
+		.flags = edit_flags,
+		.examples = {{"berthctl integration edit hub --probe-period 5m",
+			      "probe it more often"},
+			     {"berthctl integration edit hub -u ci --password-file -",
+			      "another user; the password comes from standard input"}},
+		.method = "PATCH",
+		.route = "/v1/integrations/{0}",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = columns,
+		.run = run_edit,
+	},
+	{
+		.noun = "integration",
+		.verb = "delete",
+		.aliases = "rm remove",
+		.summary = "Forget an integration; the registry itself is not touched",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration delete lab", "asks first"},
+			     {"berthctl integration delete lab --yes", "in a script"}},
+		.method = "DELETE",
+		.route = "/v1/integrations/{0}",
+		.traits = CMD_CHANGES | CMD_ASKS | CMD_STARTS,
+		.columns = columns,
+		.run = run_delete,
+	},
+	{
+		.noun = "integration",
+		.verb = "probe",
+		.summary = "Try the registry now: name, route, TLS, user, password, rights",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration probe hub", "is it well?"},
+			     {"berthctl integration probe hub || echo down", "in a script"}},
+		.method = "POST",
+		.route = "/v1/integrations/{0}/probe",
+		.traits = CMD_STARTS,
+		.columns = columns,
+		.run = probe,
+	},
+	{
+		.noun = "integration",
+		.verb = "overview",
+		.summary = "Show version, counts and size, and how old the figures are",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration overview hub", "at a glance"},
+			     {"berthctl integration overview hub --jq .status.overview.bytes",
+			      "one figure"}},
+		.method = "GET",
+		.route = "/v1/integrations/{0}",
+		.traits = CMD_SHOWS,
+		.columns = overview_columns,
+		.run = run_show,
+	},
+	{NULL},
+};

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plugin, version and api: the daemon's parts, and the API as it is. */
+#include <berth/plugin.h>
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/secret.h"
+#include "client/show.h"
+#include "core/base/text.h"
+
+static const struct column plugin_columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"STATE", "state", COL_STATE, false},
+	{"VERSION", "version", COL_TEXT, false},
+	{"ABI", "abi", COL_TEXT, false},
+	{"KINDS", "kinds", COL_TEXT, false},
+	{"REASON", "reason", COL_TEXT, false},
+	{"PATH", "path", COL_TEXT, true},
+	{NULL},
+};
+
+const struct command plugin_commands[] = {
+	{
+		.noun = "plugin",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List the plugins that berthd found, and why one was refused",
+		.examples = {{"berthctl plugin list", "what can be integrated"},
+			     {"berthctl plugin list -o wide", "with the files"}},
+		.method = "GET",
+		.route = "/v1/plugins",
+		.traits = CMD_LISTS,
+		.columns = plugin_columns,
+		.run = run_list,
+	},
+	{NULL},
+};
+
+/* Major and minor of "1.2.3"; 0 where there is none. */
+static unsigned number_at(const char *version, size_t dots)
+{
+	unsigned number = 0;
+	for (; *version && dots; version++)
+		dots -= *version == '.' ? 1 : 0;
+	for (; *version >= '0' && *version <= '9' && number < 100000; version++)
+		number = number * 10 + (unsigned)(*version - '0');
+	return number;
+}
+
+static void warn_of_skew(struct cli *c, const char *server)
+{
+	bool is_major = number_at(server, 0) != number_at(BERTH_VERSION, 0);
+	if (!is_major && number_at(server, 1) == number_at(BERTH_VERSION, 1))
+		return;
+	cli_note(c, "warning: berthctl %s and berthd %s differ: %s", BERTH_VERSION, server,
+		 is_major ? "some commands may not work" : "the newer one's additions are not there");
+}
+
+/* The plugin ABI's majors and minors that the server's plugins were made for. */
+static const char *abi_of(const json_t *server)
+{
+	const json_t *plugins = json_object_get(server, "plugins");
+	return js_str(server, "abi", js_str(json_array_get(plugins, 0), "abi", ""));
+}
+
+static int version(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *server = NULL, *all = NULL;
+	int code = cli_has(c, "client") ? -1 : api_get(c, "/v1", &server, &err);
+	const char *theirs = js_str(server, "version", NULL);
+	all = json_pack("{s:{s:s, s:s, s:i}, s:O?}", "client", "version", BERTH_VERSION, "api", "v1",
+			"abi", BERTH_ABI_MAJOR, "server", server);
+	int status = show_machine(c, all);
+	if (status < 0) {
+		fprintf(c->out.file, "client  %s  (API v1, plugin ABI %d)\n", BERTH_VERSION,
+			BERTH_ABI_MAJOR);
+		if (theirs) {
+			fputs("server  ", c->out.file);
+			term_put(&c->out, theirs);
+			fprintf(c->out.file, "  (API %s%s%s)\n", js_str(server, "api", "v1"),
+				*abi_of(server) ? ", plugin ABI " : "", abi_of(server));
+		}
+	}
+	if (theirs)
+		warn_of_skew(c, theirs);
+	return code > 0 || (code && !cli_has(c, "client")) ? cli_report(c, &err) : EXIT_OK;
+}
+
+static const struct flag version_flags[] = {
+	{"client", 0, FLAG_TRUE, NULL, .help = "do not ask the daemon"},
+	{0},
+};
+
+const struct command version_commands[] = {
+	{
+		.noun = "version",
+		.summary = "Print the versions of client, server, API and plugin ABI",
+		.flags = version_flags,
+		.examples = {{"berthctl version", "both sides; warns when they differ"},
+			     {"berthctl version --client -o json", "this program's alone"}},
+		.method = "GET",
+		.route = "/v1",
+		.run = version,
+	},
+	{NULL},
+};
+
+static const struct flag api_flags[] = {
+	{"data", 'd', FLAG_TEXT, "JSON", "the body; @FILE or @- (stdin) reads it",
+	 .names = NAMES_NONE},
+	{"include", 'i', FLAG_TRUE, NULL, .help = "print status and headers too"},
+	{"if-match", 0, FLAG_TEXT, "ETAG", .help = "change only that state; * is any"},
+	{0},
+};
+
+static int print_raw(struct cli *c, const json_t *body)
+{
+	int status = show_machine(c, body);
+	if (status >= 0)
+		return status;
+	AUTO_FREE char *text = json_text(body, JSON_INDENT(2));
+	fprintf(c->out.file, "%s\n", text ? text : "");
+	return EXIT_OK;
+}
+
+/* Text of the -d flag, with @FILE read. */
+static int data_text(struct cli *c, char **ret, struct berth_error *err)
+{
+	const char *data = cli_flag(c, "data", NULL);
+	if (!data)
+		return 0;
+	if (*data == '@')
+		return file_text(c, data + 1, ret, err);
+	*ret = strdup(data);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+static int send_raw(struct cli *c, struct api_call *call, struct berth_error *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON json_t *data = NULL, *body = NULL;
+	int code = data_text(c, &text, err);
+	if (!code && text)
+		code = js_parse(text, strlen(text), &js_limits_api, &data, err);
+	if (code)
+		return cli_report(c, err);
+	call->body = data;
+	code = api_send(c, call, &body, err);
+	if (cli_has(c, "include"))
+		term_put(&c->out, c->head ? c->head : "");
+	if (cli_has(c, "include"))
+		fputc('\n', c->out.file);
+	if (code)
+		return cli_report(c, err);
+	if (body)
+		return print_raw(c, body);
+	fputs(c->text ? c->text : "", c->out.file);
+	return EXIT_OK;
+}
+
+static int call_api(struct cli *c)
+{
+	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", NULL};
+	struct berth_error err = ERROR_INIT;
+	const char *method = cli_operand(c, 0), *path = cli_operand(c, 1);
+	size_t i = 0;
+	while (methods[i] && strcmp(methods[i], method) != 0)
+		i++;
+	if (!methods[i])
+		return cli_usage(c, "METHOD is one of GET, HEAD, POST, PUT, PATCH, DELETE");
+	if (*path != '/' || strpbrk(path, " \r\n\t"))
+		return cli_usage(c, "PATH begins with / and has no space: /v1/integrations");
+	struct api_call call = {.method = method,
+				.path = path,
+				.if_match = cli_flag(c, "if-match", NULL),
+				.takes_text = true};
+	return send_raw(c, &call, &err);
+}
+
+const struct command api_commands[] = {
+	{
+		.noun = "api",
+		.summary = "Call the control API as it is and print the answer",
+		.details = "An Idempotency-Key is sent with each POST. The exit status is that of "
+			   "the problem document, as with every command.",
+		.operands = {{"METHOD", OPERAND_ONE, NAMES_NONE, "GET, POST, PATCH, PUT or DELETE"},
+			     {"PATH", OPERAND_ONE, NAMES_NONE, "/v1/..., with its query"}},
+		.flags = api_flags,
+		.examples = {{"berthctl api GET /v1", "what the server says of itself"},
+			     {"berthctl api GET '/v1/operations?limit=5' --jq '.items[].id'",
+			      "a filter on the answer"},
+			     {"berthctl api POST /v1/copies -d @copy.json -i",
+			      "a body from a file; headers are printed too"}},
+		.run = call_api,
+	},
+	{NULL},
+};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Says what went wrong: error, cause, hint and request id for a person, the
+ * problem document for a program, and one exit code for both.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "client/cli.h"
+#include "core/base/text.h"
+
+/* One "label: text" line on stderr. */
+static void line(struct cli *c, enum paint paint, const char *label, const char *text)
+{
+	fprintf(c->err.file, "%s%s:%s ", term_paint(&c->err, paint), label,
+		term_paint(&c->err, PAINT_NONE));
+	AUTO_FREE char *safe = term_escape(&c->err, text, false);
+	fprintf(c->err.file, "%s\n", safe ? safe : "(out of memory)");
+}
+
+static void line_v(struct cli *c, const char *label, const char *fmt, va_list args)
+{
+	AUTO_FREE char *text = NULL;
+	int bytes = vasprintf(&text, fmt, args);
+	enum paint paint = !strcmp(label, "error")	? PAINT_RED
+			   : !strcmp(label, "hint") ? PAINT_GREEN
+						    : PAINT_BOLD;
+	line(c, paint, label, bytes < 0 ? "out of memory" : text);
+}
+
+int cli_usage(struct cli *c, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	line_v(c, "error", fmt, args);
+	va_end(args);
+	return EXIT_USAGE;
+}
+
+void cli_hint(struct cli *c, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	line_v(c, "hint", fmt, args);
+	va_end(args);
+}
+
+void cli_note(struct cli *c, const char *fmt, ...)
+{
+	va_list args;
+	AUTO_FREE char *text = NULL;
+	va_start(args, fmt);
+	int bytes = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (bytes < 0)
+		return;
+	term_put(&c->err, text);
+	fputc('\n', c->err.file);
+}
+
+/* "harbor.example.com answered 502 (unauthorized)" */
+static void upstream_line(struct cli *c, const json_t *problem)
+{
+	const json_t *up = json_object_get(problem, "upstream");
+	int64_t status = js_int(up, "status", 0);
+	const char *code = js_str(up, "code", "");
+	if (!json_is_object(up))
+		return;
+	AUTO_FREE char *text = NULL;
+	if (status)
+		text = text_printf("%s answered %lld%s%s%s", js_str(up, "host", "the registry"),
+				   (long long)status, *code ? " (" : "", code, *code ? ")" : "");
+	else
+		text = text_printf("%s%s%s", js_str(up, "host", "the registry"), *code ? ": " : "",
+				   code);
+	if (text)
+		line(c, PAINT_BOLD, "cause", text);
+}
+
+static void problem_lines(struct cli *c, const json_t *problem)
+{
+	size_t i;
+	const json_t *one;
+	const char *title = js_str(problem, "title", "berthd answered with an error");
+	const char *detail = js_str(problem, "detail", NULL);
+	const char *cause = js_str(problem, "cause", NULL);
+	line(c, PAINT_RED, "error", detail && !cause && strlen(title) < 24 ? detail : title);
+	if (detail && (cause || strlen(title) >= 24) && strcmp(detail, title) != 0)
+		line(c, PAINT_BOLD, "cause", detail);
+	if (cause)
+		line(c, PAINT_BOLD, "cause", cause);
+	json_array_foreach(json_object_get(problem, "errors"), i, one)
+	{
+		AUTO_FREE char *text = text_printf("%s: %s", js_str(one, "pointer", "request"),
+						   js_str(one, "detail", js_str(one, "code", "")));
+		if (text)
+			line(c, PAINT_BOLD, "cause", text);
+	}
+	upstream_line(c, problem);
+	if (js_int(problem, "retry_after_s", 0))
+		fprintf(c->err.file, "try again in %lld s\n",
+			(long long)js_int(problem, "retry_after_s", 0));
+	if (js_str(problem, "hint", NULL))
+		line(c, PAINT_GREEN, "hint", js_str(problem, "hint", ""));
+	const char *id = js_str(problem, "instance", c->request_id);
+	if (*id)
+		line(c, PAINT_DIM, "request", id);
+}
+
+int cli_exit_of_problem(const json_t *problem)
+{
+	static const struct {
+		int status, exit;
+	} table[] = {
+		{400, EXIT_USAGE},	{401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
+		{404, EXIT_NOT_FOUND},	{408, EXIT_TIMEOUT},	 {409, EXIT_CONFLICT},
+		{412, EXIT_CONFLICT},	{422, EXIT_USAGE},	 {428, EXIT_CONFLICT},
+		{502, EXIT_UPSTREAM},	{503, EXIT_UPSTREAM},	 {504, EXIT_TIMEOUT},
+	};
+	int64_t status = js_int(problem, "status", 0);
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+		if (table[i].status == status)
+			return table[i].exit;
+	return EXIT_ERROR;
+}
+
+static int exit_of_code(int code)
+{
+	switch (code) {
+	case BERTH_E_NOT_FOUND:
+		return EXIT_NOT_FOUND;
+	case BERTH_E_DENIED:
+	case BERTH_E_AUTH:
+		return EXIT_NOT_ALLOWED;
+	case BERTH_E_CONFLICT:
+		return EXIT_CONFLICT;
+	case BERTH_E_UNAVAILABLE:
+		return EXIT_NO_DAEMON;
+	case BERTH_E_TIMEOUT:
+		return EXIT_TIMEOUT;
+	case BERTH_E_CANCELLED:
+		return EXIT_INTERRUPTED;
+	case BERTH_E_INVALID:
+		return EXIT_USAGE;
+	default:
+		return EXIT_ERROR;
+	}
+}
+
+/* What to do about an error that arose here and not in the daemon. */
+static void local_hint(struct cli *c, const struct berth_error *err)
+{
+	if (err->code == BERTH_E_UNAVAILABLE && c->target && !strncmp(c->target, "ssh://", 6))
+		cli_hint(c, "ssh %s berthctl version", c->target + 6);
+	else if (err->code == BERTH_E_UNAVAILABLE)
+		cli_hint(c, "systemctl status berthd.socket berthd.service");
+}
+
+int cli_report(struct cli *c, const struct berth_error *err)
+{
+	if (c->problem && (c->format == FORMAT_JSON || c->format == FORMAT_NDJSON)) {
+		AUTO_FREE char *text = json_dumps(c->problem, JSON_INDENT(2));
+		fprintf(c->err.file, "%s\n", text ? text : "{}");
+		return cli_exit_of_problem(c->problem);
+	}
+	if (c->problem) {
+		problem_lines(c, c->problem);
+		return cli_exit_of_problem(c->problem);
+	}
+	line(c, PAINT_RED, "error", err->message);
+	if (*err->cause)
+		line(c, PAINT_BOLD, "cause", err->cause);
+	local_hint(c, err);
+	return exit_of_code(err->code);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The generic commands: list, show, create, edit and delete by the table. */
+#include <poll.h>
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/secret.h"
+#include "client/show.h"
+#include "core/base/text.h"
+
+enum { WATCH_DEFAULT_S = 2 };
+
+char *path_with_flags(const struct cli *c, char *take_path)
+{
+	char *path = take_path;
+	for (size_t i = 0; path && i < c->given_count; i++) {
+		const struct given *g = &c->given[i];
+		if (g->flag->query)
+			path = api_query(path, g->flag->query, g->text ? g->text : "true");
+	}
+	return path;
+}
+
+/* Shows a body once; a list where it has items. */
+static int show_body(struct cli *c, const json_t *body)
+{
+	bool is_list = (c->command->traits & CMD_LISTS) && json_object_get(body, "items");
+	struct pager pager = {0};
+	if (!cli_has(c, "no-pager") && !cli_has(c, "watch"))
+		term_pager_start(&pager, &c->out);
+	int status = is_list ? show_list(c, body, NULL) : show_resource(c, body, NULL);
+	term_pager_stop(&pager, &c->out);
+	return status;
+}
+
+static int fetch(struct cli *c, const char *path, json_t **ret, struct berth_error *err)
+{
+	if (c->command->traits & CMD_LISTS)
+		return api_list(c, path, cli_count(c, "limit", 0), ret, err);
+	return api_get(c, path, ret, err);
+}
+
+/* --watch: a terminal is painted anew, a pipe gets a JSON line for each change. */
+static int watch_path(struct cli *c, const char *path)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *before = NULL;
+	bool is_table = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	int pause_ms = (int)cli_count(c, "interval", WATCH_DEFAULT_S) * 1000;
+	for (;; poll(NULL, 0, pause_ms > 0 ? pause_ms : 100)) {
+		AUTO_JSON json_t *body = NULL;
+		int code = fetch(c, path, &body, &err);
+		if (code)
+			return cli_report(c, &err);
+		AUTO_FREE char *now = json_text(body, JSON_COMPACT);
+		if (!now)
+			return EXIT_ERROR;
+		if (before && !strcmp(before, now) && !(is_table && c->out.is_tty))
+			continue;
+		if (is_table && c->out.is_tty)
+			fputs("\x1b[H\x1b[J", c->out.file);
+		if (c->format == FORMAT_JSON)
+			fprintf(c->out.file, "%s\n", now);
+		else
+			code = show_body(c, body);
+		fflush(c->out.file);
+		if (code || ferror(c->out.file))
+			return code;
+		free(before);
+		before = STEAL(now);
+	}
+}
+
+static int once(struct cli *c, const char *path)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = NULL;
+	if (cli_has(c, "watch"))
+		return watch_path(c, path);
+	if (fetch(c, path, &body, &err))
+		return cli_report(c, &err);
+	return show_body(c, body);
+}
+
+int list_path(struct cli *c, const char *path)
+{
+	return once(c, path);
+}
+
+int show_path(struct cli *c, const char *path)
+{
+	return once(c, path);
+}
+
+static int run_path(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *path = path_with_flags(c, api_route(c, c->command->route));
+	if (!path) {
+		berth_fail_memory(&err);
+		return cli_report(c, &err);
+	}
+	return once(c, path);
+}
+
+int run_list(struct cli *c)
+{
+	return run_path(c);
+}
+
+int run_show(struct cli *c)
+{
+	return run_path(c);
+}
+
+/* A plan as the server made it, for a person. */
+static int show_plan(struct cli *c, const json_t *plan)
+{
+	const char *key;
+	json_t *value;
+	int status = show_machine(c, plan);
+	if (status >= 0)
+		return status;
+	json_object_foreach((json_t *)(uintptr_t)plan, key, value)
+	{
+		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
+		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+		fprintf(c->out.file, "%s: %s\n", key, safe ? safe : "");
+	}
+	return EXIT_OK;
+}
+
+/* Shows the answer to a change. */
+static int show_change(struct cli *c, const struct change *change, const json_t *body)
+{
+	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	bool is_operation = json_object_get(body, "state") && json_object_get(body, "attempts");
+	if (is_operation && c->status == 202)
+		return follow_operation(c, body, change->result);
+	if (is_operation)
+		return follow_outcome(c, body, change->result);
+	if (cli_has(c, "dry-run"))
+		return body ? show_plan(c, body) : EXIT_OK;
+	if (change->done && is_person)
+		cli_note(c, "%s", change->done);
+	return body && (!is_person || !change->done) ? show_resource(c, body, change->columns)
+						     : EXIT_OK;
+}
+
+int send_change(struct cli *c, const struct change *change)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = NULL;
+	struct api_call call = change->call;
+	AUTO_FREE char *path = strdup(call.path);
+	if (cli_has(c, "dry-run") && path)
+		path = api_query(path, "dry_run", "true");
+	call.path = path;
+	if (!path) {
+		berth_fail_memory(&err);
+		return cli_report(c, &err);
+	}
+	if (api_send(c, &call, &body, &err))
+		return cli_report(c, &err);
+	return show_change(c, change, body);
+}
+
+int run_post(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_object();
+	AUTO_FREE char *path = path_with_flags(c, api_route(c, c->command->route));
+	if (!body || !path)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
+	bool has_body = json_object_size(body) > 0;
+	struct change change = {
+		.call = {.method = "POST", .path = path, .body = has_body ? body : NULL}};
+	return send_change(c, &change);
+}
+
+int run_edit(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *patch = json_object(), *now = NULL;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!patch || !path)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (cli_fill_body(c, patch, &err))
+		return cli_report(c, &err);
+	if (!json_object_size(patch)) {
+		cli_usage(c, "nothing to change was given");
+		cli_hint(c, "berthctl %s %s --help", c->command->noun, c->command->verb);
+		return EXIT_USAGE;
+	}
+	if (api_get(c, path, &now, &err))
+		return cli_report(c, &err);
+	char etag[sizeof(c->etag)];
+	snprintf(etag, sizeof(etag), "%s", c->etag);
+	AUTO_FREE char *done =
+		text_printf("%s %s changed", c->command->noun, cli_operand(c, 0));
+	struct change change = {
+		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
+		.done = done};
+	return send_change(c, &change);
+}
+
+int run_delete(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *now = NULL;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	int status;
+	if (!path)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (api_get(c, path, &now, &err))
+		return cli_report(c, &err);
+	char etag[sizeof(c->etag)];
+	snprintf(etag, sizeof(etag), "%s", c->etag);
+	AUTO_FREE char *what = text_printf("This deletes %s %s.", c->command->noun,
+					   cli_operand(c, 0));
+	AUTO_FREE char *done =
+		text_printf("%s %s deleted", c->command->noun, cli_operand(c, 0));
+	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+		return status;
+	AUTO_FREE char *full = path_with_flags(c, STEAL(path));
+	struct change change = {
+		.call = {.method = "DELETE", .path = full, .if_match = *etag ? etag : "*"},
+		.done = done};
+	return full ? send_change(c, &change) : EXIT_ERROR;
+}

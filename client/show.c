@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables by libsmartcols, details, CSV, templates, JSON and YAML. Whatever is
+ * printed here went through term_escape or json_text.
+ */
+#include "client/show.h"
+
+#include <libsmartcols.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/text.h"
+
+enum { COLUMN_MAX = 40 };
+
+struct columns {
+	struct column list[COLUMN_MAX + 1];
+	char titles[COLUMN_MAX][64], paths[COLUMN_MAX][128];
+	size_t count;
+};
+
+/* Equal but for case and the kind of word break? */
+static bool same_title(const char *title, const char *typed)
+{
+	for (; *title && *typed; title++, typed++) {
+		bool is_break = strchr(" _-", *title) && strchr(" _-", *typed);
+		if (!is_break && strncasecmp(title, typed, 1) != 0)
+			return false;
+	}
+	return !*title && !*typed;
+}
+
+/* A column by title, or else by path. */
+static void add_column(struct columns *to, const struct column *known, const char *typed)
+{
+	if (to->count == COLUMN_MAX)
+		return;
+	struct column *at = &to->list[to->count];
+	for (const struct column *k = known; k && k->title; k++)
+		if (same_title(k->title, typed) || !strcmp(k->path, typed)) {
+			*at = *k;
+			to->count++;
+			return;
+		}
+	snprintf(to->paths[to->count], sizeof(to->paths[0]), "%s", typed);
+	snprintf(to->titles[to->count], sizeof(to->titles[0]), "%.60s", typed);
+	for (char *s = to->titles[to->count]; *s; s++)
+		*s = *s >= 'a' && *s <= 'z' ? (char)(*s - 32) : *s;
+	*at = (struct column){to->titles[to->count], to->paths[to->count], COL_TEXT, false};
+	to->count++;
+}
+
+static void choose_columns(const struct cli *c, const struct column *known, bool is_detail,
+			   struct columns *to)
+{
+	const char *asked = cli_flag(c, "columns", NULL);
+	*to = (struct columns){.count = 0};
+	if (asked) {
+		AUTO_FREE char *copy = strdup(asked);
+		char *rest = NULL;
+		for (char *w = copy ? strtok_r(copy, ", ", &rest) : NULL; w;
+		     w = strtok_r(NULL, ", ", &rest))
+			add_column(to, known, w);
+		return;
+	}
+	for (const struct column *k = known; k && k->title && to->count < COLUMN_MAX; k++)
+		if (is_detail || !k->is_wide || c->format == FORMAT_WIDE)
+			to->list[to->count++] = *k;
+}
+
+/* Digests and times whole? In a pipe, with --no-trunc, and in CSV. */
+static bool is_exact(const struct cli *c)
+{
+	return !c->out.is_tty || cli_has(c, "no-trunc");
+}
+
+/* Sizes read well everywhere; digests and times are cut for a person only. */
+static char *shown(struct cli *c, const json_t *item, const struct column *col)
+{
+	bool exact = is_exact(c) && col->kind != COL_BYTES && col->kind != COL_SECONDS;
+	AUTO_FREE char *text = cell_text(value_at(item, col->path), col->kind, exact);
+	return text ? term_escape(&c->out, text, false) : NULL;
+}
+
+static bool is_number(enum column_kind kind)
+{
+	return kind == COL_BYTES || kind == COL_COUNT;
+}
+
+static struct libscols_table *make_table(struct cli *c, const struct columns *cols)
+{
+	struct libscols_table *t = scols_new_table();
+	if (!t)
+		return NULL;
+	scols_table_set_stream(t, c->out.file);
+	scols_table_enable_noheadings(t, cli_has(c, "no-headers"));
+	scols_table_enable_colors(t, c->out.is_colour);
+	scols_table_set_column_separator(t, "  ");
+	bool is_cut = c->out.width && !cli_has(c, "no-trunc");
+	scols_table_set_termforce(t, is_cut ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+	if (is_cut)
+		scols_table_set_termwidth(t, c->out.width);
+	for (size_t i = 0; i < cols->count; i++) {
+		int flags = is_number(cols->list[i].kind) ? SCOLS_FL_RIGHT : 0;
+		if (is_cut && i)
+			flags |= SCOLS_FL_TRUNC;
+		struct libscols_column *made =
+			scols_table_new_column(t, cols->list[i].title, 0, flags);
+		if (made && c->out.is_colour)
+			scols_cell_set_color(scols_column_get_header(made), "\x1b[1m");
+	}
+	return t;
+}
+
+static int add_row(struct cli *c, struct libscols_table *t, const struct columns *cols,
+		   const json_t *item)
+{
+	struct libscols_line *line = scols_table_new_line(t, NULL);
+	for (size_t i = 0; line && i < cols->count; i++) {
+		char *text = shown(c, item, &cols->list[i]);
+		if (!text)
+			return -1;
+		if (cols->list[i].kind == COL_STATE && c->out.is_colour)
+			scols_cell_set_color(scols_line_get_cell(line, i),
+					     term_paint(&c->out, paint_of_state(text)));
+		if (scols_line_refer_data(line, i, text) != 0) {
+			free(text);
+			return -1;
+		}
+	}
+	return line ? 0 : -1;
+}
+
+static int print_table(struct cli *c, const json_t *items, const struct columns *cols)
+{
+	size_t i;
+	const json_t *item;
+	struct libscols_table *t = make_table(c, cols);
+	int failed = t ? 0 : -1;
+	if (t && !json_array_size(items)) {
+		scols_unref_table(t);
+		if (c->out.is_tty)
+			cli_note(c, "nothing there");
+		return EXIT_OK;
+	}
+	json_array_foreach(items, i, item)
+		failed = failed ? failed : add_row(c, t, cols, item);
+	if (!failed)
+		failed = scols_print_table(t);
+	scols_unref_table(t);
+	if (failed)
+		cli_usage(c, "cannot make the table: out of memory");
+	return failed ? EXIT_ERROR : EXIT_OK;
+}
+
+/* RFC 4180. */
+static void put_csv(struct cli *c, const char *text, bool is_last)
+{
+	if (strpbrk(text, ",\"\n\r")) {
+		fputc('"', c->out.file);
+		for (; *text; text++) {
+			if (*text == '"')
+				fputc('"', c->out.file);
+			fputc(*text, c->out.file);
+		}
+		fputc('"', c->out.file);
+	} else {
+		fputs(text, c->out.file);
+	}
+	fputs(is_last ? "\r\n" : ",", c->out.file);
+}
+
+static int print_csv(struct cli *c, const json_t *items, const struct columns *cols)
+{
+	size_t row;
+	const json_t *item;
+	for (size_t i = 0; i < cols->count && !cli_has(c, "no-headers"); i++)
+		put_csv(c, cols->list[i].title, i + 1 == cols->count);
+	json_array_foreach(items, row, item)
+		for (size_t i = 0; i < cols->count; i++) {
+			const struct column *col = &cols->list[i];
+			AUTO_FREE char *text =
+				cell_text(value_at(item, col->path), col->kind, true);
+			AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+			put_csv(c, safe ? safe : "", i + 1 == cols->count);
+		}
+	return EXIT_OK;
+}
+
+static void print_names(struct cli *c, const json_t *items)
+{
+	size_t i;
+	const json_t *item;
+	const char *path = c->command && c->command->name_path ? c->command->name_path : "name";
+	json_array_foreach(items, i, item)
+	{
+		AUTO_FREE char *text = strchr(path, '{')
+					       ? template_text(path, item)
+					       : cell_text(value_at(item, path), COL_TEXT, true);
+		term_put(&c->out, text ? text : "");
+		fputc('\n', c->out.file);
+	}
+}
+
+static void print_template(struct cli *c, const json_t *items)
+{
+	size_t i, bytes = strlen(c->template);
+	const json_t *item;
+	bool has_end = bytes >= 2 && !strcmp(c->template + bytes - 2, "\\n");
+	json_array_foreach(items, i, item)
+	{
+		AUTO_FREE char *text = template_text(c->template, item);
+		term_put(&c->out, text ? text : "");
+		if (!has_end)
+			fputc('\n', c->out.file);
+	}
+}
+
+static int print_ndjson(struct cli *c, const json_t *items)
+{
+	size_t i;
+	const json_t *item;
+	json_array_foreach(items, i, item)
+	{
+		AUTO_FREE char *text = json_text(item, JSON_COMPACT);
+		if (!text)
+			return EXIT_ERROR;
+		fprintf(c->out.file, "%s\n", text);
+	}
+	return EXIT_OK;
+}
+
+int show_machine(struct cli *c, const json_t *body)
+{
+	const char *filter = cli_flag(c, "jq", NULL);
+	if (filter)
+		return jq_print(c, body, filter);
+	if (c->format != FORMAT_JSON && c->format != FORMAT_YAML)
+		return -1;
+	bool is_json = c->format == FORMAT_JSON;
+	AUTO_FREE char *text = is_json ? json_text(body, JSON_INDENT(2)) : yaml_text(body);
+	if (!text)
+		return EXIT_ERROR;
+	fputs(text, c->out.file);
+	if (is_json)
+		fputc('\n', c->out.file);
+	return EXIT_OK;
+}
+
+/* The formats that go item by item; -1: a table is wanted. */
+static int show_items(struct cli *c, const json_t *items, const struct columns *cols)
+{
+	switch (c->format) {
+	case FORMAT_NDJSON:
+		return print_ndjson(c, items);
+	case FORMAT_NAME:
+		print_names(c, items);
+		return EXIT_OK;
+	case FORMAT_TEMPLATE:
+		print_template(c, items);
+		return EXIT_OK;
+	case FORMAT_CSV:
+		return print_csv(c, items, cols);
+	default:
+		return -1;
+	}
+}
+
+int show_list(struct cli *c, const json_t *body, const struct column *columns)
+{
+	struct columns cols;
+	const json_t *items = json_object_get(body, "items");
+	int status = show_machine(c, body);
+	if (status >= 0)
+		return status;
+	choose_columns(c, columns ? columns : c->command->columns, false, &cols);
+	status = show_items(c, items, &cols);
+	return status >= 0 ? status : print_table(c, items, &cols);
+}
+
+static void print_detail(struct cli *c, const json_t *body, const struct columns *cols)
+{
+	size_t widest = 0;
+	for (size_t i = 0; i < cols->count; i++) {
+		size_t width = strlen(cols->list[i].title);
+		widest = width > widest ? width : widest;
+	}
+	for (size_t i = 0; i < cols->count; i++) {
+		const struct column *col = &cols->list[i];
+		AUTO_FREE char *text = shown(c, body, col);
+		if (!text || !*text)
+			continue;
+		enum paint paint = col->kind == COL_STATE ? paint_of_state(text) : PAINT_NONE;
+		fprintf(c->out.file, "%s%s:%s%*s %s%s%s\n", term_paint(&c->out, PAINT_BOLD),
+			col->title, term_paint(&c->out, PAINT_NONE),
+			(int)(widest - strlen(col->title)), "",
+			paint ? term_paint(&c->out, paint) : "", text,
+			paint ? term_paint(&c->out, PAINT_NONE) : "");
+	}
+}
+
+int show_resource(struct cli *c, const json_t *body, const struct column *columns)
+{
+	struct columns cols;
+	int status = show_machine(c, body);
+	if (status >= 0)
+		return status;
+	choose_columns(c, columns ? columns : c->command->columns, true, &cols);
+	AUTO_JSON json_t *items = json_array();
+	json_array_append(items, (json_t *)(uintptr_t)body);
+	status = show_items(c, items, &cols);
+	if (status < 0)
+		print_detail(c, body, &cols);
+	return status < 0 ? EXIT_OK : status;
+}
