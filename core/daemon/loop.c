@@ -91,10 +91,18 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
+void loop_forget(struct loop *l)
+{
+	if (l->signal_fd >= 0)
+		close(l->signal_fd);
+	close(l->epoll_fd);
+}
+
 static uint32_t epoll_bits(unsigned events)
 {
 	return (events & LOOP_READ ? (uint32_t)EPOLLIN : 0) |
-	       (events & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0);
+	       (events & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0) |
+	       (events & LOOP_DONE ? (uint32_t)EPOLLRDHUP : 0);
 }
 
 int loop_watch(struct loop *l, int fd, unsigned events, loop_ready *ready, void *user,
@@ -262,6 +270,7 @@ static unsigned loop_bits(uint32_t epoll_events)
 {
 	return (epoll_events & EPOLLIN ? LOOP_READ : 0u) |
 	       (epoll_events & EPOLLOUT ? LOOP_WRITE : 0u) |
+	       (epoll_events & EPOLLRDHUP ? LOOP_DONE : 0u) |
 	       (epoll_events & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u);
 }
 

@@ -15,6 +15,9 @@ struct loop;
 MUST_USE int loop_new(struct loop **ret, struct berth_error *err);
 void loop_free(struct loop *l); /* ends what is still watched; closes no watched descriptor */
 SCOPE_TYPE(loop, struct loop, loop_free)
+/* In a forked child: closes the loop's descriptors and leaves the parent's
+ * watches, which the two share, alone. The child must not use the loop. */
+void loop_forget(struct loop *l);
 
 /* Runs until loop_stop; returns the status given there. One round: waits at
  * most wait_ms (-1: until something happens), calls what is due. */
@@ -24,8 +27,9 @@ void loop_turn(struct loop *l, int wait_ms);
 void loop_stop(struct loop *l, int status);
 
 /* Descriptors. ready is called with what is there; LOOP_HANGUP (the other end
- * is gone, or an error is pending) comes without being asked for. */
-enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
+ * is gone, or an error is pending) comes without being asked for. LOOP_DONE:
+ * the other end will write no more. */
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4, LOOP_DONE = 8 };
 struct loop_watch;
 typedef void loop_ready(void *user, unsigned events);
 MUST_USE int loop_watch(struct loop *l, int fd, unsigned events, loop_ready *ready, void *user,

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* berthd's end of a job: connect, send the call, hand frames to the owner.
+ * What the worker says is checked again here: it talks to strangers, and may
+ * be theirs. berthd's one thread.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/worker/frame.h"
+#include "core/worker/job.h"
+
+/* Frames read in one turn, so that one busy job does not starve the others. */
+#define TURN_MAX 64
+
+struct job_client {
+	int fd;
+	const struct job_events *events;
+	void *user;
+	char id[64];
+	bool is_done;
+	bool *gone; /* set by free while a turn runs */
+};
+
+static int connect_to(const char *path, int *ret_fd, struct berth_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof address.sun_path)
+		return berth_fail(err, BERTH_E_INVALID, "the path of worker.sock is too long");
+	memcpy(address.sun_path, path, strlen(path));
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return berth_fail_errno(err, errno, "cannot make a socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
+		berth_fail_errno(err, errno, "the worker cannot be reached");
+		err->code = BERTH_E_UNAVAILABLE;
+		err->retry_ms = 500;
+		return err->code;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int job_client_start(const char *socket_path, const json_t *call, const struct job_events *events,
+		     void *user, struct job_client **ret, struct berth_error *err)
+{
+	AUTO_JSON json_t *frame = json_copy((json_t *)(uintptr_t)call);
+	struct job_client *c = calloc(1, sizeof *c);
+	if (!c || !frame || json_object_set_new(frame, "t", json_string("call"))) {
+		free(c);
+		return berth_fail_memory(err);
+	}
+	*c = (struct job_client){.fd = -1, .events = events, .user = user};
+	snprintf(c->id, sizeof c->id, "%s", js_str(call, "job", ""));
+	int code = connect_to(socket_path, &c->fd, err);
+	if (!code)
+		code = frame_send(c->fd, frame, err);
+	if (code) {
+		job_client_free(c);
+		return code;
+	}
+	*ret = c;
+	return 0;
+}
+
+int job_client_fd(const struct job_client *c)
+{
+	return c->fd;
+}
+
+void job_client_free(struct job_client *c)
+{
+	if (!c)
+		return;
+	if (c->gone)
+		*c->gone = true;
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c);
+}
+
+void job_client_cancel(struct job_client *c)
+{
+	AUTO_JSON json_t *frame = json_pack("{s:s}", "t", "cancel");
+	struct berth_error err = ERROR_INIT;
+	/* The frame tells the job; the closed side tells the worker's parent, which
+	 * starts the grace period. A job that has ended needs neither. */
+	if (frame && frame_send(c->fd, frame, &err))
+		log_debug("job %s: %s: %s", c->id, err.message, err.cause);
+	shutdown(c->fd, SHUT_WR);
+}
+
+static void take_result(struct job_client *c, const json_t *frame)
+{
+	struct berth_error err = ERROR_INIT;
+	const json_t *value = json_object_get(frame, "value");
+	c->is_done = true;
+	if (!js_bool(frame, "ok", false)) {
+		js_to_error(json_object_get(frame, "error"), &err);
+		value = NULL;
+	}
+	c->events->result(c->user, value, &err);
+}
+
+static void take_log(struct job_client *c, const json_t *frame)
+{
+	int64_t level = js_int(frame, "level", LOG_LEVEL_INFO);
+	if (level < LOG_LEVEL_ERROR || level > LOG_LEVEL_DEBUG)
+		level = LOG_LEVEL_INFO;
+	if (c->events->log)
+		c->events->log(c->user, (int)level, js_str(frame, "text", ""));
+}
+
+static void take_frame(struct job_client *c, const json_t *frame)
+{
+	const char *type = js_str(frame, "t", "");
+	const json_t *state = json_object_get(frame, "state");
+	if (!strcmp(type, "item") && c->events->item)
+		c->events->item(c->user, frame);
+	else if (!strcmp(type, "progress") && c->events->progress)
+		c->events->progress(c->user, frame);
+	else if (!strcmp(type, "log"))
+		take_log(c, frame);
+	else if (!strcmp(type, "keep") && c->events->keep &&
+		 (json_is_object(state) || json_is_null(state)))
+		c->events->keep(c->user, js_str(frame, "instance", ""), state);
+	else if (!strcmp(type, "result"))
+		take_result(c, frame);
+}
+
+static void lose(struct job_client *c, struct berth_error *err)
+{
+	c->is_done = true;
+	if (err->code == BERTH_E_UNAVAILABLE) {
+		berth_fail(err, BERTH_E_UNAVAILABLE, "the worker was lost before the job's result");
+		err->retry_ms = 500;
+	}
+	c->events->result(c->user, NULL, err);
+}
+
+void job_client_turn(struct job_client *c)
+{
+	bool gone = false;
+	c->gone = &gone;
+	for (int i = 0; i < TURN_MAX && !c->is_done; i++) {
+		AUTO_JSON json_t *frame = NULL;
+		struct berth_error err = ERROR_INIT;
+		if (frame_receive(c->fd, &frame, &err))
+			lose(c, &err);
+		else if (frame)
+			take_frame(c, frame);
+		else
+			break;
+		if (gone)
+			return;
+	}
+	c->gone = NULL;
+}
