@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# Plugins for the tests of the worker: tests/plugin/bad_X.c becomes bad-X.so.
+
+TEST_PLUGINS := $(foreach p,$(notdir $(basename $(wildcard tests/plugin/*.c))),$(subst _,-,$(p)))
+TEST_PLUGIN_SO := $(TEST_PLUGINS:%=$(O)/tests/plugin/%.so)
+CHECK_NEEDS += $(TEST_PLUGIN_SO)
+
+define TEST_PLUGIN
+$(O)/tests/plugin/$(1).so: tests/plugin/$(subst -,_,$(1)).c include/berth/plugin.h \
+		include/berth/ops.h include/berth/error.h $(wildcard tests/plugin/*.h)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -shared -Wl,-z,lazy -o $$@ $$<
+endef
+$(foreach p,$(TEST_PLUGINS),$(eval $(call TEST_PLUGIN,$(p))))
