@@ -107,7 +107,8 @@ static int load_dropins(const char *path, struct settings *s, struct berth_error
 	struct dirent **names = NULL;
 	int code = 0;
 	if (snprintf(folder, sizeof folder, "%s.d", path) >= (int)sizeof folder)
-		return berth_fail(err, BERTH_E_INVALID, "the path of the configuration is too long");
+		return berth_fail(err, BERTH_E_INVALID,
+				  "the path of the configuration is too long");
 	int count = scandir(folder, &names, is_dropin, by_bytes);
 	if (count < 0 && errno == ENOENT)
 		return 0;

@@ -14,26 +14,49 @@
 #define DAY_MS (24u * HOUR_MS)
 
 /* Columns: section, key, type, unit, least, most, default, reloadable, place, room, help. */
-#define COUNT(s, k, least, most, d, member, help)                                                \
-	{s, k, OPTION_U32, NULL, least, most, d, true, AT(member), 0, help}
-#define MS(s, k, least, most, d, member, help)                                                   \
-	{s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), 0, help}
-#define SECONDS(s, k, least, most, d, member, help)                                              \
-	{s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), 0, help}
-#define BYTES(s, k, least, most, d, member, help)                                                \
-	{s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), 0, help}
-#define BIG_BYTES(s, k, least, most, d, member, help)                                            \
-	{s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), 0, help}
-#define GROUP(k, d, member, help)                                                                \
-	{"access", k, OPTION_TEXT, NULL, 1, 63, d, true, AT(member),                             \
-	 sizeof((struct settings *)0)->member, help}
-#define NETWORK(s, member)                                                                       \
-	{s, "allow", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.allow), 0,                \
-	 "Networks that may be reached although they are loopback or private"},                  \
-	{s, "deny", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.deny), 0,                  \
-	 "Networks that may not be reached; this wins over allow"}
+#define COUNT(s, k, least, most, d, member, help)                                                  \
+	{                                                                                          \
+		s, k, OPTION_U32, NULL, least, most, d, true, AT(member), 0, help                  \
+	}
+#define MS(s, k, least, most, d, member, help)                                                     \
+	{                                                                                          \
+		s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), 0, help        \
+	}
+#define SECONDS(s, k, least, most, d, member, help)                                                \
+	{                                                                                          \
+		s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), 0, help             \
+	}
+#define BYTES(s, k, least, most, d, member, help)                                                  \
+	{                                                                                          \
+		s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), 0, help               \
+	}
+#define BIG_BYTES(s, k, least, most, d, member, help)                                              \
+	{                                                                                          \
+		s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), 0, help               \
+	}
+#define GROUP(k, d, member, help)                                                                  \
+	{                                                                                          \
+		"access", k, OPTION_TEXT, NULL, 1, 63, d, true, AT(member),                        \
+			sizeof((struct settings *)0)->member, help                                 \
+	}
+#define NETWORK(s, member)                                                                         \
+	{s,                                                                                        \
+	 "allow",                                                                                  \
+	 OPTION_CIDRS,                                                                             \
+	 NULL,                                                                                     \
+	 0,                                                                                        \
+	 256,                                                                                      \
+	 "[]",                                                                                     \
+	 true,                                                                                     \
+	 AT(member.allow),                                                                         \
+	 0,                                                                                        \
+	 "Networks that may be reached although they are loopback or private"},                    \
+	{                                                                                          \
+		s, "deny", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.deny), 0,             \
+			"Networks that may not be reached; this wins over allow"                   \
+	}
 
-const struct option settings_options[] = {
+const struct config_option settings_options[] = {
 	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level), 0,
 	 "The least that is logged: error, warning, info or debug"},
 	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
@@ -64,8 +87,7 @@ const struct option settings_options[] = {
 	      "Connections at once"),
 	COUNT("http", "connections_per_user_max", 1, 8000, "32", http.connections_per_user_max,
 	      "Connections at once of one user"),
-	COUNT("http", "streams_max", 0, 4096, "64", http.streams_max,
-	      "Event streams at once"),
+	COUNT("http", "streams_max", 0, 4096, "64", http.streams_max, "Event streams at once"),
 	SECONDS("http", "wait_max_s", 1, 600, "60", http.wait_max_s,
 		"Longest time that an answer is held for a client that waits"),
 	BYTES("http", "reader_max_bytes", 4 * K, 64 * M, "1048576", http.reader_max_bytes,
@@ -119,10 +141,8 @@ const struct option settings_options[] = {
 	   "First pause before a request is repeated; it doubles each time"),
 	BYTES("net", "header_max_bytes", 1 * K, 16 * M, "65536", net.header_max_bytes,
 	      "Most bytes in the headers of an answer"),
-	COUNT("net", "pages_max", 1, 1000000, "1000", net.pages_max,
-	      "Pages of one list"),
-	COUNT("net", "items_max", 1, 100000000, "1000000", net.items_max,
-	      "Entries of one list"),
+	COUNT("net", "pages_max", 1, 1000000, "1000", net.pages_max, "Pages of one list"),
+	COUNT("net", "items_max", 1, 100000000, "1000000", net.items_max, "Entries of one list"),
 
 	SECONDS("integrations", "probe_period_s", 1, 86400, "300", probe_period_s,
 		"Between two proofs of an integration that names no period of its own"),

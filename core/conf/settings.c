@@ -30,7 +30,7 @@ static const struct {
 	{"debug", LOG_LEVEL_DEBUG},
 };
 
-static void *place(struct settings *s, const struct option *o)
+static void *place(struct settings *s, const struct config_option *o)
 {
 	return (char *)s + o->offset;
 }
@@ -45,7 +45,7 @@ static void list_done(struct text_list *list)
 
 void settings_done(struct settings *s)
 {
-	for (const struct option *o = settings_options; o->section; o++)
+	for (const struct config_option *o = settings_options; o->section; o++)
 		if (o->type == OPTION_CIDRS)
 			list_done(place(s, o));
 }
@@ -62,7 +62,7 @@ static bool find_level(const char *word, int32_t *ret_level)
 
 /* Takes a default from the table; that it fits is a matter of the table, and
  * a unit test walks it. */
-static void put_default(struct settings *s, const struct option *o)
+static void put_default(struct settings *s, const struct config_option *o)
 {
 	char text[64];
 	uint64_t number = 0;
@@ -88,19 +88,20 @@ int settings_init(struct settings *s, struct berth_error *err)
 {
 	(void)err;
 	*s = (struct settings){0};
-	for (const struct option *o = settings_options; o->section; o++)
+	for (const struct config_option *o = settings_options; o->section; o++)
 		put_default(s, o);
 	return 0;
 }
 
-static int expected(struct source *src, const config_setting_t *at, const struct option *o,
+static int expected(struct source *src, const config_setting_t *at, const struct config_option *o,
 		    const char *what)
 {
 	return berth_fail(src->err, BERTH_E_INVALID, "%s:%u: expected %s for %s.%s", src->name,
 			  config_setting_source_line(at), what, o->section, o->key);
 }
 
-static int take_number(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_number(struct source *src, const config_setting_t *at,
+		       const struct config_option *o)
 {
 	char what[128];
 	int type = config_setting_type(at);
@@ -109,8 +110,8 @@ static int take_number(struct source *src, const config_setting_t *at, const str
 	bool is_number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 	if (!is_number || value < 0 || (uint64_t)value < o->min || (uint64_t)value > o->max) {
 		snprintf(what, sizeof what, "a whole number from %llu to %llu%s%s",
-			 (unsigned long long)o->min, (unsigned long long)o->max,
-			 o->unit ? " " : "", o->unit ? o->unit : "");
+			 (unsigned long long)o->min, (unsigned long long)o->max, o->unit ? " " : "",
+			 o->unit ? o->unit : "");
 		return expected(src, at, o, what);
 	}
 	if (o->type == OPTION_U64)
@@ -120,7 +121,7 @@ static int take_number(struct source *src, const config_setting_t *at, const str
 	return 0;
 }
 
-static int take_text(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_text(struct source *src, const config_setting_t *at, const struct config_option *o)
 {
 	const char *text = config_setting_get_string(at);
 	char what[64];
@@ -134,7 +135,7 @@ static int take_text(struct source *src, const config_setting_t *at, const struc
 	return 0;
 }
 
-static int take_level(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_level(struct source *src, const config_setting_t *at, const struct config_option *o)
 {
 	const char *text = config_setting_get_string(at);
 	if (!text || !find_level(text, place(src->to, o)))
@@ -142,7 +143,7 @@ static int take_level(struct source *src, const config_setting_t *at, const stru
 	return 0;
 }
 
-static int take_bool(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_bool(struct source *src, const config_setting_t *at, const struct config_option *o)
 {
 	if (config_setting_type(at) != CONFIG_TYPE_BOOL)
 		return expected(src, at, o, "true or false");
@@ -151,7 +152,7 @@ static int take_bool(struct source *src, const config_setting_t *at, const struc
 }
 
 /* An array or list of networks; it replaces what an earlier file said. */
-static int take_cidrs(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_cidrs(struct source *src, const config_setting_t *at, const struct config_option *o)
 {
 	struct text_list list = {0};
 	int type = config_setting_type(at);
@@ -182,7 +183,7 @@ static int take_cidrs(struct source *src, const config_setting_t *at, const stru
 	return 0;
 }
 
-static int take_value(struct source *src, const config_setting_t *at, const struct option *o)
+static int take_value(struct source *src, const config_setting_t *at, const struct config_option *o)
 {
 	switch (o->type) {
 	case OPTION_U32:
@@ -206,20 +207,22 @@ static int fail_unknown(struct source *src, const config_setting_t *at, const ch
 	static char names[256][64];
 	static const char *candidates[257];
 	size_t count = 0;
-	for (const struct option *o = settings_options; o->section && count < 256; o++, count++) {
+	for (const struct config_option *o = settings_options; o->section && count < 256;
+	     o++, count++) {
 		snprintf(names[count], sizeof names[count], "%s.%s", o->section, o->key);
 		candidates[count] = names[count];
 	}
 	candidates[count] = NULL;
 	const char *near = text_closest(full, candidates);
-	return berth_fail(src->err, BERTH_E_INVALID, "%s:%u: expected a known key, found %.100s%s%s%s",
-			  src->name, config_setting_source_line(at), full,
-			  near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	return berth_fail(src->err, BERTH_E_INVALID,
+			  "%s:%u: expected a known key, found %.100s%s%s%s", src->name,
+			  config_setting_source_line(at), full, near ? " (did you mean " : "",
+			  near ? near : "", near ? "?)" : "");
 }
 
-static const struct option *find_option(const char *section, const char *key)
+static const struct config_option *find_option(const char *section, const char *key)
 {
-	for (const struct option *o = settings_options; o->section; o++)
+	for (const struct config_option *o = settings_options; o->section; o++)
 		if (!strcmp(o->section, section) && !strcmp(o->key, key))
 			return o;
 	return NULL;
@@ -231,7 +234,7 @@ static int take_group(struct source *src, config_setting_t *group, const char *s
 	for (int i = 0; i < config_setting_length(group); i++) {
 		config_setting_t *at = config_setting_get_elem(group, (unsigned)i);
 		const char *key = config_setting_name(at);
-		const struct option *o = find_option(section, key);
+		const struct config_option *o = find_option(section, key);
 		char full[160];
 		int code;
 		snprintf(full, sizeof full, "%.64s%s%.64s", section, section[0] ? "." : "", key);

@@ -25,22 +25,22 @@ struct http_limits {
 	uint32_t head_ms, body_gap_ms, idle_ms; /* to send the head; between body bytes; idle */
 	uint32_t exchange_ms; /* to send a whole body, and to take a whole answer */
 	uint32_t connections_max, connections_per_user_max, streams_max;
-	uint32_t wait_max_s;		 /* of Prefer: wait and of long polls */
-	uint32_t reader_max_bytes;	 /* unsent bytes of one event stream */
-	uint32_t keep_alive_ms;		 /* between comments on an idle stream */
+	uint32_t wait_max_s;       /* of Prefer: wait and of long polls */
+	uint32_t reader_max_bytes; /* unsent bytes of one event stream */
+	uint32_t keep_alive_ms;    /* between comments on an idle stream */
 };
 
 /* What a job may take. Enforced by the worker. */
 struct job_limits {
-	uint32_t children_max;	    /* jobs at once in the worker */
-	uint32_t per_instance_max;  /* of them for one integration; the scheduler's rule */
-	uint32_t queue_max;	    /* jobs waiting in berthd */
-	uint64_t memory_max_bytes;  /* of address space a job; 0: no limit */
-	uint32_t grace_ms;	    /* from the deadline or a cancel to SIGTERM, and on to SIGKILL */
-	uint32_t trial_ms;	    /* to load one plugin in the trial */
-	uint32_t items_max;	    /* one call may give */
-	uint32_t progress_per_s;    /* frames a second */
-	uint32_t hello_ms;	    /* for the worker's first frame */
+	uint32_t children_max;     /* jobs at once in the worker */
+	uint32_t per_instance_max; /* of them for one integration; the scheduler's rule */
+	uint32_t queue_max;        /* jobs waiting in berthd */
+	uint64_t memory_max_bytes; /* of address space a job; 0: no limit */
+	uint32_t grace_ms;         /* from the deadline or a cancel to SIGTERM, and on to SIGKILL */
+	uint32_t trial_ms;         /* to load one plugin in the trial */
+	uint32_t items_max;        /* one call may give */
+	uint32_t progress_per_s;   /* frames a second */
+	uint32_t hello_ms;         /* for the worker's first frame */
 	uint32_t restart_ms, restart_max_ms; /* the worker's back-off */
 	/* Deadlines by kind of job. */
 	uint32_t probe_ms, read_ms, refresh_ms, delete_ms, copy_ms;
@@ -49,7 +49,7 @@ struct job_limits {
 /* Where integrations of one scope may point to. */
 struct network_rules {
 	struct text_list allow, deny; /* CIDRs */
-	bool private_ok;	      /* loopback and private addresses too */
+	bool private_ok;              /* loopback and private addresses too */
 };
 
 struct operation_limits {
@@ -63,7 +63,7 @@ struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
 	char admin_group[64], operator_group[64], viewer_group[64];
-	uint32_t probe_period_s; /* between proofs of an integration */
+	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
 	struct http_limits http;
 	struct net_limits net;
@@ -75,21 +75,21 @@ struct settings {
 	uint64_t copy_buffer_bytes;  /* of one blob between source and target */
 };
 
-enum option_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };
+enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };
 
 /* One key. Numbers are whole; the unit is the end of the key's name. */
-struct option {
+struct config_option {
 	const char *section, *key; /* "networks.platform", "allow" */
-	enum option_type type;
+	enum config_type type;
 	const char *unit; /* "milliseconds", "bytes", ...; NULL: none */
 	uint64_t min, max;
 	const char *deflt; /* as written in the file */
 	bool is_reloadable;
-	size_t offset; /* in struct settings */
-	size_t room;   /* of OPTION_TEXT */
+	size_t offset;    /* in struct settings */
+	size_t room;      /* of OPTION_TEXT */
 	const char *help; /* one sentence, no period */
 };
-extern const struct option settings_options[]; /* ends with a NULL section */
+extern const struct config_option settings_options[]; /* ends with a NULL section */
 /* A section's own sentence, for the file and the manual; NULL: no such section. */
 const char *settings_section_help(const char *section);
 

@@ -22,28 +22,28 @@ struct daemon_paths {
 	char state_dir[PATH_MAX];
 	char control_socket[PATH_MAX]; /* berth.sock */
 	char worker_socket[PATH_MAX];  /* worker.sock */
-	char store[PATH_MAX];	       /* berth.db */
-	char key[PATH_MAX];	       /* the master key; empty: a systemd credential */
+	char store[PATH_MAX];          /* berth.db */
+	char key[PATH_MAX];            /* the master key; empty: a systemd credential */
 	char plugin_dir[PATH_MAX];
 	char config[PATH_MAX]; /* the main file; empty: none, defaults hold */
 };
 
-struct store;	    /* core/store/store.h */
-struct sealer;	    /* core/secrets */
-struct ops;	    /* core/ops/ops.h: operations, scheduler */
+struct store;       /* core/store/store.h */
+struct sealer;      /* core/secrets */
+struct ops;         /* core/ops/ops.h: operations, scheduler */
 struct http_server; /* core/http/server.h */
 
 struct daemon_state {
 	struct loop *loop;
 	struct settings settings; /* as the configuration says now */
 	struct daemon_paths paths;
-	bool is_private;     /* --state-dir: the starting user is admin */
-	uid_t owner_uid;     /* of a private daemon */
-	int64_t started_at;  /* Unix milliseconds */
-	int control_fd;	     /* the listening control socket; owned here */
-	bool is_stopping;    /* new work is refused */
-	json_t *plugins;     /* array: what the worker said of each plugin; never NULL */
-	char degraded[256];  /* why parts are off (no key, ...); empty: all is on */
+	bool is_private;    /* --state-dir: the starting user is admin */
+	uid_t owner_uid;    /* of a private daemon */
+	int64_t started_at; /* Unix milliseconds */
+	int control_fd;     /* the listening control socket; owned here */
+	bool is_stopping;   /* new work is refused */
+	json_t *plugins;    /* array: what the worker said of each plugin; never NULL */
+	char degraded[256]; /* why parts are off (no key, ...); empty: all is on */
 	struct store *store;
 	struct sealer *sealer; /* NULL: no key, sealed parts are off */
 	struct ops *ops;

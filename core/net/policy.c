@@ -11,9 +11,9 @@
 
 #include "core/base/text.h"
 
-#define V4(a, b, c, d, n)                                                                        \
-	{                                                                                        \
-		{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, 96 + n                   \
+#define V4(a, b, c, d, n)                                                                          \
+	{                                                                                          \
+		{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, 96 + n                     \
 	}
 
 /* Reached by nobody, whatever is configured. The metadata services of EC2 (v4
@@ -115,8 +115,8 @@ int cidr_parse(const char *text, struct cidr *ret, struct berth_error *err)
 				  text, (int)most);
 	net.bit_count = (uint8_t)(128 - most + bits);
 	if (has_host_bits(&net))
-		return berth_fail(err, BERTH_E_INVALID,
-				  "'%.60s' has bits set beyond its prefix", text);
+		return berth_fail(err, BERTH_E_INVALID, "'%.60s' has bits set beyond its prefix",
+				  text);
 	*ret = net;
 	return 0;
 }

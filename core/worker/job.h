@@ -7,7 +7,8 @@
  *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...}}
  *                 {"t":"cancel"}
  * job -> berthd   {"t":"hello","pid":N}
- *                 {"t":"item","kind":"tag"|..., "id","name","digest","bytes","updated_ms","more":{}}
+ *                 {"t":"item","kind":"tag"|...,
+ * "id","name","digest","bytes","updated_ms","more":{}}
  *                 {"t":"progress","done":N,"total":N,"unit":"bytes"|"items","stage":TEXT,
  *                  "more":{}}
  *                 {"t":"log","level":N,"text":TEXT}
@@ -40,8 +41,9 @@
  *   artifact-delete{instance, repository, digest}
  *   repository-delete {instance, repository}
  *   copy-plan      {rule}                              -> step; value: the totals
- *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's totals
- * rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see core/transfer/rule.h}
+ *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
+ * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
+ * core/transfer/rule.h}
  */
 
 /* berthd's end of one job. All callbacks come from job_client_turn, in
@@ -58,8 +60,8 @@ struct job_events {
 };
 /* Connects, sends the call. The client is freed by job_client_free, also from result. */
 MUST_USE int job_client_start(const char *socket_path, const json_t *call,
-			      const struct job_events *events, void *user,
-			      struct job_client **ret, struct berth_error *err);
+			      const struct job_events *events, void *user, struct job_client **ret,
+			      struct berth_error *err);
 int job_client_fd(const struct job_client *c); /* to poll for reading */
 void job_client_turn(struct job_client *c);    /* read what is there */
 void job_client_cancel(struct job_client *c);  /* ask; the result still comes */
@@ -74,8 +76,8 @@ uint64_t job_deadline_ms(const struct job *j); /* CLOCK_MONOTONIC */
 /* Nonzero once cancelled, hung up on, or past the deadline (the code). */
 int job_cancelled(struct job *j);
 MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err);
-void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit,
-		  const char *stage, const json_t *more);
+void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit, const char *stage,
+		  const json_t *more);
 void job_log(struct job *j, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* A kind of job: run returns 0 and may set *ret_value (owned by the caller). */

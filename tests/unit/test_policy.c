@@ -22,19 +22,45 @@ static int check(const struct policy *p, const char *text, struct berth_error *e
 	return policy_check(p, &v6, sizeof v6, err);
 }
 
-static const char *const metadata[] = {
-	"169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254",
-	"::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fe80::1",
-	"::169.254.169.254", "2001:0:1:2:3:4:5601:5601", "0.0.0.0", "::", "::ffff:0.0.0.0",
-	"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1", "240.0.0.1",
-	"64:ff9b:1::a9fe:a9fe", NULL};
-static const char *const inner[] = {
-	"127.0.0.1", "127.255.0.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
-	"100.64.0.1", "::1", "fd12::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-	"64:ff9b::7f00:1", "2002:7f00:1::", NULL};
-static const char *const outer[] = {
-	"1.1.1.1", "172.32.0.1", "172.15.255.255", "11.0.0.1", "2606:4700::1111",
-	"::ffff:1.1.1.1", "100.128.0.1", "64:ff9b::101:101", NULL};
+static const char *const metadata[] = {"169.254.169.254",
+				       "169.254.170.2",
+				       "100.100.100.200",
+				       "192.0.0.192",
+				       "fd00:ec2::254",
+				       "::ffff:169.254.169.254",
+				       "64:ff9b::a9fe:a9fe",
+				       "2002:a9fe:a9fe::1",
+				       "fe80::1",
+				       "::169.254.169.254",
+				       "2001:0:1:2:3:4:5601:5601",
+				       "0.0.0.0",
+				       "::",
+				       "::ffff:0.0.0.0",
+				       "224.0.0.1",
+				       "239.255.255.255",
+				       "255.255.255.255",
+				       "ff02::1",
+				       "240.0.0.1",
+				       "64:ff9b:1::a9fe:a9fe",
+				       NULL};
+static const char *const inner[] = {"127.0.0.1",
+				    "127.255.0.1",
+				    "10.0.0.1",
+				    "172.16.0.1",
+				    "172.31.255.255",
+				    "192.168.1.1",
+				    "100.64.0.1",
+				    "::1",
+				    "fd12::1",
+				    "fc00::1",
+				    "::ffff:127.0.0.1",
+				    "::ffff:10.0.0.1",
+				    "64:ff9b::7f00:1",
+				    "2002:7f00:1::",
+				    NULL};
+static const char *const outer[] = {"1.1.1.1",     "172.32.0.1",       "172.15.255.255",
+				    "11.0.0.1",    "2606:4700::1111",  "::ffff:1.1.1.1",
+				    "100.128.0.1", "64:ff9b::101:101", NULL};
 
 static void metadata_and_link_local_are_never_reached(void **state)
 {
@@ -94,15 +120,16 @@ static void other_families_and_short_addresses_are_refused(void **state)
 	struct sockaddr unix_address = {.sa_family = AF_UNIX};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	(void)state;
-	assert_int_equal(policy_check(&p, &unix_address, sizeof unix_address, &err), BERTH_E_ADDRESS);
+	assert_int_equal(policy_check(&p, &unix_address, sizeof unix_address, &err),
+			 BERTH_E_ADDRESS);
 	assert_int_equal(policy_check(&p, &v6, 8, &err), BERTH_E_ADDRESS);
 }
 
 static void networks_are_parsed_strictly(void **state)
 {
-	static const char *const bad[] = {"", "10.0.0.0/33", "10.0.0.1/8", "fd00::/129", "x", "10/8",
-					  "10.0.0.0/", "10.0.0.0/-1", "fd00::1/8", " 10.0.0.0/8",
-					  "1.2.3.4/8/8", NULL};
+	static const char *const bad[] = {"",          "10.0.0.0/33", "10.0.0.1/8",  "fd00::/129",
+					  "x",         "10/8",        "10.0.0.0/",   "10.0.0.0/-1",
+					  "fd00::1/8", " 10.0.0.0/8", "1.2.3.4/8/8", NULL};
 	struct cidr net;
 	struct berth_error err = ERROR_INIT;
 	(void)state;

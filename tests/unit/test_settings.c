@@ -28,7 +28,7 @@ static void defaults_pass_their_own_checks(void **state)
 	(void)state;
 	assert_int_equal(settings_init(&s, &err), 0);
 	assert_int_equal(settings_init(&copy, &err), 0);
-	for (const struct option *o = settings_options; o->section; o++) {
+	for (const struct config_option *o = settings_options; o->section; o++) {
 		AUTO_FREE char *text = NULL;
 		const char *dot = strchr(o->section, '.');
 		int top = dot ? (int)(dot - o->section) : (int)strlen(o->section);
@@ -62,7 +62,8 @@ static void wrong_texts_are_refused_with_file_and_line(void **state)
 		 "f:1: expected a whole number from 1024 to 67108864 bytes for http.body_max_bytes"},
 		{"net: { tries = 99999999999L; };",
 		 "f:1: expected a whole number from 1 to 20 for net.tries"},
-		{"net: { tries = -1; };", "f:1: expected a whole number from 1 to 20 for net.tries"},
+		{"net: { tries = -1; };",
+		 "f:1: expected a whole number from 1 to 20 for net.tries"},
 		{"net: {\n connect_sm = 1; };",
 		 "f:2: expected a known key, found net.connect_sm (did you mean net.connect_ms?)"},
 		{"zzz: { };", "f:1: expected a known key, found zzz"},
@@ -110,10 +111,12 @@ static void right_text_sets_what_it_names_and_nothing_else(void **state)
 	struct berth_error err = ERROR_INIT;
 	(void)state;
 	assert_int_equal(settings_init(&s, &err), 0);
-	assert_int_equal(parse("jobs: { memory_max_bytes = 8589934592L; };"
-			       "networks: { workspace: { allow = [ \"10.1.0.0/16\", \"fd00::/8\" ]; }; };"
-			       "daemon: { log_level = \"debug\"; };",
-			       &s, &err), 0);
+	assert_int_equal(
+		parse("jobs: { memory_max_bytes = 8589934592L; };"
+		      "networks: { workspace: { allow = [ \"10.1.0.0/16\", \"fd00::/8\" ]; }; };"
+		      "daemon: { log_level = \"debug\"; };",
+		      &s, &err),
+		0);
 	assert_true(s.jobs.memory_max_bytes == 8589934592ull);
 	assert_int_equal(s.workspace.allow.item_count, 2);
 	assert_string_equal(s.workspace.allow.items[1], "fd00::/8");
@@ -200,8 +203,10 @@ static void file_of_a_wrong_kind_is_refused(void **state)
 		mode_t mode;
 		const char *text, *want;
 	} cases[] = {
-		{0620, "net: {};", "expected a file that only its owner may write, found mode 0620"},
-		{0602, "net: {};", "expected a file that only its owner may write, found mode 0602"},
+		{0620, "net: {};",
+		 "expected a file that only its owner may write, found mode 0620"},
+		{0602, "net: {};",
+		 "expected a file that only its owner may write, found mode 0602"},
 		{0600, "", "expected at least a comment, found an empty file"},
 	};
 	struct folder *f = *state;

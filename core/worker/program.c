@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs that a plugin asks for (host->run): no shell, an environment of its
+ * own, a process group that ends as a whole with the call. Inside a job, which
+ * is one thread; the only place that starts programs in the worker.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/worker/child.h"
+#include "core/worker/host.h"
+
+#define OUTPUT_MAX_DEFAULT (1024 * 1024)
+#define LOOK_MS 100
+
+struct running {
+	struct job *job;
+	const struct berth_program *program;
+	pid_t pid;
+	int out_fd, err_fd, pid_fd;
+	uint64_t output_bytes, output_max;
+	char tail[512]; /* the last that came on stderr, for the error */
+	size_t tail_count;
+	int failed; /* BERTH_E_*: why it is being stopped */
+	uint64_t kill_at_ms;
+	bool is_killed;
+};
+
+static int check_program(const char *path, struct berth_error *err)
+{
+	struct stat st;
+	if (path[0] != '/')
+		return berth_fail(err, BERTH_E_INVALID, "the program '%.100s' has no absolute path",
+				  path);
+	AUTO_FD int fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return berth_fail_errno(err, errno, "the program %.150s cannot be found", path);
+	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return berth_fail(err, BERTH_E_DENIED,
+				  "the program %.150s could be changed by others", path);
+	return 0;
+}
+
+static int make_pipes(int out[2], int error[2], struct berth_error *err)
+{
+	if (pipe2(out, O_CLOEXEC))
+		return berth_fail_errno(err, errno, "cannot make a pipe");
+	if (pipe2(error, O_CLOEXEC)) {
+		close(out[0]);
+		close(out[1]);
+		return berth_fail_errno(err, errno, "cannot make a pipe");
+	}
+	return 0;
+}
+
+static int spawn(const struct berth_program *p, int out_fd, int err_fd, pid_t *ret_pid)
+{
+	static char *const nothing[] = {NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t how;
+	sigset_t none, all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&how);
+	if (p->stdin_fd >= 0)
+		posix_spawn_file_actions_adddup2(&files, p->stdin_fd, 0);
+	else
+		posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&files, out_fd, 1);
+	posix_spawn_file_actions_adddup2(&files, err_fd, 2);
+	posix_spawnattr_setpgroup(&how, 0);
+	posix_spawnattr_setsigmask(&how, &none);
+	posix_spawnattr_setsigdefault(&how, &all);
+	posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+					       POSIX_SPAWN_SETSIGDEF);
+	int errnum = posix_spawn(ret_pid, p->path, &files, &how, (char *const *)(uintptr_t)p->argv,
+				 p->env ? (char *const *)(uintptr_t)p->env : nothing);
+	posix_spawnattr_destroy(&how);
+	posix_spawn_file_actions_destroy(&files);
+	return errnum;
+}
+
+static int start(struct running *r, struct berth_error *err)
+{
+	int out[2], error[2];
+	int code = make_pipes(out, error, err);
+	if (code)
+		return code;
+	int errnum = spawn(r->program, out[1], error[1], &r->pid);
+	close(out[1]);
+	close(error[1]);
+	if (errnum) {
+		close(out[0]);
+		close(error[0]);
+		return berth_fail_errno(err, errnum, "cannot start %.150s", r->program->path);
+	}
+	r->out_fd = out[0];
+	r->err_fd = error[0];
+	r->pid_fd = (int)syscall(SYS_pidfd_open, r->pid, 0);
+	atomic_store(&job_board(r->job)->program, r->pid);
+	return 0;
+}
+
+/* The whole group: first a word, then force. */
+static void stop(struct running *r, int why)
+{
+	if (r->failed)
+		return;
+	r->failed = why;
+	r->kill_at_ms = clock_monotonic_ms() + job_settings(r->job)->jobs.grace_ms;
+	kill(-r->pid, SIGTERM);
+}
+
+static void take_output(struct running *r)
+{
+	char bytes[16384];
+	ssize_t got = read(r->out_fd, bytes, sizeof bytes);
+	if (got <= 0) {
+		close(r->out_fd);
+		r->out_fd = -1;
+		return;
+	}
+	r->output_bytes += (uint64_t)got;
+	if (r->output_bytes > r->output_max)
+		stop(r, BERTH_E_LIMIT);
+	else if (!r->failed && r->program->output &&
+		 r->program->output(r->program->user, bytes, (size_t)got))
+		stop(r, BERTH_E_CANCELLED);
+}
+
+static void take_errors(struct running *r)
+{
+	char bytes[4096];
+	ssize_t got = read(r->err_fd, bytes, sizeof bytes);
+	if (got <= 0) {
+		close(r->err_fd);
+		r->err_fd = -1;
+		return;
+	}
+	size_t room = sizeof r->tail - 1, take = (size_t)got < room ? (size_t)got : room;
+	if (r->tail_count + take > room) {
+		size_t drop = r->tail_count + take - room;
+		memmove(r->tail, r->tail + drop, r->tail_count - drop);
+		r->tail_count -= drop;
+	}
+	memcpy(r->tail + r->tail_count, bytes + got - take, take);
+	r->tail_count += take;
+	r->tail[r->tail_count] = 0;
+}
+
+/* One look at the pipes and the process; true once the process has ended. */
+static bool look(struct running *r)
+{
+	struct pollfd fds[3] = {{.fd = r->out_fd, .events = POLLIN},
+				{.fd = r->err_fd, .events = POLLIN},
+				{.fd = r->pid_fd, .events = POLLIN}};
+	if (poll(fds, 3, LOOK_MS) < 0)
+		return false;
+	if (fds[0].revents)
+		take_output(r);
+	if (fds[1].revents)
+		take_errors(r);
+	if (!r->failed && job_cancelled(r->job))
+		stop(r, job_cancelled(r->job));
+	if (r->failed && !r->is_killed && clock_monotonic_ms() >= r->kill_at_ms) {
+		r->is_killed = true;
+		kill(-r->pid, SIGKILL);
+	}
+	return fds[2].revents && !fds[0].revents && !fds[1].revents;
+}
+
+static int reap(struct running *r)
+{
+	int status = 0;
+	/* What the program left behind in its group goes with it. */
+	kill(-r->pid, SIGKILL);
+	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	atomic_store(&job_board(r->job)->program, 0);
+	if (r->out_fd >= 0)
+		close(r->out_fd);
+	if (r->err_fd >= 0)
+		close(r->err_fd);
+	close(r->pid_fd);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int host_run(const struct berth_call *call, const struct berth_program *program, int *ret_status,
+	     struct berth_error *err)
+{
+	struct host_call *h = call->core;
+	struct running r = {.job = h->job, .program = program};
+	r.output_max = program->output_max_bytes ? program->output_max_bytes : OUTPUT_MAX_DEFAULT;
+	if (!program->path || !program->argv || !program->argv[0])
+		return berth_fail(err, BERTH_E_INVALID, "a program needs a path and arguments");
+	int code = check_program(program->path, err);
+	if (!code)
+		code = start(&r, err);
+	if (code)
+		return code;
+	while (!look(&r))
+		;
+	*ret_status = reap(&r);
+	log_mask(r.tail);
+	log_debug("program=%s status=%d", program->path, *ret_status);
+	if (!r.failed)
+		return 0;
+	berth_fail(err, r.failed, "%.150s was stopped%s", program->path,
+		   r.failed == BERTH_E_LIMIT ? ": it wrote too much" : "");
+	return r.tail[0] ? berth_cause(err, "%s", r.tail) : r.failed;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `berthd --worker`: the process that does jobs. Its parent accepts, forks a
+ * child a job, and outlives every one of them; see core/README.md.
+ */
+#ifndef CORE_WORKER_WORKER_H
+#define CORE_WORKER_WORKER_H
+
+#include "core/base/fail.h"
+
+struct worker_options {
+	const char *config; /* or NULL: defaults */
+	const char *plugin_dir;
+	const char *socket_path; /* NULL: passed by the service manager as "worker" */
+};
+
+/* Runs until it is told to end; returns the exit status. */
+int worker_run(const struct worker_options *options);
+
+#endif
