@@ -7,57 +7,13 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/base/digest.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
+#include "core/oci/reference.h"
 
 #define LIST_MAX 1000
 #define TEXT_MAX 255
 #define FLATTEN_MAX 64
-
-static bool is_part_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* The length of a separator within a part: one dot, one or two underscores,
- * any number of hyphens (distribution spec). */
-static size_t separator(const char *s)
-{
-	if (*s == '.')
-		return 1;
-	if (*s == '_')
-		return s[1] == '_' ? 2 : 1;
-	return strspn(s, "-");
-}
-
-static bool is_repository(const char *s)
-{
-	if (!*s || strlen(s) > TEXT_MAX)
-		return false;
-	for (;;) {
-		if (!is_part_char(*s))
-			return false;
-		while (is_part_char(*s))
-			s++;
-		if (!*s)
-			return true;
-		s += *s == '/' ? 1 : separator(s);
-	}
-}
-
-static bool is_tag(const char *s)
-{
-	static const char first[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-	size_t n = strlen(s);
-	if (!n || n > 128 || !strchr(first, *s))
-		return false;
-	for (; *s; s++)
-		if (!strchr(first, *s) && *s != '.' && *s != '-')
-			return false;
-	return true;
-}
 
 static bool is_glob(const char *s)
 {
@@ -71,14 +27,7 @@ static bool is_pattern(const char *s)
 
 static bool is_tag_pattern(const char *s)
 {
-	return is_glob(s) ? is_pattern(s) : is_tag(s);
-}
-
-static bool is_digest(const char *s)
-{
-	struct berth_error err = ERROR_INIT;
-	struct digest d;
-	return !digest_parse(s, &d, &err);
+	return is_glob(s) ? is_pattern(s) : reference_is_tag(s);
 }
 
 /* os/architecture or os/architecture/variant */
@@ -105,11 +54,11 @@ static const struct form {
 	const char *expected;
 } forms[] = {
 	{text_is_name, "the name of an integration"},
-	{is_repository, "a repository path (lower case letters, digits, . _ - and /)"},
-	{is_tag, "a tag (letters, digits, . _ -; at most 128)"},
+	{reference_is_repository, "a repository path (lower case letters, digits, . _ - and /)"},
+	{reference_is_tag, "a tag (letters, digits, . _ -; at most 128)"},
 	{is_pattern, "a pattern of at most 255 bytes"},
 	{is_tag_pattern, "a tag or a pattern"},
-	{is_digest, "a digest (sha256: and 64, or sha512: and 128 hex digits)"},
+	{reference_is_digest, "a digest (sha256: and 64, or sha512: and 128 hex digits)"},
 	{is_platform, "a platform (os/architecture[/variant])"},
 };
 enum { F_NAME, F_REPOSITORY, F_TAG, F_PATTERN, F_TAG_PATTERN, F_DIGEST, F_PLATFORM };

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blobs over the whole run: each is sent to one repository of the target, its
+ * leader, and mounted from there into the others. Where a repository has it
+ * already, that one leads. A leader that fails hands over to the next.
+ */
+#include <stdlib.h>
+
+#include "core/base/log.h"
+#include "core/transfer/run.h"
+
+void place_present(struct transfer *t, struct place *p)
+{
+	struct vec waiters = p->waiters;
+	p->waiters = (struct vec){0};
+	p->state = PLACE_PRESENT;
+	if (!p->blob->home)
+		p->blob->home = p->pair->target;
+	for (size_t i = 0; i < waiters.count; i++)
+		node_ready(t, waiters.items[i]);
+	vec_done(&waiters);
+}
+
+void place_failed(struct transfer *t, struct place *p, struct fault *why)
+{
+	p->state = PLACE_FAILED;
+	p->why = why;
+	for (size_t i = 0; i < p->waiters.count; i++)
+		node_fail(t, p->waiters.items[i], why);
+}
+
+static int prepare_head(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	struct place *p = op->object;
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&p->digest, digest);
+	call->method = "HEAD";
+	call->repository = p->pair->target;
+	call->rights = REGISTRY_PULL;
+	call->accept_status = absent;
+	call->follow = true;
+	return op_path(op, err, "/v2/%s/blobs/%s", p->pair->target, digest);
+}
+
+static void finish_head(struct op *op, const struct berth_error *err)
+{
+	struct place *p = op->object;
+	struct berth_error mine = *err;
+	if (mine.code) {
+		berth_wrap(&mine, "cannot ask '%.150s' at the target for a blob",
+			   p->pair->label_target);
+		place_failed(op->run, p, run_fault(op->run, &mine));
+	} else if (registry_status(op->q) == 404) {
+		p->state = PLACE_ABSENT;
+	} else {
+		place_present(op->run, p);
+	}
+}
+
+void place_ask(struct transfer *t, struct place *p)
+{
+	if (p->state != PLACE_UNKNOWN)
+		return;
+	if (p->pair->target_new) {
+		p->state = PLACE_ABSENT;
+		return;
+	}
+	p->state = PLACE_ASKED;
+	op_add(t, SIDE_TARGET, p, prepare_head, finish_head);
+}
+
+static int prepare_cancel(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short gone[] = {404, 405, 0};
+	const struct pair *p = op->object;
+	(void)err;
+	call->method = "DELETE";
+	call->repository = p->target;
+	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->accept_status = gone;
+	return 0;
+}
+
+static void finish_cancel(struct op *op, const struct berth_error *err)
+{
+	(void)op;
+	if (err->code) /* the registry forgets it by itself, later */
+		log_debug("cannot cancel an upload: %s: %s", err->message, err->cause);
+}
+
+void session_cancel(struct transfer *t, struct pair *p, char *take_session)
+{
+	struct op *op = op_add(t, SIDE_TARGET, p, prepare_cancel, finish_cancel);
+	if (!op) {
+		free(take_session);
+		return;
+	}
+	op->path = take_session;
+	op->cleanup = true;
+}
+
+void node_account(struct node *n, uint64_t bytes, unsigned mounts, unsigned attempts)
+{
+	for (; n; n = n->parents.count ? n->parents.items[0] : NULL) {
+		n->sent_bytes += bytes;
+		n->mounts += mounts;
+		n->attempts = attempts > n->attempts ? attempts : n->attempts;
+	}
+}
+
+static int prepare_mount(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	struct place *p = op->object;
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&p->digest, digest);
+	call->method = "POST";
+	call->repository = p->pair->target;
+	call->mount_from = p->blob->home;
+	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->body = "";
+	call->once = true; /* a second answer would leave the first session open */
+	return op_path(op, err, "/v2/%s/blobs/uploads/?mount=%s&from=%s", p->pair->target, digest,
+		       p->blob->home);
+}
+
+/* 201: there. 202: refused, and a session is open for the upload. Any other
+ * answer: try the plain way, which has its own errors. */
+static void finish_mount(struct op *op, const struct berth_error *err)
+{
+	struct place *p = op->object;
+	struct transfer *t = op->run;
+	struct berth_error none = ERROR_INIT;
+	if (!err->code && registry_status(op->q) == 201) {
+		t->done_mounts++;
+		if (p->waiters.count)
+			node_account(p->waiters.items[0], 0, 1, 1);
+		place_present(t, p);
+		return;
+	}
+	if (!err->code && registry_location(op->q, &p->session, &none))
+		p->session = NULL;
+	if (t->ended) {
+		if (p->session)
+			session_cancel(t, p->pair, STEAL(p->session));
+		return;
+	}
+	t->total_bytes += (uint64_t)p->blob->byte_count;
+	p->state = PLACE_MOVING;
+	vec_add(t, &t->ready, p);
+}
+
+static bool is_wanted(const struct place *p)
+{
+	for (size_t i = 0; i < p->waiters.count; i++)
+		if (((struct node *)p->waiters.items[i])->state != NODE_FAILED)
+			return true;
+	return false;
+}
+
+void blob_start(struct transfer *t, struct blob *b)
+{
+	bool same = t->sides[SIDE_SOURCE].registry == t->sides[SIDE_TARGET].registry;
+	if (!b->home && same && b->places)
+		b->home = b->places->pair->source;
+	for (struct place *p = b->places; p; p = p->next_of_blob) {
+		if (p->state != PLACE_ABSENT || !is_wanted(p))
+			continue;
+		if (b->home) {
+			p->state = PLACE_MOUNTING;
+			struct op *op = op_add(t, SIDE_TARGET, p, prepare_mount, finish_mount);
+			if (op)
+				op->opens = true;
+		} else if (!b->led) {
+			b->led = true;
+			p->state = PLACE_MOVING;
+			vec_add(t, &t->ready, p);
+			return;
+		}
+	}
+}

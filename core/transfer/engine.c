@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run from its beginning to its end: settings, the plan's two steps (what is
+ * wanted, then what the target lacks of it), the moves, and the clean-up.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/transfer/run.h"
+#include <berth/ops.h>
+
+#define DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
+
+static void set_defaults(struct transfer_settings *s)
+{
+	s->in_flight = DEFAULT(s->in_flight, 16);
+	s->tries = DEFAULT(s->tries, 3);
+	s->backoff_ms = DEFAULT(s->backoff_ms, 500);
+	s->cleanup_ms = DEFAULT(s->cleanup_ms, 5000);
+	s->ring_bytes = DEFAULT(s->ring_bytes, 4u << 20);
+	s->cache_bytes = DEFAULT(s->cache_bytes, 4u << 20);
+	s->in_flight = s->in_flight < 2 ? 2 : s->in_flight;
+}
+
+int transfer_new(const struct rule *rule, const struct transfer_settings *settings,
+		 struct transfer **ret, struct berth_error *err)
+{
+	struct transfer *t = calloc(1, sizeof *t);
+	if (!t)
+		return berth_fail_memory(err);
+	t->rule = rule;
+	t->set = *settings;
+	t->stage = "list";
+	set_defaults(&t->set);
+	const struct transfer_end *ends[2] = {&t->set.source, &t->set.target};
+	for (int i = 0; i < 2; i++)
+		t->sides[i] = (struct side){
+			.registry = ends[i]->registry,
+			.flags = ends[i]->flags,
+			.own = {.limit = t->set.in_flight},
+			.lane = &t->sides[i].own,
+			.referrers = ends[i]->flags & BERTH_OCI_REFERRERS ? API_YES : API_UNKNOWN};
+	if (ends[0]->registry == ends[1]->registry)
+		t->sides[SIDE_TARGET].lane = t->sides[SIDE_SOURCE].lane;
+	pool_init(&t->pool, t->set.ring_bytes);
+	*ret = t;
+	return 0;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	run_drop_ops(t, true);
+	move_drop_all(t, true);
+	pool_done(&t->pool);
+	run_free_model(t);
+	free(t);
+}
+
+static int check_collision(const struct transfer *t, const char *source, const char *target,
+			   struct berth_error *err)
+{
+	for (size_t i = 0; i < t->pairs.count; i++) {
+		const struct pair *p = t->pairs.items[i];
+		if (strcmp(p->target, target) != 0)
+			continue;
+		berth_fail(err, BERTH_E_CONFLICT,
+			   "two repositories would go to '%.180s' at the target", target);
+		return berth_cause(err, "'%.200s' and '%.200s'; change prefix or flatten",
+				   p->label_source, source);
+	}
+	if (t->sides[0].registry == t->sides[1].registry && !strcmp(source, target) &&
+	    !t->rule->target_tag)
+		return berth_fail(err, BERTH_E_INVALID, "'%.200s' would be copied onto itself",
+				  source);
+	return 0;
+}
+
+int transfer_add_repository(struct transfer *t, const char *source, const char *target,
+			    const char *label_source, const char *label_target,
+			    struct berth_error *err)
+{
+	int r = check_collision(t, label_source ? label_source : source, target, err);
+	if (r)
+		return r;
+	struct pair *p = calloc(1, sizeof *p);
+	if (!p)
+		return berth_fail_memory(err);
+	p->source = strdup(source);
+	p->target = strdup(target);
+	p->label_source = strdup(label_source ? label_source : source);
+	p->label_target = strdup(label_target ? label_target : target);
+	if (p->source && p->target && p->label_source && p->label_target &&
+	    vec_add(t, &t->pairs, p))
+		return 0;
+	free(p->source);
+	free(p->target);
+	free(p->label_source);
+	free(p->label_target);
+	free(p);
+	return berth_fail_memory(err);
+}
+
+/* What is to be moved: a blob that no repository of the target has is sent once
+ * and mounted elsewhere. */
+static void count_blob(struct transfer *t, const struct blob *b)
+{
+	size_t absent = 0;
+	bool at_home = b->home || t->sides[0].registry == t->sides[1].registry;
+	for (const struct place *p = b->places; p; p = p->next_of_blob)
+		absent += p->state == PLACE_ABSENT;
+	if (!absent)
+		return;
+	if (!at_home) {
+		t->total_blobs++;
+		t->total_bytes += (uint64_t)b->byte_count;
+		t->estimated_requests += 3;
+		absent--;
+	}
+	t->total_mounts += absent;
+	t->estimated_requests += absent;
+}
+
+static void count_all(struct transfer *t)
+{
+	for (size_t i = 0; i < t->places_ordered.count; i++) {
+		const struct place *p = t->places_ordered.items[i];
+		if (p == p->blob->places)
+			count_blob(t, p->blob);
+	}
+	for (size_t i = 0; i < t->nodes_ordered.count; i++) {
+		const struct node *n = t->nodes_ordered.items[i];
+		if (n->state == NODE_WAITING && (n->parents.count || n->companions))
+			t->estimated_requests++;
+	}
+	for (size_t i = 0; i < t->images.count; i++) {
+		const struct image *one = t->images.items[i];
+		if (one->state == IMAGE_WAITING && one->target_tag &&
+		    !(one->is_there && digest_equal(&one->source_digest, &one->target_digest)))
+			t->estimated_requests += 2;
+	}
+}
+
+int transfer_plan(struct transfer *t, struct berth_error *err)
+{
+	report_progress(t, true);
+	for (size_t i = 0; i < t->pairs.count; i++)
+		pair_start(t, t->pairs.items[i]);
+	int r = run_turns(t, err);
+	t->stage = "check";
+	for (size_t i = 0; !r && i < t->places_ordered.count; i++)
+		place_ask(t, t->places_ordered.items[i]);
+	if (!r)
+		r = run_turns(t, err);
+	if (!r)
+		count_all(t);
+	return r;
+}
+
+/* What is left waits for itself: only bytes that lie about what they refer to can
+ * do that. */
+static void fail_loops(struct transfer *t)
+{
+	struct berth_error err = ERROR_INIT;
+	struct fault *why = NULL;
+	for (size_t i = 0; i < t->images.count; i++) {
+		struct image *one = t->images.items[i];
+		if (one->state != IMAGE_WAITING)
+			continue;
+		if (!why) {
+			berth_fail(&err, BERTH_E_INVALID,
+				   "its manifests refer to each other in a circle");
+			why = run_fault(t, &err);
+		}
+		if (why)
+			image_fail(t, one, why);
+	}
+}
+
+static void skip_rest(struct transfer *t)
+{
+	struct fault *why = run_fault(t, &t->end_err);
+	for (size_t i = 0; i < t->images.count; i++) {
+		struct image *one = t->images.items[i];
+		if (one->state != IMAGE_WAITING)
+			continue;
+		one->why = why;
+		one->state = IMAGE_SKIPPED;
+		report_image(t, one);
+	}
+}
+
+int transfer_run(struct transfer *t, struct berth_error *err)
+{
+	t->moving = true;
+	t->stage = "copy";
+	for (size_t i = 0; i < t->images.count; i++) {
+		const struct image *one = t->images.items[i];
+		if (one->state != IMAGE_WAITING)
+			report_image(t, one);
+	}
+	for (size_t i = 0; i < t->places_ordered.count; i++) {
+		struct place *p = t->places_ordered.items[i];
+		if (p == p->blob->places)
+			blob_start(t, p->blob);
+	}
+	for (size_t i = 0; i < t->nodes_ordered.count; i++)
+		node_begin(t, t->nodes_ordered.items[i]);
+	int r = run_turns(t, err);
+	if (r) {
+		t->stage = "stop";
+		run_close(t);
+		skip_rest(t);
+	} else {
+		fail_loops(t);
+		t->stage = "done";
+	}
+	report_progress(t, true);
+	return r;
+}

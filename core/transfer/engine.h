@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copying between two registries by one rule, planned first and then moved:
+ * the public face of core/transfer. Runs in a job's process, one thread, one
+ * network loop.
+ *
+ *	transfer_new, transfer_add_repository for each repository that the rule
+ *	means, transfer_plan (reads only), transfer_totals, transfer_run,
+ *	transfer_totals, transfer_free.
+ *
+ * What is promised at the target: a blob is complete only after its digest was
+ * right, children are there before an index, an index before what refers to it,
+ * and all of it before a tag; a tag is read back. One image that fails does not
+ * stop the others. After a cancel no upload session of the run is left open.
+ */
+#ifndef CORE_TRANSFER_ENGINE_H
+#define CORE_TRANSFER_ENGINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/fail.h"
+#include "core/net/loop.h"
+#include "core/oci/registry.h"
+#include "core/transfer/rule.h"
+
+/* One end. Both may have the same registry: then blobs are mounted from the
+ * source's repositories. */
+struct transfer_end {
+	struct registry *registry; /* borrowed */
+	uint32_t flags;            /* BERTH_OCI_* of the endpoint */
+};
+
+struct transfer_settings {
+	struct net_loop *loop; /* borrowed */
+	struct transfer_end source, target;
+	uint32_t in_flight;   /* requests at once at each registry; 0: 16 */
+	uint32_t tries;       /* of one blob, in all; 0: 3 */
+	uint32_t backoff_ms;  /* before the second try of a blob, doubling; 0: 500 */
+	uint32_t cleanup_ms;  /* for cancelling upload sessions at the end; 0: 5 000 */
+	uint32_t ring_bytes;  /* of all streams together; 0: 4 MiB */
+	uint32_t cache_bytes; /* of manifests kept; beyond, they are read again; 0: 4 MiB */
+	/* An earlier run of this rule was cut short: no target repository is
+	 * taken for empty, and every blob is looked for before it is read. */
+	bool resume;
+	/* Nonzero: the run ends with that code. Asked at least every 250 ms. */
+	int (*cancelled)(void *user);
+	/* An image's outcome, or in a plan what would be done; borrowed. */
+	void (*item)(void *user, const json_t *item);
+	/* At most twice a second; more: {"rate","images","failed","streams":[..]}. */
+	void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes, const char *stage,
+			 const json_t *more);
+	void *user;
+};
+
+struct transfer;
+/* Everything in settings and the rule are borrowed until transfer_free. */
+MUST_USE int transfer_new(const struct rule *rule, const struct transfer_settings *settings,
+			  struct transfer **ret, struct berth_error *err);
+void transfer_free(struct transfer *t);
+SCOPE_TYPE(transfer, struct transfer, transfer_free)
+
+/* One repository and where it goes, by their names under /v2/. label_source and
+ * label_target are what reports call them (NULL: the same). Two that go to one
+ * target are BERTH_E_CONFLICT, naming both. */
+MUST_USE int transfer_add_repository(struct transfer *t, const char *source, const char *target,
+				     const char *label_source, const char *label_target,
+				     struct berth_error *err);
+
+/* Finds out what is to be done; nothing is written anywhere. An image that
+ * can't be read fails alone; the plan as a whole fails only where nothing can be
+ * said (cancelled, out of memory). */
+MUST_USE int transfer_plan(struct transfer *t, struct berth_error *err);
+/* Sends one item for each image of the plan: action copy, tag, present, keep, fail. */
+void transfer_report_plan(struct transfer *t);
+/* Does what was planned. Each image's outcome is an item when it is known.
+ * An error only where the run as a whole ended (cancelled, out of memory): the
+ * images' own errors are in their items and in the totals. */
+MUST_USE int transfer_run(struct transfer *t, struct berth_error *err);
+/* {"images","copied","present","kept","failed","skipped","blobs","bytes",
+ *  "mounts","requests","bytes_done","blobs_done","mounts_done",...}; new. */
+json_t *transfer_totals(const struct transfer *t) MUST_USE;
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Manifests and tags at the target, in the only order that never shows half an
+ * image: blobs, children, the manifest, what refers to it, its tags. Bytes go as
+ * they came. Each tag is read back: what it names then is what counts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/transfer/run.h"
+
+static void image_put(struct transfer *t, struct image *i);
+
+static bool is_same_as_target(const struct image *i)
+{
+	return i->is_there && digest_equal(&i->source_digest, &i->target_digest);
+}
+
+static void fail_image_with(struct transfer *t, struct image *i, struct berth_error *err,
+			    const char *what)
+{
+	berth_wrap(err, "%s '%.120s%s%.80s'", what, i->pair->label_target, i->target_tag ? ":" : "",
+		   i->target_tag ? i->target_tag : "");
+	image_fail(t, i, run_fault(t, err));
+}
+
+static void node_complete(struct transfer *t, struct node *n)
+{
+	n->state = NODE_COMPLETE;
+	for (size_t i = 0; i < n->parents.count; i++)
+		node_ready(t, n->parents.items[i]);
+	for (size_t i = 0; i < n->images.count; i++)
+		image_put(t, n->images.items[i]);
+}
+
+static void node_put_done(struct transfer *t, struct node *n)
+{
+	struct vec gated = n->gated;
+	n->gated = (struct vec){0};
+	n->state = NODE_PUT;
+	for (size_t i = 0; i < gated.count; i++)
+		node_ready(t, gated.items[i]);
+	vec_done(&gated);
+	if (!n->companions && n->state == NODE_PUT)
+		node_complete(t, n);
+}
+
+void node_companion_done(struct transfer *t, struct node *n)
+{
+	n->companions -= n->companions > 0;
+	if (t->moving && n->state == NODE_PUT && !n->companions)
+		node_complete(t, n);
+}
+
+/* Bytes that were not kept are read again, by digest, and checked. */
+static int prepare_again(struct op *op, const struct doc *m, struct registry_call *call,
+			 struct berth_error *err)
+{
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&m->digest, digest);
+	call->method = "GET";
+	call->repository = m->pair->source;
+	call->rights = REGISTRY_PULL;
+	call->accept = MEDIA_ACCEPT;
+	return op_path(op, err, "/v2/%s/manifests/%s", m->pair->source, digest);
+}
+
+static int prepare_node_again(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	return prepare_again(op, ((struct node *)op->object)->doc, call, err);
+}
+
+static int prepare_image_again(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	return prepare_again(op, ((struct image *)op->object)->root->doc, call, err);
+}
+
+static int keep_again(struct transfer *t, struct doc *m, const struct registry_request *q,
+		      struct berth_error *err)
+{
+	const struct buf *body = registry_body(q);
+	struct digest d;
+	int r = doc_check(buf_text(body), body->byte_count, &m->digest, NULL, &d, err);
+	if (r || m->bytes)
+		return r;
+	if (!m->media_type) {
+		const char *type = registry_header(q, "Content-Type");
+		m->media_type = strndup(type ? type : "", type ? strcspn(type, "; ") : 0);
+	}
+	m->bytes = malloc(body->byte_count + 1);
+	if (!m->bytes || !m->media_type)
+		return berth_fail_memory(err);
+	memcpy(m->bytes, buf_text(body), body->byte_count + 1);
+	m->byte_count = body->byte_count;
+	t->cached_bytes += m->byte_count;
+	return 0;
+}
+
+/* Bytes beyond the cache's bound are let go once nobody sends them. */
+static void doc_release(struct transfer *t, struct doc *m)
+{
+	m->users--;
+	if (m->users || m->pinned || !m->bytes || t->cached_bytes <= t->set.cache_bytes)
+		return;
+	t->cached_bytes -= m->byte_count;
+	free(m->bytes);
+	m->bytes = NULL;
+}
+
+static int prepare_put_node(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	struct node *n = op->object;
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&n->digest, digest);
+	call->method = "PUT";
+	call->repository = n->pair->target;
+	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->content_type = n->doc->media_type;
+	call->body = n->doc->bytes;
+	call->body_byte_count = n->doc->byte_count;
+	return op_path(op, err, "/v2/%s/manifests/%s", n->pair->target, digest);
+}
+
+/* What a PUT says of the digest must be the digest, where it says anything. */
+static int check_put(struct op *op, const struct digest *expected, struct berth_error *err)
+{
+	const char *header = registry_header(op->q, "Docker-Content-Digest");
+	struct digest d;
+	if (registry_header(op->q, "OCI-Subject"))
+		op->run->sides[SIDE_TARGET].referrers = API_YES;
+	if (!header || !*header)
+		return 0;
+	int r = digest_parse(header, &d, err);
+	if (r || digest_equal(&d, expected))
+		return r;
+	return berth_fail(err, BERTH_E_DIGEST, "the target says that it stored %.100s", header);
+}
+
+static void finish_put_node(struct op *op, const struct berth_error *err)
+{
+	struct node *n = op->object;
+	struct transfer *t = op->run;
+	struct berth_error mine = *err;
+	if (!mine.code)
+		check_put(op, &n->digest, &mine);
+	doc_release(t, n->doc);
+	if (n->state == NODE_FAILED)
+		return;
+	if (mine.code) {
+		berth_wrap(&mine, "cannot put a manifest into '%.150s'", n->pair->label_target);
+		node_fail(t, n, run_fault(t, &mine));
+		return;
+	}
+	node_put_done(t, n);
+}
+
+static void finish_node_bytes(struct op *op, const struct berth_error *err)
+{
+	struct node *n = op->object;
+	struct berth_error mine = *err;
+	if (!mine.code)
+		keep_again(op->run, n->doc, op->q, &mine);
+	if (mine.code) {
+		berth_wrap(&mine, "cannot read a manifest of '%.150s' again",
+			   n->doc->pair->label_source);
+		node_fail(op->run, n, run_fault(op->run, &mine));
+		return;
+	}
+	n->doc->users++;
+	op->side = &op->run->sides[SIDE_TARGET];
+	op_again(op, prepare_put_node, finish_put_node);
+}
+
+static void node_put(struct transfer *t, struct node *n)
+{
+	bool needs_put = n->parents.count || n->companions;
+	for (size_t i = 0; i < n->images.count; i++)
+		needs_put |= !((struct image *)n->images.items[i])->target_tag;
+	if (n->lists)
+		needs_put = n->parents.count > 0;
+	n->state = NODE_PUTTING;
+	if (!needs_put) {
+		node_put_done(t, n);
+	} else if (n->doc->bytes) {
+		n->doc->users++;
+		op_add(t, SIDE_TARGET, n, prepare_put_node, finish_put_node);
+	} else {
+		op_add(t, SIDE_SOURCE, n, prepare_node_again, finish_node_bytes);
+	}
+}
+
+void node_ready(struct transfer *t, struct node *n)
+{
+	n->pending -= n->pending > 0;
+	if (t->moving && n->state == NODE_WAITING && !n->pending)
+		node_put(t, n);
+}
+
+void node_begin(struct transfer *t, struct node *n)
+{
+	if (n->state == NODE_WAITING && !n->pending)
+		node_put(t, n);
+	else if (n->state == NODE_PUT && !n->companions)
+		node_complete(t, n);
+}
+
+/* --- tags --- */
+
+static const struct digest *put_digest(const struct image *i)
+{
+	return i->body ? &i->target_digest : &i->source_digest;
+}
+
+static int prepare_back(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	struct image *i = op->object;
+	call->method = op->step ? "GET" : "HEAD";
+	call->repository = i->pair->target;
+	call->rights = REGISTRY_PULL;
+	call->accept = MEDIA_ACCEPT;
+	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
+}
+
+static int check_back(const struct op *op, const char *header, const struct digest *expected,
+		      struct berth_error *err)
+{
+	struct digest d = {0};
+	const struct buf *body = registry_body(op->q);
+	if (op->step)
+		return doc_check(buf_text(body), body->byte_count, expected, NULL, &d, err);
+	int r = digest_parse(header, &d, err);
+	if (r || digest_equal(&d, expected))
+		return r;
+	return berth_fail(err, BERTH_E_DIGEST, "after the copy the target's tag names %.100s",
+			  header);
+}
+
+static void finish_back(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
+	if (!mine.code && !op->step && (!header || !*header)) {
+		op->step = 1;
+		op_again(op, prepare_back, finish_back);
+		return;
+	}
+	if (mine.code || check_back(op, header, put_digest(i), &mine))
+		fail_image_with(op->run, i, &mine, "cannot read back");
+	else
+		image_end(op->run, i, IMAGE_COPIED);
+}
+
+static int prepare_put_tag(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	struct image *i = op->object;
+	const struct doc *m = i->root->doc;
+	call->method = "PUT";
+	call->repository = i->pair->target;
+	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->content_type = i->body ? i->body_type : m->media_type;
+	call->body = i->body ? i->body : m->bytes;
+	call->body_byte_count = i->body ? i->body_byte_count : m->byte_count;
+	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
+}
+
+static void finish_put_tag(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	doc_release(op->run, i->root->doc);
+	if (!mine.code)
+		check_put(op, put_digest(i), &mine);
+	if (mine.code)
+		fail_image_with(op->run, i, &mine, "cannot put");
+	else
+		op_again(op, prepare_back, finish_back);
+}
+
+static void put_tag(struct op *op)
+{
+	struct image *i = op->object;
+	op->step = 0;
+	op->side = &op->run->sides[SIDE_TARGET];
+	i->root->doc->users++;
+	op_again(op, prepare_put_tag, finish_put_tag);
+}
+
+/* What the target's tag is now: kept by a rule that replaces nothing, or a list
+ * of referrers to unite with. */
+static int prepare_before(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	const struct image *i = op->object;
+	int r = prepare_back(op, call, err);
+	call->method = i->merges ? "GET" : "HEAD";
+	call->accept_status = absent;
+	return r;
+}
+
+static void finish_before(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	bool same = false;
+	if (mine.code) {
+		fail_image_with(op->run, i, &mine, "cannot ask for");
+		return;
+	}
+	if (registry_status(op->q) == 404) {
+		put_tag(op);
+		return;
+	}
+	if (!i->merges) {
+		image_end(op->run, i, IMAGE_KEPT);
+		return;
+	}
+	const struct buf *body = registry_body(op->q);
+	int r = companion_unite(op->run, i, buf_text(body), body->byte_count, &same, &mine);
+	if (!r && i->body)
+		r = digest_of(DIGEST_SHA256, i->body, i->body_byte_count, &i->target_digest, &mine);
+	if (r)
+		fail_image_with(op->run, i, &mine, "cannot unite the referrers of");
+	else if (same)
+		image_end(op->run, i, IMAGE_PRESENT);
+	else
+		put_tag(op);
+}
+
+static bool asks_before(const struct transfer *t, const struct image *i)
+{
+	if (!i->merges)
+		return !t->rule->override && !i->subject;
+	return !i->pair->target_new && (i->is_there || !i->pair->target_listed);
+}
+
+static void finish_image_bytes(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	if (!mine.code)
+		keep_again(op->run, i->root->doc, op->q, &mine);
+	if (mine.code) {
+		fail_image_with(op->run, i, &mine, "cannot read again for");
+		return;
+	}
+	if (!asks_before(op->run, i)) {
+		put_tag(op);
+		return;
+	}
+	op->side = &op->run->sides[SIDE_TARGET];
+	op_again(op, prepare_before, finish_before);
+}
+
+/* Its manifest is at the target, with all below it and all that refers to it. */
+static void image_put(struct transfer *t, struct image *i)
+{
+	struct doc *m = i->root->doc;
+	if (i->state != IMAGE_WAITING)
+		return;
+	if (is_same_as_target(i) || (!i->target_tag && i->root->is_there)) {
+		image_end(t, i, IMAGE_PRESENT);
+	} else if (!i->target_tag || (i->merges && t->sides[SIDE_TARGET].referrers == API_YES)) {
+		image_end(t, i, IMAGE_COPIED); /* there by digest, and listed by the API */
+	} else if (!m->bytes) {
+		op_add(t, SIDE_SOURCE, i, prepare_image_again, finish_image_bytes);
+	} else if (asks_before(t, i)) {
+		op_add(t, SIDE_TARGET, i, prepare_before, finish_before);
+	} else {
+		m->users++;
+		op_add(t, SIDE_TARGET, i, prepare_put_tag, finish_put_tag);
+	}
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rule means at both ends: tags are listed once a repository, then a
+ * tag that the target has too is asked for by HEAD at both ends, and one that it
+ * lacks is read at the source at once, which says its digest and is needed
+ * anyway. Equal digests end the matter.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/oci/lists.h"
+#include "core/oci/reference.h"
+#include "core/transfer/run.h"
+
+#define PAGE_MAX 1000
+#define TAG_MAX 1000000
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_tags(struct vec *tags)
+{
+	if (tags->count)
+		qsort(tags->items, tags->count, sizeof *tags->items, by_text);
+}
+
+bool tags_have(const struct vec *tags, const char *tag)
+{
+	return tags->count && bsearch(&tag, tags->items, tags->count, sizeof *tags->items, by_text);
+}
+
+void image_end(struct transfer *t, struct image *i, enum image_state state)
+{
+	if (i->state != IMAGE_WAITING)
+		return;
+	i->state = state;
+	if (t->moving)
+		report_image(t, i);
+	if (!i->subject)
+		return;
+	if (state == IMAGE_FAILED)
+		node_fail(t, i->subject, i->why);
+	else
+		node_companion_done(t, i->subject);
+}
+
+void image_fail(struct transfer *t, struct image *i, struct fault *why)
+{
+	i->why = why;
+	image_end(t, i, IMAGE_FAILED);
+}
+
+static void fail_with(struct transfer *t, struct image *i, const struct berth_error *err)
+{
+	struct fault *why = run_fault(t, err);
+	if (why)
+		image_fail(t, i, why);
+}
+
+/* Both digests are known, as far as they are needed. */
+static void image_decide(struct transfer *t, struct image *i)
+{
+	if (--i->asking || i->state != IMAGE_WAITING)
+		return;
+	bool equal = i->is_there && digest_equal(&i->source_digest, &i->target_digest);
+	if (i->is_there && !equal && !t->rule->override && !i->merges) {
+		image_end(t, i, IMAGE_KEPT);
+		return;
+	}
+	struct node *n = run_node(t, i->pair, &i->source_digest);
+	if (!n || !vec_add(t, &n->images, i))
+		return;
+	i->root = n;
+	if (n->state == NODE_FAILED) {
+		image_fail(t, i, n->why);
+		return;
+	}
+	companion_root(t, i);
+	if (equal && n->state == NODE_NEW) {
+		n->state = NODE_PUT;
+		n->is_there = true;
+		node_companions(t, n);
+		return;
+	}
+	node_open(t, n);
+}
+
+static const char *reference_of(const struct image *i, bool at_source)
+{
+	if (at_source || !i->target_tag)
+		return i->source_tag;
+	return i->target_tag;
+}
+
+static int prepare_ask(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	struct image *i = op->object;
+	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
+	call->method = op->step ? "GET" : "HEAD";
+	call->repository = at_source ? i->pair->source : i->pair->target;
+	call->rights = REGISTRY_PULL;
+	call->accept = MEDIA_ACCEPT;
+	call->accept_status = at_source ? NULL : absent;
+	return op_path(op, err, "/v2/%s/manifests/%s", call->repository,
+		       reference_of(i, at_source));
+}
+
+/* The digest that a HEAD promises. 0 with algorithm 0: it promises none. */
+static int promised_digest(const struct registry_request *q, struct digest *ret,
+			   struct berth_error *err)
+{
+	const char *header = registry_header(q, "Docker-Content-Digest");
+	*ret = (struct digest){0};
+	return header && *header ? digest_parse(header, ret, err) : 0;
+}
+
+static int read_ask(struct op *op, struct digest *ret, struct berth_error *err)
+{
+	const struct buf *body = registry_body(op->q);
+	if (!op->step)
+		return promised_digest(op->q, ret, err);
+	return doc_check(buf_text(body), body->byte_count, NULL,
+			 registry_header(op->q, "Docker-Content-Digest"), ret, err);
+}
+
+static void finish_ask(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct transfer *t = op->run;
+	bool at_source = op->side == &t->sides[SIDE_SOURCE];
+	struct berth_error mine = *err;
+	struct digest d = {0};
+	bool there = !err->code && registry_status(op->q) != 404;
+	if (there && read_ask(op, &d, &mine) == 0 && !d.algorithm && !op->step) {
+		op->step = 1; /* no digest in the header: read it and count */
+		op_again(op, prepare_ask, finish_ask);
+		return;
+	}
+	if (mine.code) {
+		berth_wrap(&mine, "cannot ask the %s for '%.100s:%.80s'",
+			   at_source ? "source" : "target",
+			   at_source ? i->pair->label_source : i->pair->label_target,
+			   reference_of(i, at_source));
+		fail_with(t, i, &mine);
+	}
+	if (at_source) {
+		i->source_digest = d;
+	} else {
+		i->target_digest = d;
+		i->is_there = there;
+	}
+	image_decide(t, i);
+}
+
+static int prepare_read(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	struct image *i = op->object;
+	call->method = "GET";
+	call->repository = i->pair->source;
+	call->rights = REGISTRY_PULL;
+	call->accept = MEDIA_ACCEPT;
+	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->source, i->source_tag);
+}
+
+static int read_source(struct op *op, struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct transfer *t = op->run;
+	const struct buf *body = registry_body(op->q);
+	struct digest expected = {0};
+	if (strchr(i->source_tag, ':') && digest_parse(i->source_tag, &expected, err))
+		return err->code;
+	int r = doc_check(buf_text(body), body->byte_count, &expected,
+			  registry_header(op->q, "Docker-Content-Digest"), &i->source_digest, err);
+	struct doc *m = r ? NULL : run_doc(t, i->pair, &i->source_digest);
+	if (!m)
+		return r ? r : berth_fail_memory(err);
+	doc_store(t, m, registry_header(op->q, "Content-Type"), buf_text(body), body->byte_count);
+	return t->rule->platforms ? platforms_choose(t, m, &i->source_digest, err) : 0;
+}
+
+static void finish_read(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	if (!mine.code)
+		read_source(op, &mine);
+	if (mine.code) {
+		berth_wrap(&mine, "cannot read '%.120s:%.80s'", i->pair->label_source,
+			   i->source_tag);
+		fail_with(op->run, i, &mine);
+	}
+	image_decide(op->run, i);
+}
+
+void image_start(struct transfer *t, struct image *i)
+{
+	const struct pair *p = i->pair;
+	const char *tag = i->target_tag;
+	bool maybe_there =
+		!p->target_new && tag && (!p->target_listed || tags_have(&p->target_tags, tag));
+	bool by_head = maybe_there && i->source_tag && !t->rule->platforms;
+	i->asking = (unsigned)maybe_there + (i->source_tag ? 1 : 0) + 1;
+	if (maybe_there)
+		op_add(t, SIDE_TARGET, i, prepare_ask, finish_ask);
+	if (by_head)
+		op_add(t, SIDE_SOURCE, i, prepare_ask, finish_ask);
+	else if (i->source_tag)
+		op_add(t, SIDE_SOURCE, i, prepare_read, finish_read);
+	image_decide(t, i);
+}
+
+static void add_image(struct transfer *t, struct pair *p, const char *tag)
+{
+	const char *to = t->rule->target_tag;
+	struct image *i = run_image(t, p, tag, to ? to : strchr(tag, ':') ? NULL : tag);
+	if (i)
+		image_start(t, i);
+}
+
+/* A repository that can't be listed is reported as one image without a tag. */
+static void add_failed(struct transfer *t, struct pair *p, struct fault *why)
+{
+	struct image *i = run_image(t, p, NULL, NULL);
+	if (i)
+		image_fail(t, i, why);
+}
+
+static void keep_companion_tags(struct transfer *t, struct pair *p)
+{
+	for (size_t i = 0; i < p->source_tags.count; i++) {
+		char *tag = p->source_tags.items[i];
+		if (!rule_is_referrer_tag(tag) || !vec_add(t, &p->companion_tags, tag))
+			free(tag);
+	}
+	vec_done(&p->source_tags);
+	sort_tags(&p->companion_tags);
+}
+
+static void add_literal_images(struct transfer *t, struct pair *p)
+{
+	size_t i;
+	json_t *one;
+	if (t->rule->digest)
+		add_image(t, p, t->rule->digest);
+	json_array_foreach (t->rule->tags, i, one) {
+		add_image(t, p, json_string_value(one));
+	}
+}
+
+/* Both lists are in. */
+static void pair_listed(struct transfer *t, struct pair *p)
+{
+	if (--p->listing)
+		return;
+	if (p->why) {
+		add_failed(t, p, p->why);
+		return;
+	}
+	sort_tags(&p->target_tags);
+	if (t->rule->digest || rule_has_literal_tags(t->rule))
+		add_literal_images(t, p);
+	else
+		for (size_t i = 0; i < p->source_tags.count; i++)
+			if (rule_has_tag(t->rule, p->source_tags.items[i]))
+				add_image(t, p, p->source_tags.items[i]);
+	keep_companion_tags(t, p);
+}
+
+static int prepare_list(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	struct pair *p = op->object;
+	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
+	call->method = "GET";
+	call->repository = at_source ? p->source : p->target;
+	call->rights = REGISTRY_PULL;
+	call->accept = "application/json";
+	call->accept_status = at_source ? NULL : absent;
+	if (op->step)
+		return 0; /* path is the next page */
+	return op_path(op, err, "/v2/%s/tags/list?n=1000", call->repository);
+}
+
+static int add_tags(struct transfer *t, struct vec *to, const json_t *tags, struct berth_error *err)
+{
+	size_t i;
+	json_t *one;
+	if (to->count + json_array_size(tags) > TAG_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "more than %d tags", TAG_MAX);
+	json_array_foreach (tags, i, one) {
+		const char *tag = json_string_value(one);
+		if (!reference_is_tag(tag))
+			return berth_fail(err, BERTH_E_PROTOCOL, "it lists '%.60s', not a tag",
+					  tag);
+		char *copy = strdup(tag);
+		if (!copy || !vec_add(t, to, copy))
+			return berth_fail_memory(err);
+	}
+	return 0;
+}
+
+/* Takes one page. ret_more: op->path is the next one. */
+static int take_page(struct op *op, struct vec *to, bool *ret_more, struct berth_error *err)
+{
+	const struct buf *body = registry_body(op->q);
+	AUTO_JSON json_t *tags = NULL;
+	AUTO_FREE char *next = NULL;
+	int r = list_parse_page(LIST_TAGS, buf_text(body), body->byte_count, &tags, err);
+	if (!r)
+		r = add_tags(op->run, to, tags, err);
+	if (!r)
+		r = registry_next(op->q, &next, err);
+	if (r || !next)
+		return r;
+	if (op->path && !strcmp(next, op->path))
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "the list is not whole: its next page is "
+				  "the same page again");
+	if (++op->step > PAGE_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "the list is not whole: more than %d pages",
+				  PAGE_MAX);
+	free(op->path);
+	op->path = STEAL(next);
+	*ret_more = true;
+	return 0;
+}
+
+static bool is_refusal(int code)
+{
+	return code == BERTH_E_AUTH || code == BERTH_E_DENIED || code == BERTH_E_UNSUPPORTED;
+}
+
+static void finish_list(struct op *op, const struct berth_error *err)
+{
+	struct pair *p = op->object;
+	struct transfer *t = op->run;
+	bool at_source = op->side == &t->sides[SIDE_SOURCE], more = false;
+	struct berth_error mine = *err;
+	bool absent = !mine.code && registry_status(op->q) == 404;
+	if (!mine.code && !absent)
+		take_page(op, at_source ? &p->source_tags : &p->target_tags, &more, &mine);
+	if (more) {
+		op_again(op, prepare_list, finish_list);
+		return;
+	}
+	if (!at_source && !mine.code) {
+		p->target_listed = true;
+		p->target_new = absent && !t->set.resume;
+	} else if (mine.code && (at_source || !is_refusal(mine.code))) {
+		berth_wrap(&mine, "cannot list the tags of '%.150s' at the %s",
+			   at_source ? p->label_source : p->label_target,
+			   at_source ? "source" : "target");
+		p->why = run_fault(t, &mine);
+	}
+	pair_listed(t, p);
+}
+
+void pair_start(struct transfer *t, struct pair *p)
+{
+	bool literal = t->rule->digest || rule_has_literal_tags(t->rule);
+	bool list_source = !literal || t->rule->referrers;
+	p->listing = 1 + list_source;
+	op_add(t, SIDE_TARGET, p, prepare_list, finish_list);
+	if (list_source)
+		op_add(t, SIDE_SOURCE, p, prepare_list, finish_list);
+}

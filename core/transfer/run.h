@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one run knows, shared by the parts of the copy engine and nobody else.
+ *
+ *	pair      a source repository and its target
+ *	image     a tag (or digest) to be put at a target
+ *	doc       a manifest's bytes, by digest, read once over the whole run
+ *	node      a manifest in one target repository; children, blobs, parents
+ *	blob      a layer or config by digest, sent once over the whole run
+ *	place     a blob in one target repository
+ *	op        one request that waits for or has a slot of its registry
+ *	move      one blob on its way, with a slot at both ends
+ *
+ * Everything lives until transfer_free. Readiness is counted: a node waits for
+ * its places and children, an image for its node; whoever ends tells those that
+ * wait. A failure travels the same way and stops at what does not need it.
+ */
+#ifndef CORE_TRANSFER_RUN_H
+#define CORE_TRANSFER_RUN_H
+
+#include "core/oci/media.h"
+#include "core/transfer/engine.h"
+#include "core/transfer/ring.h"
+
+struct vec {
+	void **items;
+	size_t count, room;
+};
+
+/* An error that several may share; owned by the run. */
+struct fault {
+	struct fault *next;
+	struct berth_error err;
+};
+
+enum { SIDE_SOURCE, SIDE_TARGET };
+enum side_api { API_UNKNOWN, API_ASKED, API_NO, API_YES };
+
+struct lane {
+	unsigned in_flight, limit;
+};
+struct side {
+	struct registry *registry;
+	uint32_t flags;
+	struct lane own, *lane;  /* both sides share one lane where they share a registry */
+	struct op *first, *last; /* waiting */
+	enum side_api referrers; /* source: has the API; target: answers OCI-Subject */
+};
+
+struct pair {
+	char *source, *target; /* under /v2/ */
+	char *label_source, *label_target;
+	struct vec companion_tags; /* of the source, sorted: sha256-... */
+	struct vec target_tags;    /* sorted */
+	bool target_listed;        /* target_tags is the whole truth */
+	bool target_new;           /* nothing is there: nothing needs asking */
+	unsigned listing;          /* lists on their way */
+	struct vec source_tags;    /* while listing */
+	void *nodes, *places;      /* trees by digest */
+	struct fault *why;         /* its lists failed */
+};
+
+/* What a manifest refers to. */
+struct need {
+	struct digest digest;
+	int64_t byte_count;
+	bool is_manifest;
+};
+enum doc_state { DOC_UNREAD, DOC_READING, DOC_READ, DOC_FAILED };
+struct doc {
+	struct digest digest; /* first: the key */
+	enum doc_state state;
+	struct pair *pair; /* whose source repository has it */
+	char *media_type;
+	char *bytes; /* NULL: not kept, read again when needed */
+	size_t byte_count;
+	bool pinned;        /* made here: the source does not have it */
+	struct need *needs; /* children and blobs, each once */
+	size_t need_count;
+	unsigned users;     /* requests that send bytes just now */
+	struct vec waiters; /* nodes that need what is in it */
+	struct fault *why;
+};
+
+enum node_state {
+	NODE_NEW,
+	NODE_ASKED,   /* is it at the target? */
+	NODE_READING, /* its manifest is on the way */
+	NODE_WAITING, /* for children, blobs, a subject */
+	NODE_PUTTING,
+	NODE_PUT,      /* at the target; companions may follow */
+	NODE_COMPLETE, /* with all that refers to it */
+	NODE_FAILED
+};
+struct node {
+	struct digest digest; /* first: the key */
+	enum node_state state;
+	struct doc *doc;
+	struct pair *pair;
+	unsigned depth;      /* below an index */
+	unsigned level;      /* a referrer, a referrer of a referrer, ... */
+	unsigned pending;    /* places, children and subjects that are awaited */
+	unsigned companions; /* images that must be there before a tag of this */
+	bool is_there;       /* found at the target, not put by us */
+	struct vec parents;  /* nodes */
+	struct vec images;   /* that are this node under a tag */
+	struct vec gated;    /* nodes that must not be put before this one */
+	struct node *lists;  /* it is the list of what refers to this node */
+	json_t *found;       /* what the referrers API said so far */
+	uint64_t sent_bytes;
+	unsigned mounts;
+	unsigned attempts; /* the most that one of its blobs took */
+	struct fault *why;
+};
+
+enum place_state {
+	PLACE_UNKNOWN,
+	PLACE_ASKED,
+	PLACE_ABSENT,
+	PLACE_MOUNTING,
+	PLACE_MOVING,
+	PLACE_PRESENT,
+	PLACE_FAILED
+};
+struct place {
+	struct digest digest; /* first: the key */
+	enum place_state state;
+	struct blob *blob;
+	struct pair *pair;
+	struct place *next_of_blob;
+	struct vec waiters; /* nodes */
+	char *session;      /* an upload that a refused mount opened */
+	struct fault *why;
+};
+struct blob {
+	struct digest digest; /* first: the key */
+	int64_t byte_count;
+	struct place *places, *last_place;
+	const char *home; /* a repository of the target that has it; NULL: none known */
+	bool led;         /* a leader is moving it */
+};
+
+enum image_state {
+	IMAGE_WAITING,
+	IMAGE_COPIED,
+	IMAGE_PRESENT,
+	IMAGE_KEPT,
+	IMAGE_FAILED,
+	IMAGE_SKIPPED
+};
+struct image {
+	enum image_state state;
+	struct pair *pair;
+	char *source_tag;                           /* a tag or digest; NULL: made here */
+	char *target_tag;                           /* NULL: by digest alone */
+	struct digest source_digest, target_digest; /* algorithm 0: not known, or absent */
+	unsigned asking;
+	bool is_there; /* some manifest has the target tag */
+	bool merges;   /* a list of referrers: united with the target's own */
+	struct node *root;
+	struct node *subject;   /* it is a companion of this node */
+	char *body, *body_type; /* united bytes, else the root's */
+	size_t body_byte_count;
+	uint64_t bytes;
+	unsigned attempts;
+	struct fault *why;
+};
+
+/* A request in its registry's queue. prepare fills the call when there is a slot
+ * for it; finish gets the answer; the op is freed after it. */
+struct op {
+	struct op *next, *previous; /* queued, or active */
+	struct transfer *run;
+	struct side *side;
+	void *object;
+	int (*prepare)(struct op *op, struct registry_call *call, struct berth_error *err);
+	void (*finish)(struct op *op, const struct berth_error *err);
+	struct registry_request *q;
+	char *path;
+	unsigned step; /* pages read so far, or what else prepare and finish count */
+	bool again;    /* finish queued it once more */
+	bool opens;    /* opens an upload session: once started it is seen to its end */
+	bool cleanup;  /* closes one: done even after a cancel */
+};
+
+struct move;
+struct transfer {
+	const struct rule *rule;
+	struct transfer_settings set;
+	struct side sides[2];
+	struct vec pairs, images, places_ordered, nodes_ordered, probing;
+	void *docs, *blobs; /* trees by digest */
+	struct node *probe; /* asked first whether the source has a referrers API */
+	struct op *active;
+	struct move *moves; /* on their way */
+	struct vec ready;   /* places to be moved, in order */
+	size_t ready_next;
+	struct pool pool;
+	size_t cached_bytes;
+	bool moving;          /* the plan is made: what is ready may be written */
+	bool closing;         /* nothing new is started but clean-ups */
+	uint64_t close_at_ms; /* until when clean-ups may take */
+	int ended;            /* code that ends the run, or 0 */
+	struct berth_error end_err;
+	struct fault *faults;
+	const char *stage;
+	uint64_t total_bytes, done_bytes, flying_bytes;
+	uint64_t total_mounts, done_mounts, total_blobs, done_blobs, estimated_requests;
+	uint64_t progress_at_ms, rate_at_ms, rate_bytes, rate;
+};
+
+/* model.c: lookups that make what is missing; NULL ends the run (no memory). */
+bool vec_add(struct transfer *t, struct vec *l, void *item);
+void vec_done(struct vec *l);
+struct doc *run_doc(struct transfer *t, struct pair *p, const struct digest *d);
+struct node *run_node(struct transfer *t, struct pair *p, const struct digest *d);
+struct place *run_place(struct transfer *t, struct pair *p, const struct digest *d,
+			int64_t byte_count);
+struct image *run_image(struct transfer *t, struct pair *p, const char *source_tag,
+			const char *target_tag);
+struct fault *run_fault(struct transfer *t, const struct berth_error *err);
+void run_end(struct transfer *t, const struct berth_error *err); /* ends the run */
+void run_free_model(struct transfer *t);
+
+/* sched.c: ops, the slots of the registries, and the loop. */
+typedef int op_prepare(struct op *op, struct registry_call *call, struct berth_error *err);
+typedef void op_finish(struct op *op, const struct berth_error *err);
+/* Queues a request; NULL without memory, and the run ends. */
+struct op *op_add(struct transfer *t, int side, void *object, op_prepare *prepare,
+		  op_finish *finish);
+/* Sets op->path by printf; 0 or BERTH_E_NO_MEMORY. */
+int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same op once more, with another prepare or finish; from finish only. */
+void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
+void run_pump(struct transfer *t); /* starts what has slots */
+/* Turns the loop until all is quiet, or the run is cancelled or ended. */
+MUST_USE int run_turns(struct transfer *t, struct berth_error *err);
+/* After an early end: leaves no upload session open, within cleanup_ms. */
+void run_close(struct transfer *t);
+/* Drops what waits and is under way, but for clean-ups unless all is set. */
+void run_drop_ops(struct transfer *t, bool all);
+
+/* report.c */
+void report_image(struct transfer *t, const struct image *i);
+void report_progress(struct transfer *t, bool now);
+
+/* resolve.c: what the rule's tags are at both ends. */
+void pair_start(struct transfer *t, struct pair *p);
+void image_start(struct transfer *t, struct image *i);
+void image_fail(struct transfer *t, struct image *i, struct fault *why);
+void image_end(struct transfer *t, struct image *i, enum image_state state);
+/* Says whether tags, sorted, has the tag. */
+bool tags_have(const struct vec *tags, const char *tag);
+
+/* platforms.c: makes an index of the wanted platforms out of m, if it is an index
+ * with others in it; *digest is then that one's. */
+MUST_USE int platforms_choose(struct transfer *t, struct doc *m, struct digest *digest,
+			      struct berth_error *err);
+
+/* closure.c: manifests, what they need, and whether the target has it. */
+/* Keeps the bytes of a manifest that hash to m->digest and reads what is in it. */
+void doc_store(struct transfer *t, struct doc *m, const char *media_type, const char *bytes,
+	       size_t byte_count);
+void node_open(struct transfer *t, struct node *n);
+void node_fail(struct transfer *t, struct node *n, struct fault *why);
+/* Checks bytes against what was promised; both may have no digest (algorithm 0). */
+MUST_USE int doc_check(const char *bytes, size_t byte_count, const struct digest *expected,
+		       const char *header, struct digest *ret, struct berth_error *err);
+
+/* referrers.c: what refers to a manifest, and the lists of it. */
+void node_companions(struct transfer *t, struct node *n);
+/* Ties a companion's root to its subject. */
+void companion_root(struct transfer *t, struct image *i);
+/* n is put only after its subject. */
+void companion_gate(struct transfer *t, struct node *n, struct node *subject);
+/* Unites the list of i with the target's own: sets i->body where they differ.
+ * ret_same: the target's has it all. */
+MUST_USE int companion_unite(struct transfer *t, struct image *i, const char *bytes,
+			     size_t byte_count, bool *ret_same, struct berth_error *err);
+
+/* blob.c: blobs: looked for, mounted, moved. */
+void place_ask(struct transfer *t, struct place *p);
+void blob_start(struct transfer *t, struct blob *b);
+void place_failed(struct transfer *t, struct place *p, struct fault *why);
+void place_present(struct transfer *t, struct place *p);
+
+/* Adds to the accounts of n and of what it is a part of. */
+void node_account(struct node *n, uint64_t bytes, unsigned mounts, unsigned attempts);
+/* Cancels an upload at the target; takes the URL. */
+void session_cancel(struct transfer *t, struct pair *p, char *take_session);
+
+/* move.c: one blob streamed from end to end. */
+void move_start(struct transfer *t, struct place *p);
+/* Ends all that are under way and cancels their upload sessions; with all set
+ * also those whose session is not known yet. */
+void move_drop_all(struct transfer *t, bool all);
+void move_tick(struct transfer *t); /* wakes streams that can go on */
+void move_mend(struct transfer *t); /* ends uploads whose requests could not start */
+json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
+
+/* publish.c: manifests and tags put, in order. */
+void node_ready(struct transfer *t, struct node *n); /* one thing less is awaited */
+void node_begin(struct transfer *t, struct node *n); /* the plan is made */
+void node_companion_done(struct transfer *t, struct node *n);
+
+#endif

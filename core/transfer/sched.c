@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests wait in their registry's queue until it has a slot; blobs wait until
+ * both ends have one. Requests go first: they are short, and others wait for
+ * what they say. Here is also the loop, and how a run ends.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/transfer/run.h"
+
+static void end_no_memory(struct transfer *t)
+{
+	struct berth_error err = ERROR_INIT;
+	berth_fail_memory(&err);
+	run_end(t, &err);
+}
+
+static void enqueue(struct op *op)
+{
+	struct side *s = op->side;
+	op->next = NULL;
+	op->previous = s->last;
+	if (s->last)
+		s->last->next = op;
+	else
+		s->first = op;
+	s->last = op;
+}
+
+static struct op *dequeue(struct side *s)
+{
+	struct op *op = s->first;
+	s->first = op->next;
+	if (s->first)
+		s->first->previous = NULL;
+	else
+		s->last = NULL;
+	return op;
+}
+
+static void activate(struct op *op)
+{
+	op->previous = NULL;
+	op->next = op->run->active;
+	if (op->next)
+		op->next->previous = op;
+	op->run->active = op;
+}
+
+static void deactivate(struct op *op)
+{
+	if (op->previous)
+		op->previous->next = op->next;
+	else
+		op->run->active = op->next;
+	if (op->next)
+		op->next->previous = op->previous;
+}
+
+struct op *op_add(struct transfer *t, int side, void *object, op_prepare *prepare,
+		  op_finish *finish)
+{
+	struct op *op = calloc(1, sizeof *op);
+	if (!op) {
+		end_no_memory(t);
+		return NULL;
+	}
+	op->run = t;
+	op->side = &t->sides[side];
+	op->object = object;
+	op->prepare = prepare;
+	op->finish = finish;
+	enqueue(op);
+	return op;
+}
+
+int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
+{
+	va_list args;
+	free(op->path);
+	op->path = NULL;
+	va_start(args, fmt);
+	if (vasprintf(&op->path, fmt, args) < 0)
+		op->path = NULL;
+	va_end(args);
+	return op->path ? 0 : berth_fail_memory(err);
+}
+
+void op_again(struct op *op, op_prepare *prepare, op_finish *finish)
+{
+	op->prepare = prepare;
+	op->finish = finish;
+	op->again = true;
+}
+
+static void op_free(struct op *op)
+{
+	registry_request_free(op->q);
+	free(op->path);
+	free(op);
+}
+
+/* Hands the answer over; the op is gone or queued again afterwards. */
+static void op_end(struct op *op, const struct berth_error *err)
+{
+	op->again = false;
+	op->finish(op, err);
+	if (!op->again) {
+		op_free(op);
+		return;
+	}
+	registry_request_free(op->q);
+	op->q = NULL;
+	enqueue(op);
+}
+
+static void op_done(void *user, struct registry_request *q, const struct berth_error *err)
+{
+	struct op *op = user;
+	struct transfer *t = op->run;
+	(void)q;
+	op->side->lane->in_flight--;
+	deactivate(op);
+	op_end(op, err);
+	run_pump(t);
+}
+
+static void op_start(struct op *op)
+{
+	struct berth_error err = ERROR_INIT;
+	struct registry_call call = {.done = op_done, .user = op};
+	int r = op->prepare(op, &call, &err);
+	if (!r) {
+		call.path = call.path ? call.path : op->path;
+		r = registry_start(op->side->registry, &call, &op->q, &err);
+	}
+	if (r) {
+		op_end(op, &err);
+		return;
+	}
+	op->side->lane->in_flight++;
+	activate(op);
+}
+
+static bool has_slot(const struct side *s)
+{
+	return s->lane->in_flight < s->lane->limit;
+}
+
+/* A move takes a slot at both ends; two of one where both ends are the same. */
+static bool has_slots_for_move(const struct transfer *t)
+{
+	const struct lane *a = t->sides[SIDE_SOURCE].lane, *b = t->sides[SIDE_TARGET].lane;
+	if (a == b)
+		return a->in_flight + 2 <= a->limit;
+	return a->in_flight < a->limit && b->in_flight < b->limit;
+}
+
+/* After a cancel only clean-ups are started. */
+static struct op *next_op(struct transfer *t, struct side *s)
+{
+	if (!s->first || !has_slot(s) || (t->ended && !t->closing))
+		return NULL;
+	return dequeue(s);
+}
+
+void run_pump(struct transfer *t)
+{
+	for (int i = 0; i < 2; i++)
+		for (struct op *op; (op = next_op(t, &t->sides[i]));)
+			op_start(op);
+	while (!t->ended && t->ready_next < t->ready.count && has_slots_for_move(t))
+		move_start(t, t->ready.items[t->ready_next++]);
+}
+
+static void drop_active(struct transfer *t, bool all)
+{
+	struct op *next;
+	for (struct op *op = t->active; op; op = next) {
+		next = op->next;
+		if ((op->opens || op->cleanup) && !all)
+			continue;
+		deactivate(op);
+		op->side->lane->in_flight--;
+		op_free(op);
+	}
+}
+
+static void drop_waiting(struct side *s, bool all)
+{
+	struct op *kept = NULL;
+	while (s->first) {
+		struct op *op = dequeue(s);
+		if (op->cleanup && !all) {
+			op->next = kept;
+			kept = op;
+		} else {
+			op_free(op);
+		}
+	}
+	while (kept) {
+		struct op *op = kept;
+		kept = op->next;
+		enqueue(op);
+	}
+}
+
+void run_drop_ops(struct transfer *t, bool all)
+{
+	drop_active(t, all);
+	drop_waiting(&t->sides[SIDE_SOURCE], all);
+	drop_waiting(&t->sides[SIDE_TARGET], all);
+	t->ready_next = t->ready.count;
+}
+
+static bool is_quiet(const struct transfer *t)
+{
+	return !t->active && !t->moves && !t->sides[SIDE_SOURCE].first &&
+	       !t->sides[SIDE_TARGET].first && t->ready_next >= t->ready.count;
+}
+
+static int should_stop(void *user)
+{
+	struct transfer *t = user;
+	struct berth_error err = ERROR_INIT;
+	if (t->closing)
+		return is_quiet(t) || clock_monotonic_ms() >= t->close_at_ms;
+	int code = t->set.cancelled ? t->set.cancelled(t->set.user) : 0;
+	if (code) {
+		berth_fail(&err, code,
+			   code == BERTH_E_TIMEOUT ? "the deadline passed" : "cancelled");
+		run_end(t, &err);
+	}
+	if (t->ended)
+		return 1;
+	move_mend(t);
+	move_tick(t);
+	report_progress(t, false);
+	return is_quiet(t);
+}
+
+int run_turns(struct transfer *t, struct berth_error *err)
+{
+	run_pump(t);
+	while (!is_quiet(t) && !t->ended) {
+		int r = net_loop_run(t->set.loop, should_stop, t, err);
+		if (r)
+			run_end(t, err);
+	}
+	if (t->ended)
+		*err = t->end_err;
+	return t->ended;
+}
+
+void run_close(struct transfer *t)
+{
+	struct berth_error err = ERROR_INIT;
+	t->closing = true;
+	t->close_at_ms = clock_monotonic_ms() + t->set.cleanup_ms;
+	run_drop_ops(t, false);
+	move_drop_all(t, false);
+	run_pump(t);
+	if (!is_quiet(t) && net_loop_run(t->set.loop, should_stop, t, &err))
+		log_debug("while upload sessions were cancelled: %s", err.message);
+	run_drop_ops(t, true);
+	move_drop_all(t, true);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* copybench: the copy engine without the daemon, for tests and benchmarks.
+ *
+ *   copybench [OPTION...] SOURCE_URL TARGET_URL RULE
+ *
+ * RULE is a copy rule as JSON (core/transfer/rule.h). A URL may hold
+ * user:password@. Each outcome is a line of JSON on stdout, the totals are the
+ * last one: {"totals", "source", "target", "cpu_ms", "wall_ms", "peak_kib",
+ * "error"}. Exit status: 0 all well, 1 the run failed, 3 an image
+ * failed.
+ *
+ *   --plan            plan only        --resume           as after a crash
+ *   --in-flight=N     requests at once --ca=FILE          a private authority
+ *   --answer-ms=N --low-speed-s=N --connect-ms=N --tries=N --backoff-ms=N
+ *                     time-outs        --retry-after-ms=N the most that is waited
+ *   --cancel-ms=N     cancel after N ms  --patch          the target wants PATCH
+ *   --progress        progress as lines of JSON too
+ */
+#include <getopt.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/clock.h"
+#include "core/base/js.h"
+#include "core/base/text.h"
+#include "core/oci/lists.h"
+#include "core/transfer/engine.h"
+#include <berth/ops.h>
+
+struct bench {
+	struct net_limits limits;
+	struct transfer_settings set;
+	bool plan_only, shows_progress;
+	uint64_t cancel_at_ms;
+	char *ca;
+	const struct rule *rule;
+	struct transfer *transfer;
+	struct berth_error err;
+};
+
+static void print_json(const json_t *value)
+{
+	AUTO_FREE char *text = js_text(value);
+	if (text)
+		puts(text);
+	fflush(stdout);
+}
+
+static void print_item(void *user, const json_t *item)
+{
+	(void)user;
+	print_json(item);
+}
+
+static void print_progress(void *user, uint64_t done, uint64_t total, const char *stage,
+			   const json_t *more)
+{
+	const struct bench *b = user;
+	if (!b->shows_progress)
+		return;
+	AUTO_JSON json_t *o =
+		json_pack("{s:s, s:I, s:I, s:s, s:O}", "kind", "progress", "done", (json_int_t)done,
+			  "total", (json_int_t)total, "stage", stage, "more", more);
+	print_json(o);
+}
+
+static int is_cancelled(void *user)
+{
+	const struct bench *b = user;
+	return b->cancel_at_ms && clock_monotonic_ms() >= b->cancel_at_ms ? BERTH_E_CANCELLED : 0;
+}
+
+static char *read_file(const char *path)
+{
+	static char bytes[1 << 18];
+	AUTO_FILE FILE *f = fopen(path, "r");
+	size_t n = f ? fread(bytes, 1, sizeof bytes - 1, f) : 0;
+	bytes[n] = 0;
+	return strdup(bytes);
+}
+
+/* scheme://user:password@rest */
+static int open_end(struct bench *b, struct net_loop *loop, const char *url, struct registry **ret)
+{
+	AUTO_FREE char *text = strdup(url);
+	struct registry_settings s = {
+		.base_url = text, .tls_verify = true, .tls_ca = b->ca, .limits = b->limits};
+	char *host = strstr(text, "://"), *at = strrchr(text, '@');
+	if (host && at) {
+		char *user = host + 3, *colon = strchr(user, ':');
+		*at = *colon = 0;
+		AUTO_FREE char *bare = text_printf("%.*s%s", (int)(user - text), text, at + 1);
+		s.base_url = bare;
+		s.username = user;
+		s.password = colon + 1;
+		return registry_open(loop, &s, ret, &b->err);
+	}
+	return registry_open(loop, &s, ret, &b->err);
+}
+
+static int add_repository(void *user, const char *name)
+{
+	struct bench *b = user;
+	AUTO_FREE char *target = NULL;
+	if (!rule_has_repository(b->rule, name))
+		return 0;
+	if (rule_map(b->rule, name, &target, &b->err))
+		return 1;
+	return transfer_add_repository(b->transfer, name, target, NULL, NULL, &b->err) != 0;
+}
+
+static int add_repositories(struct bench *b, struct registry *source)
+{
+	struct list_call call = {.kind = LIST_CATALOG, .item = add_repository, .user = b};
+	struct berth_error err = ERROR_INIT;
+	if (b->rule->source.repository)
+		return add_repository(b, b->rule->source.repository);
+	int r = list_run(source, &call, NULL, &err);
+	if (r && !b->err.code)
+		b->err = err;
+	return r;
+}
+
+static int run(struct bench *b, struct net_loop *loop, const char *source_url,
+	       const char *target_url, json_t *summary)
+{
+	AUTO(registry) struct registry *source = NULL, *target = NULL;
+	int r = open_end(b, loop, source_url, &source);
+	if (!r && strcmp(source_url, target_url) != 0)
+		r = open_end(b, loop, target_url, &target);
+	if (r)
+		return r;
+	b->set.loop = loop;
+	b->set.source.registry = source;
+	b->set.target.registry = target ? target : source;
+	r = transfer_new(b->rule, &b->set, &b->transfer, &b->err);
+	if (!r)
+		r = add_repositories(b, source);
+	if (!r)
+		r = transfer_plan(b->transfer, &b->err);
+	if (!r && b->plan_only)
+		transfer_report_plan(b->transfer);
+	if (!r && !b->plan_only)
+		r = transfer_run(b->transfer, &b->err);
+	if (!b->transfer)
+		return r;
+	json_object_set_new(summary, "totals", transfer_totals(b->transfer));
+	const struct registry *ends[2] = {source, target ? target : source};
+	for (int i = 0; i < 2; i++) {
+		const struct registry_counts *c = registry_counts(ends[i]);
+		json_object_set_new(
+			summary, i ? "target" : "source",
+			json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests", (json_int_t)c->requests,
+				  "retries", (json_int_t)c->retries, "token_requests",
+				  (json_int_t)c->token_requests, "bytes_in",
+				  (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out));
+	}
+	transfer_free(b->transfer);
+	return r;
+}
+
+/* A figure of /proc/self/status in KiB: ru_maxrss would be the parent's. */
+static int64_t status_kib(const char *name)
+{
+	char line[128];
+	AUTO_FILE FILE *f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, name, strlen(name)))
+			return strtoll(line + strlen(name), NULL, 10);
+	return 0;
+}
+
+static void add_usage(json_t *summary, uint64_t began_ms)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	int64_t cpu_us = (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000LL + u.ru_utime.tv_usec +
+			 u.ru_stime.tv_usec;
+	json_object_set_new(summary, "cpu_ms", json_integer(cpu_us / 1000));
+	json_object_set_new(summary, "wall_ms",
+			    json_integer((json_int_t)(clock_monotonic_ms() - began_ms)));
+	json_object_set_new(summary, "peak_kib", json_integer(status_kib("VmHWM:")));
+}
+
+static const struct option options[] = {
+	{"plan", no_argument, NULL, 'p'},
+	{"resume", no_argument, NULL, 'r'},
+	{"progress", no_argument, NULL, 'P'},
+	{"patch", no_argument, NULL, 'a'},
+	{"ca", required_argument, NULL, 'c'},
+	{"in-flight", required_argument, NULL, 'i'},
+	{"answer-ms", required_argument, NULL, 'A'},
+	{"low-speed-s", required_argument, NULL, 'l'},
+	{"connect-ms", required_argument, NULL, 'C'},
+	{"tries", required_argument, NULL, 't'},
+	{"backoff-ms", required_argument, NULL, 'b'},
+	{"retry-after-ms", required_argument, NULL, 'R'},
+	{"cancel-ms", required_argument, NULL, 'x'},
+	{NULL, 0, NULL, 0},
+};
+
+static bool take_option(struct bench *b, int c)
+{
+	uint64_t n = 0;
+	if (optarg && c != 'c' && !text_parse_u64(optarg, 0, UINT32_MAX, &n))
+		return false;
+	uint32_t value = (uint32_t)n;
+	switch (c) {
+	case 'p':
+		b->plan_only = true;
+		return true;
+	case 'r':
+		b->set.resume = true;
+		return true;
+	case 'P':
+		b->shows_progress = true;
+		return true;
+	case 'a':
+		b->set.target.flags |= BERTH_OCI_PATCH_ONLY;
+		return true;
+	case 'c':
+		b->ca = read_file(optarg);
+		return true;
+	case 'i':
+		b->set.in_flight = value;
+		return true;
+	case 'A':
+		b->limits.answer_ms = value;
+		return true;
+	case 'l':
+		b->limits.low_speed_s = value;
+		return true;
+	case 'C':
+		b->limits.connect_ms = value;
+		return true;
+	case 't':
+		b->limits.tries = b->set.tries = value;
+		return true;
+	case 'b':
+		b->limits.backoff_ms = b->set.backoff_ms = value;
+		return true;
+	case 'R':
+		b->limits.retry_after_max_ms = value;
+		return true;
+	case 'x':
+		b->cancel_at_ms = clock_monotonic_ms() + n;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = {.err = ERROR_INIT};
+	uint64_t began_ms = clock_monotonic_ms();
+	AUTO(net_loop) struct net_loop *loop = NULL;
+	AUTO(rule) struct rule *rule = NULL;
+	AUTO_JSON json_t *doc = NULL, *summary = json_object();
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		if (!take_option(&b, c))
+			return 2;
+	if (argc - optind != 3) {
+		fprintf(stderr, "usage: copybench [OPTION...] SOURCE_URL TARGET_URL RULE\n");
+		return 2;
+	}
+	mallopt(M_ARENA_MAX, 1);
+	b.set.item = print_item;
+	b.set.progress = print_progress;
+	b.set.cancelled = is_cancelled;
+	b.set.user = &b;
+	const char *text = argv[optind + 2];
+	int r = js_parse(text, strlen(text), &js_limits_api, &doc, &b.err);
+	if (!r)
+		r = rule_parse(doc, &rule, &b.err);
+	b.rule = rule;
+	if (!r)
+		r = net_loop_new(&loop, &b.err);
+	if (!r)
+		r = run(&b, loop, argv[optind], argv[optind + 1], summary);
+	if (r)
+		json_object_set_new(summary, "error", js_of_error(&b.err));
+	add_usage(summary, began_ms);
+	print_json(summary);
+	free(b.ca);
+	return r ? 1 : js_int(json_object_get(summary, "totals"), "failed", 0) ? 3 : 0;
+}
