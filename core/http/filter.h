@@ -35,12 +35,12 @@ struct filter;
 MUST_USE int filter_parse(const char *text, struct filter **ret, struct berth_error *err);
 void filter_free(struct filter *f);
 SCOPE_TYPE(filter, struct filter, filter_free)
-/* Appends "(a = ? AND ...)" to sql and its values, whose texts stay f's, to
+/* To be called once. Appends "(a = ? AND ...)" to sql and its values, whose texts stay f's, to
  * values. BERTH_E_INVALID: an unknown field (the message lists those that there
  * are) or a value of the wrong type; BERTH_E_LIMIT: more than 64 values. like
  * compiles to LIKE ? ESCAPE '\': SQLite needs PRAGMA case_sensitive_like to
  * mean by it what PostgreSQL does. */
-MUST_USE int filter_compile(const struct filter *f, const struct store_table *table,
+MUST_USE int filter_compile(struct filter *f, const struct store_table *table,
 			    struct buf *sql, struct filter_values *values,
 			    struct berth_error *err);
 

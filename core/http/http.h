@@ -101,7 +101,8 @@ void answer_list(struct answer *a, const struct request *q, json_t *take_items,
 		 const char *next_cursor, int64_t total);
 /* Holds the answer (the connection sleeps) until answer_wake or timeout_s; then
  * the handler is called again with the same request, answer_woken(a) true.
- * Where the client goes away meanwhile, the handler is not called again. */
+ * Where the client goes away meanwhile, the handler is not called again. A POST
+ * answers its 202 first and then holds: that is what an Idempotency-Key keeps. */
 void answer_hold(struct answer *a, uint32_t timeout_s);
 bool answer_woken(const struct answer *a);
 /* The hold's time ran out (as opposed to a wake). */

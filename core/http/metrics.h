@@ -9,7 +9,7 @@
 #include "core/base/buf.h"
 #include "core/http/http.h"
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 /* Begins a family; name without _total, which a counter's samples get. */
 void metric_family(struct buf *out, bool is_openmetrics, const char *name, enum metric_type type,
 		   const char *help);

@@ -2,6 +2,8 @@
 /* JSON Merge Patch, see patch.h. */
 #include "core/http/patch.h"
 
+#include "core/http/route.h"
+
 json_t *json_merge_patch(const json_t *target, const json_t *patch)
 {
 	const char *key;
@@ -22,4 +24,18 @@ json_t *json_merge_patch(const json_t *target, const json_t *patch)
 		}
 	}
 	return result;
+}
+
+bool answer_check(struct answer *a, const char *operation, const json_t *value)
+{
+	const struct route *route = route_of_operation(operation);
+	json_t *errors = json_array();
+
+	if (route && route->body && schema_check(route->body, value, false, errors)) {
+		json_decref(errors);
+		return true;
+	}
+	answer_problem(a, 0, route && route->body ? "validation-failed" : "internal", NULL, NULL);
+	answer_member(a, "errors", errors);
+	return false;
 }

@@ -6,7 +6,10 @@
 #ifndef CORE_HTTP_PROBLEM_H
 #define CORE_HTTP_PROBLEM_H
 
+#include <jansson.h>
 #include <stddef.h>
+
+#include "core/base/fail.h"
 
 struct problem_kind {
 	const char *code;
@@ -20,5 +23,10 @@ extern const size_t problem_kind_count;
 const struct problem_kind *problem_kind_find(const char *code);
 /* The kind that a BERTH_E_* of the daemon or of an upstream becomes. */
 const struct problem_kind *problem_kind_of_error(int code);
+/* The document (RFC 9457) of an error, for an answer or for the error member of
+ * an operation: code NULL takes that of err, which may be NULL where code is
+ * not. instance: the request's id. The caller owns it; NULL without memory. */
+json_t *problem_document(const char *code, const struct berth_error *err,
+			 const char *instance) MUST_USE;
 
 #endif

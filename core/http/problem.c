@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds of problems. Symbols are stable: clients compare them. Sorted by
+ * status, then symbol.
+ */
+#include "core/http/problem.h"
+
+#include <berth/error.h>
+#include <string.h>
+
+#include "core/base/js.h"
+
+const struct problem_kind problem_kinds[] = {
+	{"body-missing", 400, "The request needs a body",
+	 "This route takes a JSON document and none was sent."},
+	{"body-unexpected", 400, "The request may not have a body",
+	 "This route takes everything from the path and the query."},
+	{"filter-invalid", 400, "The filter can't be read",
+	 "filter= takes field op value, with eq, ne, gt, ge, lt, le, like and in, joined by and, "
+	 "or, not and parentheses, texts quoted; at most 1 KiB, 8 levels and 32 terms. Unknown "
+	 "fields are refused; the detail lists those that there are."},
+	{"header-invalid", 400, "A header has an unusable value",
+	 "A header that this server acts on has a value of another form than documented."},
+	{"invalid-request", 400, "The request can't be understood",
+	 "Something in the request contradicts itself or has no meaning here; the detail says what."},
+	{"json-invalid", 400, "The body is not valid JSON",
+	 "The detail names line and column. Duplicate keys, lone surrogates, invalid UTF-8 and "
+	 "numbers out of range are refused like any other syntax error."},
+	{"json-limit", 400, "The JSON is too deep or has too many values",
+	 "A body may be 64 levels deep and hold 100 000 values."},
+	{"malformed-request", 400, "The request breaks HTTP's rules",
+	 "A method that this server does not know, a repeated header that may stand once, a "
+	 "length given twice, or control characters. The connection is closed."},
+	{"parameter-invalid", 400, "A parameter has an unusable value",
+	 "errors[] names the path or query parameter and what it may be."},
+	{"parameter-unknown", 400, "There is no such parameter",
+	 "A query parameter is spelled wrongly, given twice, or newer than this server."},
+	{"path-invalid", 400, "The path can't be decoded",
+	 "A segment has a bad percent escape, a control character, invalid UTF-8, is . or .., or "
+	 "holds %2F where no image reference is expected."},
+	{"forbidden", 403, "Your role does not allow this",
+	 "The caller is known by its uid and groups. Group berth-viewer sees everything, "
+	 "berth-operator also copies, refreshes and deletes images, berth-admin does all. A new "
+	 "group counts after the next login."},
+	{"not-found", 404, "There is no such thing",
+	 "The path names nothing that exists, or nothing that the caller may see."},
+	{"method-not-allowed", 405, "The path does not take this method",
+	 "The Allow header lists those that it takes."},
+	{"not-acceptable", 406, "No answer in a format that you accept",
+	 "The Accept header excludes every media type that this route can produce; the detail "
+	 "lists them."},
+	{"request-timeout", 408, "The request came too slowly",
+	 "A head must arrive within 10 s, and a body may pause 30 s, unless configured "
+	 "otherwise. The connection is closed."},
+	{"cancelled", 409, "It was cancelled", "Someone asked for its end before it was done."},
+	{"conflict", 409, "It conflicts with what is there",
+	 "The thing exists already, is in use, or is being changed by another operation, which "
+	 "the operation member names."},
+	{"key-in-use", 409, "A request with this Idempotency-Key is still running",
+	 "Wait for its answer, then repeat: the first answer comes again."},
+	{"precondition-failed", 412, "It changed since you read it",
+	 "If-Match or If-None-Match does not hold. The etag member has the current ETag: read "
+	 "again, look at the difference, and repeat."},
+	{"body-too-large", 413, "The body is too large",
+	 "GET /v1 shows the cap; a bulk configuration may be larger."},
+	{"media-type-unsupported", 415, "The body has the wrong media type",
+	 "Content-Type must be exactly the one that the route takes, without parameters."},
+	{"address-not-allowed", 422, "That address may not be reached",
+	 "The network rules of the configuration exclude it for integrations of this scope; "
+	 "metadata addresses are always excluded."},
+	{"key-reused", 422, "This Idempotency-Key was used with another body",
+	 "Take a new key for a new request."},
+	{"limit-exceeded", 422, "An input is over its cap", "The detail names the cap."},
+	{"unsupported", 422, "The backend can't do that",
+	 "The plugin or the registry behind it has no such ability, or it is switched off there."},
+	{"validation-failed", 422, "The body does not fit the schema",
+	 "errors[] has a JSON pointer, a code and a sentence for each fault, unknown fields "
+	 "included."},
+	{"precondition-required", 428, "The change must say what it is based on",
+	 "Send If-Match with the ETag that you read, or If-Match: * to say that you mean whatever "
+	 "is there."},
+	{"too-many", 429, "Too many at once",
+	 "A limit of connections, streams or open operations is reached; try again after "
+	 "Retry-After seconds."},
+	{"head-too-large", 431, "The request line or the headers are too large",
+	 "A request line may have 8 KiB and all headers together 16 KiB, unless configured "
+	 "otherwise."},
+	{"internal", 500, "Something is wrong inside berthd",
+	 "This is a bug or damage; the journal has more under the request's id."},
+	{"upstream-auth-failed", 502, "The registry refused the credentials",
+	 "Address and route are right, user or password are not."},
+	{"upstream-denied", 502, "The registry does not allow it to this user",
+	 "The credentials are right, their rights are too few."},
+	{"upstream-digest", 502, "The registry's bytes do not have the digest promised",
+	 "Nothing of them was kept or passed on."},
+	{"upstream-failed", 502, "The registry answered something unusable",
+	 "It broke its protocol or failed inside; cause has what came back."},
+	{"upstream-tls", 502, "The TLS handshake with the registry failed",
+	 "The certificate was refused, or the registry speaks no TLS. A private CA is given to "
+	 "the integration."},
+	{"draining", 503, "berthd is stopping", "Try again after Retry-After seconds."},
+	{"no-memory", 503, "Out of memory", "Try again after Retry-After seconds."},
+	{"read-only", 503, "Changes are not possible at present",
+	 "The store, or the backend, takes reads only; the detail says why."},
+	{"unavailable", 503, "It can't be reached at present",
+	 "The registry, the worker or the store does not answer; try again after Retry-After "
+	 "seconds."},
+	{"upstream-timeout", 504, "The registry did not answer in time",
+	 "The deadline of the request passed."},
+	{"disk-full", 507, "No room left",
+	 "The store's disk, or the backend's quota, is full. Changes are refused until there is "
+	 "room."},
+};
+const size_t problem_kind_count = ARRAY_COUNT(problem_kinds);
+
+static const struct {
+	int code;
+	const char *kind;
+} errors[] = {
+	{BERTH_E_INVALID, "invalid-request"},
+	{BERTH_E_NOT_FOUND, "not-found"},
+	{BERTH_E_CONFLICT, "conflict"},
+	{BERTH_E_AUTH, "upstream-auth-failed"},
+	{BERTH_E_DENIED, "upstream-denied"},
+	{BERTH_E_UNAVAILABLE, "unavailable"},
+	{BERTH_E_TIMEOUT, "upstream-timeout"},
+	{BERTH_E_CANCELLED, "cancelled"},
+	{BERTH_E_UNSUPPORTED, "unsupported"},
+	{BERTH_E_PROTOCOL, "upstream-failed"},
+	{BERTH_E_NO_MEMORY, "no-memory"},
+	{BERTH_E_INTERNAL, "internal"},
+	{BERTH_E_LIMIT, "limit-exceeded"},
+	{BERTH_E_TLS, "upstream-tls"},
+	{BERTH_E_DIGEST, "upstream-digest"},
+	{BERTH_E_THROTTLED, "too-many"},
+	{BERTH_E_QUOTA, "disk-full"},
+	{BERTH_E_READ_ONLY, "read-only"},
+	{BERTH_E_ADDRESS, "address-not-allowed"},
+};
+
+const struct problem_kind *problem_kind_find(const char *code)
+{
+	for (size_t i = 0; i < problem_kind_count; i++)
+		if (!strcmp(problem_kinds[i].code, code))
+			return &problem_kinds[i];
+	return NULL;
+}
+
+const struct problem_kind *problem_kind_of_error(int code)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(errors); i++)
+		if (errors[i].code == code)
+			return problem_kind_find(errors[i].kind);
+	return problem_kind_find("internal");
+}
+
+json_t *problem_document(const char *code, const struct berth_error *err, const char *instance)
+{
+	const struct problem_kind *kind =
+		code ? problem_kind_find(code) : problem_kind_of_error(err ? err->code : 0);
+	if (!kind)
+		kind = problem_kind_find("internal");
+	json_t *p = json_pack("{s:s+,s:s,s:i,s:s,s:s}", "type", "/v1/problems/", kind->code,
+			      "title", kind->title, "status", kind->status, "code", kind->code,
+			      "instance", instance);
+	if (!p || !err)
+		return p;
+	js_put_str(p, "detail", err->message);
+	js_put_str(p, "cause", err->cause);
+	if (err->from == BERTH_FROM_HTTP)
+		json_object_set_new(p, "upstream", json_pack("{s:i}", "status", err->upstream));
+	if (err->retry_ms)
+		json_object_set_new(p, "retry_after_s", json_integer((err->retry_ms + 999) / 1000));
+	return p;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer as a response of libmicrohttpd, or as plain bytes for a socket
+ * that has no parser behind it; then the counters, the audit hook and the log.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/http/internal.h"
+
+const uint32_t duration_bounds_us[DURATION_BUCKETS] = {100,   250,    500,    1000,    2500,
+						       10000, 100000, 500000, 1000000, 10000000};
+
+static struct MHD_Response *make_response(struct request *q)
+{
+	struct answer *a = &q->answer;
+	static char nothing[1];
+	char *text = a->text;
+
+	if (a->stream)
+		return stream_response(a->stream);
+	if (a->body)
+		text = js_text(a->body);
+	else
+		a->text = NULL; /* the response owns it now */
+	if (!text && a->body)
+		return NULL;
+	if (!text)
+		return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r =
+		MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (!r)
+		free(text);
+	return r;
+}
+
+static void add_headers(struct request *q, struct MHD_Response *r)
+{
+	const struct answer *a = &q->answer;
+	if (a->media_type && a->status != 204 && a->status != 304)
+		MHD_add_response_header(r, "Content-Type", a->media_type);
+	MHD_add_response_header(r, "X-Request-Id", q->id);
+	MHD_add_response_header(r, "Cache-Control", "no-cache");
+	for (size_t i = 0; i < a->header_count; i++)
+		MHD_add_response_header(r, a->headers[i].name, a->headers[i].value);
+	if (a->is_woken && q->wait_s)
+		MHD_add_response_header(r, "Preference-Applied", "wait");
+	if (a->closes || q->server->is_draining)
+		MHD_add_response_header(r, "Connection", "close");
+}
+
+static void count(const struct request *q)
+{
+	struct http_counters *c = &q->server->counters;
+	size_t route = q->route ? (size_t)(q->route - routes) : route_count;
+	uint64_t took = monotonic_us() - q->started_us;
+	size_t bucket = 0;
+
+	c->by_route[route * STATUS_CLASSES + (size_t)(q->answer.status / 100) % STATUS_CLASSES]++;
+	while (bucket < DURATION_BUCKETS && took > duration_bounds_us[bucket])
+		bucket++;
+	c->durations[bucket]++;
+	c->duration_us += took;
+	c->duration_count++;
+}
+
+static void audit(const struct request *q)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+	bool is_refusal = q->answer.status == 403;
+	struct http_audit entry = {
+		.caller = &q->conn->caller,
+		.request_id = q->id,
+		.method = q->method,
+		.path = q->path_text,
+		.operation = q->route ? q->route->operation : "",
+		.problem = q->answer.problem,
+		.status = q->answer.status,
+		.dry_run = request_dry_run(q),
+	};
+	if (hooks && hooks->audit && q->route && (q->route->audit != AUDIT_NONE || is_refusal))
+		hooks->audit(q->server->config.daemon, &entry);
+}
+
+static void write_log(const struct request *q)
+{
+	const struct log_context context = {.request = q->id};
+	const json_t *body = q->answer.body;
+	int level = q->answer.status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+	if (level > log_level())
+		return;
+	log_line(level, &context, "%s %s uid=%u: %d%s%s%s%s", q->method, q->path_text,
+		 (unsigned)q->conn->caller.uid, q->answer.status, q->answer.problem ? " " : "",
+		 q->answer.problem ? q->answer.problem : "", q->answer.problem ? ": " : "",
+		 q->answer.problem ? js_str(body, "detail", "") : "");
+}
+
+enum MHD_Result answer_send(struct request *q)
+{
+	struct MHD_Response *r = make_response(q);
+	enum MHD_Result result;
+
+	if (!r) {
+		answer_clear(&q->answer);
+		log_error("out of memory for an answer; the connection is closed");
+		return MHD_NO;
+	}
+	add_headers(q, r);
+	q->is_sent = true;
+	result = MHD_queue_response(q->conn->mhd, (unsigned)q->answer.status, r);
+	if (q->answer.stream && result == MHD_YES)
+		stream_started(q->answer.stream);
+	q->answer.stream = NULL; /* the response's */
+	MHD_destroy_response(r);
+	count(q);
+	audit(q);
+	write_log(q);
+	return result;
+}
+
+size_t problem_bytes(const char *code, const char *id, char *to, size_t room)
+{
+	const struct problem_kind *kind = problem_kind_find(code);
+	char body[512];
+	int n = snprintf(body, sizeof body,
+			 "{\"type\":\"/v1/problems/%s\",\"title\":\"%s\",\"status\":%d,"
+			 "\"code\":\"%s\",\"instance\":\"%s\",\"retry_after_s\":2}",
+			 kind->code, kind->title, kind->status, kind->code, id);
+	n = snprintf(to, room,
+		     "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
+		     "Content-Length: %d\r\nRetry-After: 2\r\nX-Request-Id: %s\r\n"
+		     "Cache-Control: no-cache\r\nConnection: close\r\n\r\n%s",
+		     kind->status, kind->title, n, id, body);
+	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
+}
