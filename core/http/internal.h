@@ -79,7 +79,6 @@ struct conn {
 	int fd; /* libmicrohttpd closes it */
 	struct caller caller;
 	enum conn_state state;
-	bool has_bytes; /* of the next head */
 	bool is_gone;	/* the client hung up while asleep */
 	bool is_asleep; /* suspended in libmicrohttpd */
 	uint64_t deadline_ms, body_end_ms; /* 0: none */

@@ -114,9 +114,12 @@ static bool add_pair(struct request *q, const char *from, size_t byte_count)
 	}
 	pair->name = decode(from, n);
 	pair->value = equals ? decode(equals + 1, byte_count - n - 1) : strdup("");
-	q->query_count++;
-	if (pair->name && pair->value)
+	if (pair->name && pair->value) {
+		q->query_count++;
 		return true;
+	}
+	free(pair->name);
+	free(pair->value);
 	refuse(q, "parameter-invalid",
 	       "the query has a bad percent escape, a NUL, or is not UTF-8");
 	return false;

@@ -49,7 +49,6 @@ void conn_state(struct conn *c, enum conn_state state)
 	c->state = state;
 	switch (state) {
 	case CONN_IDLE:
-		c->has_bytes = false;
 		c->deadline_ms = now + l->idle_ms;
 		watch_once(c, EPOLLIN);
 		break;
@@ -162,7 +161,6 @@ static void hand_over(struct http_server *s, struct conn *c)
 		return;
 	}
 	s->counters.accepted++;
-	watch_once(c, EPOLLIN);
 	conn_state(c, CONN_HEAD);
 }
 
@@ -436,7 +434,7 @@ static void expire(struct conn *c)
 		break;
 	case CONN_HEAD:
 		n->expired_heads++;
-		conn_cut(c, c->has_bytes ? "request-timeout" : NULL);
+		conn_cut(c, "request-timeout");
 		break;
 	case CONN_BODY:
 		n->expired_bodies++;
@@ -474,9 +472,10 @@ static void on_event(struct http_server *s, const struct epoll_event *e)
 		conn_wake(c);
 		return;
 	}
+	/* The first byte of a next head. Where libmicrohttpd was quicker to read it,
+	 * no event comes, and that head has the time of an idle connection. */
 	if (c->state == CONN_IDLE)
 		conn_state(c, CONN_HEAD);
-	c->has_bytes |= (e->events & EPOLLIN) != 0;
 }
 
 void http_server_turn(struct http_server *s)
@@ -500,8 +499,10 @@ bool http_server_drain(struct http_server *s)
 		epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, s->listen_fd, NULL);
 	s->is_draining = true;
 	for (struct conn *c = s->conns; c; c = c->next)
-		if (c->state == CONN_IDLE || (c->state == CONN_HEAD && !c->has_bytes))
+		if (c->state == CONN_IDLE)
 			conn_cut(c, NULL);
+		else if (c->state == CONN_HEAD)
+			conn_cut(c, "draining");
 		else if (c->state == CONN_HELD)
 			conn_wake(c);
 		else if (c->state == CONN_STREAM)
