@@ -41,7 +41,7 @@ struct job_limits {
 	uint32_t items_max;        /* one call may give */
 	uint32_t progress_per_s;   /* frames a second */
 	uint32_t hello_ms;         /* for the worker's first frame */
-	uint32_t restart_ms, restart_max_ms; /* the worker's back-off */
+	uint32_t restart_ms, restart_max_ms, watchdog_ms; /* the worker's back-off */
 	/* Deadlines by kind of job. */
 	uint32_t probe_ms, read_ms, refresh_ms, delete_ms, copy_ms;
 };
@@ -54,7 +54,6 @@ struct network_rules {
 
 struct operation_limits {
 	uint32_t keep_days, keep_count;
-	uint32_t idempotency_keep_s;
 	uint32_t events_keep_count;
 	uint32_t step_tries; /* of an operation after interruptions */
 };
@@ -62,7 +61,6 @@ struct operation_limits {
 struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
-	char admin_group[64], operator_group[64], viewer_group[64];
 	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
 	struct http_limits http;
@@ -75,7 +73,7 @@ struct settings {
 	uint64_t copy_buffer_bytes;  /* of one blob between source and target */
 };
 
-enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };
+enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_LEVEL, OPTION_CIDRS };
 
 /* One key. Numbers are whole; the unit is the end of the key's name. */
 struct config_option {
@@ -86,7 +84,6 @@ struct config_option {
 	const char *deflt; /* as written in the file */
 	bool is_reloadable;
 	size_t offset;    /* in struct settings */
-	size_t room;      /* of OPTION_TEXT */
 	const char *help; /* one sentence, no period */
 };
 extern const struct config_option settings_options[]; /* ends with a NULL section */

@@ -41,7 +41,6 @@ static void defaults_pass_their_own_checks(void **state)
 	assert_int_equal(s.http.body_max_bytes, copy.http.body_max_bytes);
 	assert_int_equal(s.jobs.memory_max_bytes, copy.jobs.memory_max_bytes);
 	assert_int_equal(s.net.connect_ms, 10000);
-	assert_string_equal(s.admin_group, copy.admin_group);
 	assert_int_equal(s.log_level, LOG_LEVEL_INFO);
 	assert_true(s.platform.private_ok);
 	assert_false(s.workspace.private_ok);
@@ -70,8 +69,6 @@ static void wrong_texts_are_refused_with_file_and_line(void **state)
 		{"net = 5;", "f:1: expected a known key, found net"},
 		{"daemon: { log_level = \"loud\"; };",
 		 "f:1: expected \"error\", \"warning\", \"info\" or \"debug\" for daemon.log_level"},
-		{"access: { admin_group = \"\"; };",
-		 "f:1: expected a text of 1 to 63 bytes for access.admin_group"},
 		{"networks: { platform: { private = 1; }; };",
 		 "f:1: expected true or false for networks.platform.private"},
 		{"networks: { platform: { allow = \"10.0.0.0/8\"; }; };",
