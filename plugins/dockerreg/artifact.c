@@ -75,27 +75,66 @@ static int add_config(struct reading *g, struct berth_error *err)
 	return 0;
 }
 
+static bool has_digest(const struct manifest *m, const char *digest)
+{
+	if (m->config.digest && !strcmp(m->config.digest, digest))
+		return true;
+	for (size_t i = 0; i < m->layer_count; i++)
+		if (!strcmp(m->layers[i].digest, digest))
+			return true;
+	return false;
+}
+
+/* The bytes below several manifests: layers that an earlier one has too are
+ * not counted again. */
+static int64_t bytes_of_all(struct manifest *const *all, size_t count)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		int64_t again = 0;
+		for (size_t k = 0; all[i] && k < all[i]->layer_count; k++)
+			for (size_t j = 0; j < i; j++)
+				if (all[j] && has_digest(all[j], all[i]->layers[k].digest)) {
+					again += all[i]->layers[k].size;
+					break;
+				}
+		int64_t own = all[i] ? manifest_bytes(all[i]) - again : 0;
+		sum += own > 0 ? own : 0;
+	}
+	return sum;
+}
+
+/* Reads the children that were fetched; what can't be read stays NULL, and its
+ * platform is shown without a size. */
+static void parse_children(const struct fetch_item *items, size_t count, struct manifest **to)
+{
+	struct berth_error ignored = ERROR_INIT;
+	for (size_t i = 0; i < count; i++)
+		if (items[i].is_found &&
+		    manifest_parse(buf_text(&items[i].body), items[i].body.byte_count,
+				   items[i].media_type, to + i, &ignored))
+			to[i] = NULL;
+}
+
 static int add_children(struct reading *g, struct berth_error *err)
 {
 	const struct manifest *m = g->manifest;
 	size_t count = m->child_count < CHILDREN_READ_MAX ? m->child_count : CHILDREN_READ_MAX;
 	struct fetch_item items[CHILDREN_READ_MAX] = {0};
-	int64_t size = 0;
+	struct manifest *children[CHILDREN_READ_MAX] = {0};
 
 	for (size_t i = 0; i < count; i++)
 		items[i].reference = m->children[i].digest;
 	int r = fetch_manifests(g->d->remote.registry, g->repository, items, count, err);
-	for (size_t i = 0; !r && i < m->child_count; i++) {
-		AUTO(manifest) struct manifest *child = NULL;
-		struct berth_error why = ERROR_INIT;
-		if (i < count && items[i].is_found &&
-		    !manifest_parse(buf_text(&items[i].body), items[i].body.byte_count,
-				    items[i].media_type, &child, &why))
-			size += manifest_bytes(child);
-		document_add_platform(g->doc, m->children + i, child);
-	}
+	if (!r)
+		parse_children(items, count, children);
+	for (size_t i = 0; !r && i < m->child_count; i++)
+		document_add_platform(g->doc, m->children + i, i < count ? children[i] : NULL);
+	if (!r)
+		json_object_set_new(g->doc, "size", json_integer(bytes_of_all(children, count)));
+	for (size_t i = 0; i < count; i++)
+		manifest_free(children[i]);
 	fetch_items_done(items, count);
-	json_object_set_new(g->doc, "size", json_integer(size));
 	return r;
 }
 
