@@ -38,6 +38,11 @@
 	{                                                                                          \
 		s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), help                  \
 	}
+#define GROUP(k, d, member, help)                                                                  \
+	{                                                                                          \
+		"access", k, OPTION_TEXT, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, true, AT(member),   \
+			help                                                                       \
+	}
 #define CIDRS(s, k, member, help)                                                                  \
 	{                                                                                          \
 		s, k, OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member), help                     \
@@ -55,6 +60,11 @@ const struct config_option settings_options[] = {
 	 "The least that is logged: error, warning, info or debug"},
 	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
 	   "What running steps get to end in order when the daemon stops"),
+
+	GROUP("admin_group", "\"berth-admin\"", admin_group, "Members may do everything"),
+	GROUP("operator_group", "\"berth-operator\"", operator_group,
+	      "Members may copy, refresh and delete images, and see everything"),
+	GROUP("viewer_group", "\"berth-viewer\"", viewer_group, "Members may see everything"),
 
 	BYTES("http", "line_max_bytes", 256, 64 * K, "8192", http.line_max_bytes,
 	      "Longest request line"),
@@ -171,6 +181,7 @@ static const struct {
 	const char *section, *help;
 } sections[] = {
 	{"daemon", "The daemon itself"},
+	{"access", "Groups of the system and the roles that they give"},
 	{"http", "Caps and time-outs of the control socket"},
 	{"jobs", "What the worker's jobs may take"},
 	{"net", "Time-outs and caps of requests to registries"},

@@ -69,7 +69,10 @@ static void put_default(struct settings *s, const struct config_option *o)
 	size_t byte_count = strlen(o->deflt);
 	if (o->deflt[0] == '"') {
 		snprintf(text, sizeof text, "%.*s", (int)byte_count - 2, o->deflt + 1);
-		find_level(text, place(s, o));
+		if (o->type == OPTION_LEVEL)
+			find_level(text, place(s, o));
+		else
+			snprintf(place(s, o), SETTINGS_GROUP_ROOM, "%s", text);
 		return;
 	}
 	text_parse_u64(o->deflt, 0, UINT64_MAX, &number);
@@ -115,6 +118,20 @@ static int take_number(struct source *src, const config_setting_t *at,
 		*(uint64_t *)place(src->to, o) = (uint64_t)value;
 	else
 		*(uint32_t *)place(src->to, o) = (uint32_t)value;
+	return 0;
+}
+
+static int take_text(struct source *src, const config_setting_t *at, const struct config_option *o)
+{
+	const char *text = config_setting_get_string(at);
+	char what[64];
+	if (!text || strlen(text) < o->min || strlen(text) > o->max ||
+	    !text_is_utf8(text, strlen(text))) {
+		snprintf(what, sizeof what, "a text of %llu to %llu bytes",
+			 (unsigned long long)o->min, (unsigned long long)o->max);
+		return expected(src, at, o, what);
+	}
+	snprintf(place(src->to, o), SETTINGS_GROUP_ROOM, "%s", text);
 	return 0;
 }
 
@@ -174,6 +191,8 @@ static int take_value(struct source *src, const config_setting_t *at, const stru
 		return take_number(src, at, o);
 	case OPTION_BOOL:
 		return take_bool(src, at, o);
+	case OPTION_TEXT:
+		return take_text(src, at, o);
 	case OPTION_LEVEL:
 		return take_level(src, at, o);
 	case OPTION_CIDRS:

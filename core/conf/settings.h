@@ -58,9 +58,12 @@ struct operation_limits {
 	uint32_t step_tries; /* of an operation after interruptions */
 };
 
+#define SETTINGS_GROUP_ROOM 64
 struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
+	char admin_group[SETTINGS_GROUP_ROOM], operator_group[SETTINGS_GROUP_ROOM];
+	char viewer_group[SETTINGS_GROUP_ROOM];
 	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
 	struct http_limits http;
@@ -73,7 +76,7 @@ struct settings {
 	uint64_t copy_buffer_bytes;  /* of one blob between source and target */
 };
 
-enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_LEVEL, OPTION_CIDRS };
+enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };
 
 /* One key. Numbers are whole; the unit is the end of the key's name. */
 struct config_option {

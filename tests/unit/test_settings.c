@@ -69,6 +69,8 @@ static void wrong_texts_are_refused_with_file_and_line(void **state)
 		{"net = 5;", "f:1: expected a known key, found net"},
 		{"daemon: { log_level = \"loud\"; };",
 		 "f:1: expected \"error\", \"warning\", \"info\" or \"debug\" for daemon.log_level"},
+		{"access: { admin_group = \"\"; };",
+		 "f:1: expected a text of 1 to 63 bytes for access.admin_group"},
 		{"networks: { platform: { private = 1; }; };",
 		 "f:1: expected true or false for networks.platform.private"},
 		{"networks: { platform: { allow = \"10.0.0.0/8\"; }; };",
