@@ -81,6 +81,8 @@ struct op_runner {
 	int (*start)(void *user, const json_t *call, const struct job_events *events,
 		     void *events_user, struct job_client **ret, struct berth_error *err);
 	void (*cancel)(void *user, struct job_client *c);
+	/* Asked in result: did the connection end without one? */
+	bool (*is_lost)(void *user, const struct job_client *c);
 	void (*free)(void *user, struct job_client *c);
 	void *user;
 };
@@ -102,6 +104,7 @@ struct ops_settings {
 	uint32_t grace_s;               /* 10: past its deadline or a cancel, then hung up on */
 	uint32_t retry_ms;              /* 500: first pause when the worker can't be reached */
 	uint32_t worker_wait_s;         /* 60: unreachable for so long: failed */
+	uint32_t probe_ms;              /* 5 000: between tries of a store that takes no writes */
 	uint32_t keep_s;                /* 604 800: ended operations */
 	uint32_t keep_count;            /* 10 000 */
 	uint32_t event_ring;            /* 10 000 events stored */

@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of an operation: its job's call, what comes back, its end. The row
+ * says "running" on disk before the job can do anything, and the end is one
+ * transaction with all that it changes, so that a kill at any moment leaves an
+ * operation that is done, or one that the next start finds.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/ops/audit.h"
+#include "core/ops/engine.h"
+#include "core/store/integrations.h"
+
+#define PAUSE_MAX_MS 5000
+#define DEADLINE_SLACK_MS 1000 /* the worker, who knows more, is first to end a job */
+#define RATE_MS 500            /* between two looks at the speed */
+
+static struct log_context context_of(const struct entry *e)
+{
+	return (struct log_context){
+		.request = *e->op.request_id ? e->op.request_id : NULL,
+		.operation = e->op.id,
+		.integration = *e->op.integration ? e->op.integration : NULL,
+	};
+}
+
+static void add_line(struct entry *e, int level, const char *text)
+{
+	struct log_line *line;
+
+	if (e->line_count > LOG_LINES_MAX)
+		return;
+	if (e->line_count == LOG_LINES_MAX)
+		text = "the log is full: what follows is left out";
+	line = calloc(1, sizeof(*line));
+	if (line)
+		line->text = strndup(text, LOG_TEXT_MAX);
+	if (!line || !line->text) {
+		free(line);
+		log_error("no memory for an operation's log line");
+		return;
+	}
+	text_blank_controls(line->text);
+	text_trim_utf8(line->text);
+	log_mask(line->text);
+	line->time_ms = clock_unix_ms();
+	line->level = level;
+	e->line_count++;
+	*e->lines_end = line;
+	e->lines_end = &line->next;
+	e->is_dirty = true;
+}
+
+void op_log(struct operation *op, int level, const char *fmt, ...)
+{
+	char text[LOG_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	add_line((struct entry *)op, level, text);
+}
+
+static void hang_up(struct entry *e)
+{
+	struct ops *o = e->op.ops;
+
+	if (e->job)
+		o->runner.free(o->runner.user, e->job);
+	e->job = NULL;
+}
+
+static void ask_to_stop(struct entry *e, uint64_t now_ms)
+{
+	struct ops *o = e->op.ops;
+
+	if (!e->hangup_ms)
+		e->hangup_ms = now_ms + (uint64_t)o->settings.grace_s * 1000;
+	if (e->job)
+		o->runner.cancel(o->runner.user, e->job);
+}
+
+/* A batch in its own transaction. A batch that can't be taken ends the run. */
+static int take_batch(struct entry *e, struct berth_error *err)
+{
+	TRANSACTION t = {0};
+	AUTO_JSON json_t *items = STEAL(e->items);
+	int rc;
+
+	if (!items || !e->op.type->on_items)
+		return 0;
+	rc = transaction_begin(&t, e->op.ops->settings.store, err);
+	if (!rc)
+		rc = e->op.type->on_items(&e->op, items, err);
+	return rc ? rc : transaction_commit(&t, err);
+}
+
+static void flush_items(struct entry *e)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (e->broken.code || !take_batch(e, &err))
+		return;
+	e->broken = err;
+	ask_to_stop(e, clock_monotonic_ms());
+}
+
+static void on_item(void *user, const json_t *frame)
+{
+	struct entry *e = user;
+
+	if (e->broken.code)
+		return;
+	if (!e->items) {
+		e->items = json_array();
+		e->items_since_ms = clock_monotonic_ms();
+		ops_wake(e->op.ops);
+	}
+	if (!e->items || json_array_append(e->items, (json_t *)(uintptr_t)frame)) {
+		berth_fail_memory(&e->broken);
+		ask_to_stop(e, clock_monotonic_ms());
+		return;
+	}
+	if (json_array_size(e->items) >= BATCH_ITEMS)
+		flush_items(e);
+}
+
+/* Bytes a second, smoothed over the last looks. */
+static void measure(struct entry *e, int64_t done, uint64_t now_ms)
+{
+	int64_t ms = (int64_t)(now_ms - e->rate_ms), rate;
+
+	if (e->rate_ms && ms < RATE_MS)
+		return;
+	if (e->rate_ms && done >= e->rate_done) {
+		rate = (done - e->rate_done) * 1000 / ms;
+		e->rate = e->rate ? (e->rate * 3 + rate) / 4 : rate;
+	}
+	e->rate_ms = now_ms;
+	e->rate_done = done;
+}
+
+static void on_progress(void *user, const json_t *frame)
+{
+	static const char *const keys[] = {"done", "total", "unit", "stage", "more"};
+	struct entry *e = user;
+	json_t *progress = json_object();
+
+	if (!progress)
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		json_t *value = json_object_get(frame, keys[i]);
+
+		if (value)
+			json_object_set(progress, keys[i], value);
+	}
+	if (!strcmp(js_str(frame, "unit", ""), "bytes")) {
+		measure(e, js_int(frame, "done", 0), clock_monotonic_ms());
+		json_object_set_new(progress, "bytes_per_s", json_integer(e->rate));
+	}
+	json_decref(e->op.progress);
+	e->op.progress = progress;
+	e->op.updated_ms = clock_unix_ms();
+	e->is_dirty = true;
+	watch_tell(e, false);
+	ops_wake(e->op.ops);
+}
+
+static void on_log(void *user, int level, const char *text)
+{
+	struct entry *e = user;
+
+	add_line(e, level, text);
+	ops_wake(e->op.ops);
+}
+
+static int keep(struct ops *o, const char *name, const json_t *state, struct berth_error *err)
+{
+	AUTO_INTEGRATION struct integration row = {0};
+	AUTO_FREE char *text = json_is_null(state) ? strdup("") : js_canonical(state);
+	int rc =
+		text ? integration_get(o->settings.store, name, &row, err) : berth_fail_memory(err);
+
+	return rc ? rc : kept_store(o->settings.store, o->settings.sealer, row.id, text, err);
+}
+
+/* Lost kept state costs a token request, not the run. */
+static void on_keep(void *user, const char *instance, const json_t *state)
+{
+	struct entry *e = user;
+	struct berth_error err = ERROR_INIT;
+
+	if (e->op.ops->settings.sealer && keep(e->op.ops, instance, state, &err))
+		log_warning("kept state of integration '%s' is not stored: %s", instance,
+			    err.message);
+}
+
+/* What the end of the job means for the operation. */
+static enum op_state judge(const struct entry *e, struct berth_error *why)
+{
+	if (e->broken.code) {
+		*why = e->broken;
+		return OP_FAILED;
+	}
+	if (!why->code)
+		return OP_SUCCEEDED;
+	if (e->is_late) {
+		berth_wrap(why, "it did not end within its time");
+		why->code = BERTH_E_TIMEOUT;
+		return OP_FAILED;
+	}
+	if (e->op.state == OP_CANCELLING)
+		return OP_CANCELLED;
+	return e->is_lost ? OP_INTERRUPTED : OP_FAILED;
+}
+
+static int audit_end(struct entry *e, const struct berth_error *why, struct berth_error *err)
+{
+	const struct operation *op = &e->op;
+	AUTO_JSON json_t *detail = json_pack("{ss}", "operation", op->id);
+	AUTO_FREE char *action = text_printf("operation.%s", op->type->kind);
+	const char *resource = json_string_value(json_array_get(op->resources, 0));
+	struct audit_entry entry = {
+		.uid = op->uid,
+		.user_name = op->user_name,
+		.request_id = op->request_id,
+		.action = action,
+		.resource = resource ? resource : "",
+		.result = op_state_name(op->state),
+		.detail = detail,
+	};
+
+	if (!detail || !action)
+		return berth_fail_memory(err);
+	if (why->code)
+		json_object_set_new(detail, "error", js_of_error(why));
+	return audit_add(op->ops->settings.store, op->ops->events, &entry, err);
+}
+
+/* Did the store itself fail (full, locked), not what was asked of it? */
+static bool is_of_store(const struct entry *e, const struct berth_error *err)
+{
+	return store_health(e->op.ops->settings.store, NULL) ||
+	       (err->from == BERTH_FROM_SQL && err->code == BERTH_E_UNAVAILABLE);
+}
+
+/* The last transaction: what the type changes, state, log, event and audit. */
+static int end_at_once(struct entry *e, const json_t *value, const struct berth_error *why,
+		       bool ask_type, struct berth_error *err)
+{
+	struct store *s = e->op.ops->settings.store;
+	AUTO_JSON json_t *made = NULL;
+	const json_t *result = why->code ? NULL : value;
+	TRANSACTION t = {0};
+	int rc = transaction_begin(&t, s, err);
+
+	if (!rc && ask_type && e->op.type->on_result) {
+		rc = e->op.type->on_result(&e->op, value, why, &made, err);
+		result = made;
+	}
+	if (!rc)
+		rc = entry_save_lines(e, err);
+	if (!rc)
+		rc = entry_save(e, result, why, err);
+	if (!rc)
+		rc = entry_announce(e, result, why, err);
+	if (!rc)
+		rc = audit_end(e, why, err);
+	return rc ? rc : transaction_commit(&t, err);
+}
+
+/* Keeps an end that could not be stored; the locks stay held with it. */
+static void postpone(struct entry *e, enum op_state state, const json_t *value,
+		     const struct berth_error *why, bool asks_type)
+{
+	json_t *kept = json_incref((json_t *)(uintptr_t)value);
+
+	e->outcome_why = *why;
+	json_decref(e->outcome_value);
+	e->outcome_value = kept;
+	e->outcome = state;
+	e->outcome_asks_type = asks_type;
+	e->has_outcome = true;
+	e->retry_ms = clock_monotonic_ms() + e->op.ops->settings.probe_ms;
+	ops_wake(e->op.ops);
+}
+
+static void log_end(const struct entry *e, const struct berth_error *why)
+{
+	struct log_context context = context_of(e);
+
+	if (why->code)
+		log_line(LOG_LEVEL_WARNING, &context, "%s %s: %s", e->op.type->kind,
+			 op_state_name(e->op.state), why->message);
+	else
+		log_line(LOG_LEVEL_INFO, &context, "%s %s", e->op.type->kind,
+			 op_state_name(e->op.state));
+}
+
+static void finish(struct entry *e, enum op_state state, const json_t *value,
+		   const struct berth_error *why, bool asks_type)
+{
+	struct berth_error err = ERROR_INIT;
+	enum op_state before = e->op.state;
+
+	e->op.state = state;
+	if (end_at_once(e, value, why, asks_type, &err)) {
+		e->op.state = before;
+		if (asks_type && !is_of_store(e, &err)) {
+			/* What the type made of it was refused: that is the outcome. */
+			finish(e, OP_FAILED, NULL, &err, false);
+			return;
+		}
+		log_complain(&e->complaint, "the end of operation %s can't be stored: %s", e->op.id,
+			     err.message);
+		postpone(e, state, value, why, asks_type);
+		return;
+	}
+	log_end(e, why);
+	watch_tell(e, true);
+	entry_unlink(e);
+}
+
+void run_end(struct entry *e, enum op_state state, const json_t *value,
+	     const struct berth_error *why)
+{
+	finish(e, state, value, why, true);
+}
+
+void run_end_again(struct entry *e, uint64_t now_ms)
+{
+	AUTO_JSON json_t *value = STEAL(e->outcome_value);
+	struct berth_error why = e->outcome_why;
+
+	if (e->retry_ms > now_ms) {
+		e->outcome_value = STEAL(value);
+		return;
+	}
+	e->has_outcome = false;
+	finish(e, e->outcome, value, &why, e->outcome_asks_type);
+}
+
+/* Back to the queue after a loss: stored as interrupted for those who look on,
+ * then as pending. */
+int run_requeue(struct entry *e, struct berth_error *err)
+{
+	TRANSACTION t = {0};
+	int rc = transaction_begin(&t, e->op.ops->settings.store, err);
+
+	e->op.state = OP_INTERRUPTED;
+	if (!rc)
+		rc = entry_announce(e, NULL, NULL, err);
+	e->op.state = OP_PENDING;
+	if (!rc)
+		rc = entry_save(e, NULL, NULL, err);
+	return rc ? rc : transaction_commit(&t, err);
+}
+
+static bool may_resume(const struct entry *e)
+{
+	return e->op.type->is_resumable && e->op.attempts < e->op.ops->settings.attempts_max &&
+	       !e->op.ops->is_stopping;
+}
+
+static void reset_run(struct entry *e, uint64_t now_ms)
+{
+	e->deadline_ms = e->hangup_ms = e->rate_ms = 0;
+	e->is_lost = e->is_late = false;
+	e->retry_ms = now_ms + e->pause_ms;
+	e->pause_ms = e->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : e->pause_ms * 2;
+}
+
+static void end_run(struct entry *e, const json_t *value, const struct berth_error *result)
+{
+	struct berth_error why = *result, err = ERROR_INIT;
+	enum op_state state;
+
+	hang_up(e);
+	if (!e->broken.code && take_batch(e, &err))
+		e->broken = err;
+	state = judge(e, &why);
+	if (state == OP_INTERRUPTED && may_resume(e)) {
+		reset_run(e, clock_monotonic_ms());
+		add_line(e, LOG_LEVEL_WARNING, "the worker was lost; it begins again");
+		if (!run_requeue(e, &err)) {
+			watch_tell(e, false);
+			ops_wake(e->op.ops);
+			return;
+		}
+	}
+	finish(e, state, value, &why, true);
+}
+
+static void on_result(void *user, const json_t *value, const struct berth_error *why)
+{
+	struct entry *e = user;
+	struct ops *o = e->op.ops;
+
+	e->is_lost = e->job && o->runner.is_lost(o->runner.user, e->job);
+	end_run(e, value, why);
+}
+
+static const struct job_events events = {on_item, on_progress, on_log, on_keep, on_result};
+
+bool run_can_start(const struct entry *e, uint64_t now_ms)
+{
+	const struct ops *o = e->op.ops;
+	uint32_t of_kind = 0, of_integration = 0, running = 0;
+
+	if (e->op.state != OP_PENDING || !e->is_stored || e->has_outcome || e->retry_ms > now_ms ||
+	    o->is_stopping)
+		return false;
+	for (const struct entry *other = o->entries; other; other = other->next) {
+		if (!other->job)
+			continue;
+		running++;
+		of_kind += other->op.type == e->op.type;
+		of_integration +=
+			*e->op.integration && !strcmp(other->op.integration, e->op.integration);
+	}
+	return running < o->settings.running_max &&
+	       (!e->op.type->concurrency || of_kind < e->op.type->concurrency) &&
+	       of_integration < o->settings.integration_max && !entry_must_wait(e);
+}
+
+static int mark_running(struct entry *e, struct berth_error *err)
+{
+	TRANSACTION t = {0};
+	int rc = transaction_begin(&t, e->op.ops->settings.store, err);
+
+	e->op.state = OP_RUNNING;
+	e->op.attempts++;
+	if (!e->op.started_ms)
+		e->op.started_ms = clock_unix_ms();
+	if (!rc)
+		rc = entry_save(e, NULL, NULL, err);
+	if (!rc)
+		rc = entry_announce(e, NULL, NULL, err);
+	if (!rc)
+		rc = transaction_commit(&t, err);
+	if (rc) {
+		e->op.state = OP_PENDING;
+		e->op.attempts--;
+	}
+	return rc;
+}
+
+static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
+{
+	const struct ops *o = e->op.ops;
+	int rc = e->op.type->build_call(&e->op, ret, err);
+	json_t *call = *ret;
+
+	if (rc)
+		return rc;
+	json_object_set_new(call, "t", json_string("call"));
+	json_object_set_new(call, "job", json_string(e->op.id));
+	if (!json_object_get(call, "kind"))
+		json_object_set_new(call, "kind", json_string(e->op.type->kind));
+	if (!json_object_get(call, "request"))
+		json_object_set_new(call, "request", json_string(e->op.request_id));
+	if (!json_object_get(call, "deadline_ms"))
+		json_object_set_new(call, "deadline_ms",
+				    json_integer((json_int_t)o->settings.deadline_s * 1000));
+	return json_object_get(call, "deadline_ms") ? 0 : berth_fail_memory(err);
+}
+
+/* The worker can't be reached: wait for it, not for ever. */
+static void wait_for_worker(struct entry *e, uint64_t now_ms, const struct berth_error *why)
+{
+	struct berth_error err = ERROR_INIT;
+	const struct ops_settings *settings = &e->op.ops->settings;
+
+	if (!e->unreachable_ms)
+		e->unreachable_ms = now_ms;
+	if (now_ms - e->unreachable_ms >= (uint64_t)settings->worker_wait_s * 1000) {
+		finish(e, OP_FAILED, NULL, why, true);
+		return;
+	}
+	e->op.attempts--; /* nothing was begun */
+	reset_run(e, now_ms);
+	e->op.state = OP_PENDING;
+	if (entry_save(e, NULL, NULL, &err))
+		log_warning("operation %s: %s", e->op.id, err.message);
+}
+
+void run_start(struct entry *e, uint64_t now_ms)
+{
+	struct ops *o = e->op.ops;
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *call = NULL;
+
+	if (mark_running(e, &err)) {
+		struct log_context context = context_of(e);
+
+		log_line(LOG_LEVEL_WARNING, &context, "%s waits: %s", e->op.type->kind,
+			 err.message);
+		e->retry_ms = now_ms + PAUSE_MAX_MS;
+		return;
+	}
+	watch_tell(e, false);
+	if (make_call(e, &call, &err)) {
+		finish(e, OP_FAILED, NULL, &err, true);
+		return;
+	}
+	e->deadline_ms = now_ms + (uint64_t)js_int(call, "deadline_ms", 0) + DEADLINE_SLACK_MS;
+	e->hangup_ms = 0;
+	if (!o->runner.start(o->runner.user, call, &events, e, &e->job, &err)) {
+		e->unreachable_ms = 0;
+		return;
+	}
+	if (err.code == BERTH_E_UNAVAILABLE)
+		wait_for_worker(e, now_ms, &err);
+	else
+		finish(e, OP_FAILED, NULL, &err, true);
+}
+
+/* Deadlines. The worker keeps them too; this is for a worker that does not. */
+void run_watch_clock(struct entry *e, uint64_t now_ms)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!e->job)
+		return;
+	if (!e->hangup_ms && now_ms >= e->deadline_ms) {
+		e->is_late = true;
+		ask_to_stop(e, now_ms);
+	} else if (e->hangup_ms && now_ms >= e->hangup_ms) {
+		berth_fail(&err, e->is_late ? BERTH_E_TIMEOUT : BERTH_E_CANCELLED,
+			   "the job did not stop when it was asked to, and was hung up on");
+		end_run(e, NULL, &err);
+	}
+}
+
+static int save_progress(struct entry *e, struct berth_error *err)
+{
+	TRANSACTION t = {0};
+	int rc = transaction_begin(&t, e->op.ops->settings.store, err);
+
+	if (!rc)
+		rc = entry_save_lines(e, err);
+	if (!rc)
+		rc = entry_save(e, NULL, NULL, err);
+	if (!rc)
+		rc = entry_announce(e, NULL, NULL, err);
+	return rc ? rc : transaction_commit(&t, err);
+}
+
+/* Writes what has gathered, at most once a second. What can't be stored now
+ * stays for the next time. */
+void run_flush(struct entry *e, uint64_t now_ms, bool all)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (e->items && (all || now_ms - e->items_since_ms >= BATCH_MS))
+		flush_items(e);
+	if (!e->is_dirty || !e->is_stored || (!all && now_ms - e->saved_ms < SAVE_MS))
+		return;
+	e->saved_ms = now_ms;
+	if (save_progress(e, &err)) {
+		log_debug("operation %s: progress is not stored: %s", e->op.id, err.message);
+		return;
+	}
+	e->is_dirty = false;
+	entry_drop_lines(e);
+	watch_tell(e, false);
+}
+
+int ops_cancel(struct ops *o, const char *id, struct berth_error *err)
+{
+	static const struct berth_error asked = {.size = sizeof(asked),
+						 .code = BERTH_E_CANCELLED,
+						 .message = "cancelled before it began"};
+	AUTO_OPERATION_ROW struct operation_row row = {0};
+	struct entry *e = (struct entry *)(uintptr_t)ops_find(o, id);
+	int rc = 0;
+
+	if (!e)
+		return operation_row_get(o->settings.store, id, &row, err);
+	if (e->has_outcome)
+		return 0;
+	if (e->op.state == OP_PENDING && e->is_stored) {
+		finish(e, OP_CANCELLED, NULL, &asked, true);
+		return 0;
+	}
+	if (e->op.state != OP_RUNNING)
+		return 0;
+	e->op.state = OP_CANCELLING;
+	rc = save_progress(e, err);
+	if (rc) {
+		e->op.state = OP_RUNNING;
+		return rc;
+	}
+	entry_drop_lines(e);
+	e->is_dirty = false;
+	ask_to_stop(e, clock_monotonic_ms());
+	watch_tell(e, false);
+	return 0;
+}

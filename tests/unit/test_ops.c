@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operation engine with jobs that the test plays itself. */
+#include "tests/unit/store_fixture.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+
+#include "core/base/js.h"
+#include "core/ops/audit.h"
+#include "core/ops/events.h"
+#include "core/ops/ops.h"
+
+/* The jobs that were started and have not been freed. */
+struct job_client {
+	struct fake *fake;
+	json_t *call;
+	const struct job_events *events;
+	void *user;
+	bool was_cancelled, is_lost;
+	struct job_client *next;
+};
+struct fake {
+	struct fixture *f;
+	struct ops *ops;
+	struct job_client *jobs;
+	unsigned started, results_told, items_told, item_calls;
+	bool is_unreachable, refuse_items, refuse_result, refuse_call;
+	int told_code;
+	struct sealer *sealer;
+	uint32_t open_max, attempts_max;
+};
+static struct fake *fake; /* of the test that runs; the types' functions need it */
+
+static int fake_start(void *user, const json_t *call, const struct job_events *events,
+		      void *events_user, struct job_client **ret, struct berth_error *err)
+{
+	struct fake *k = user;
+	struct job_client *c;
+
+	if (k->is_unreachable)
+		return berth_fail(err, BERTH_E_UNAVAILABLE, "no worker");
+	c = calloc(1, sizeof(*c));
+	assert_non_null(c);
+	*c = (struct job_client){.fake = k, .events = events, .user = events_user, .next = k->jobs};
+	c->call = json_deep_copy(call);
+	k->jobs = c;
+	k->started++;
+	*ret = c;
+	return 0;
+}
+static void fake_cancel(void *user, struct job_client *c)
+{
+	(void)user;
+	c->was_cancelled = true;
+}
+static bool fake_is_lost(void *user, const struct job_client *c)
+{
+	(void)user;
+	return c->is_lost;
+}
+static void fake_free(void *user, struct job_client *c)
+{
+	struct fake *k = user;
+	struct job_client **at = &k->jobs;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	json_decref(c->call);
+	free(c);
+}
+
+static int build_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	if (fake->refuse_call)
+		return berth_fail(err, BERTH_E_NOT_FOUND, "the integration is gone");
+	*ret = json_pack("{sO}", "args", op->arguments);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+static int build_short_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	int rc = build_call(op, ret, err);
+
+	if (!rc)
+		json_object_set_new(*ret, "deadline_ms", json_integer(1));
+	return rc;
+}
+static int on_items(struct operation *op, const json_t *items, struct berth_error *err)
+{
+	fake->item_calls++;
+	fake->items_told += (unsigned)json_array_size(items);
+	if (fake->refuse_items)
+		return berth_fail(err, BERTH_E_PROTOCOL, "a strange item");
+	assert_int_equal(store_depth(ops_store(op->ops)), 1);
+	return store_set_setting(ops_store(op->ops), "items", "told", err);
+}
+static int on_result(struct operation *op, const json_t *value, const struct berth_error *why,
+		     json_t **ret, struct berth_error *err)
+{
+	fake->results_told++;
+	fake->told_code = why->code;
+	if (store_set_setting(ops_store(op->ops), "result", op->id, err))
+		return err->code;
+	if (fake->refuse_result)
+		return berth_fail(err, BERTH_E_CONFLICT, "the name was taken meanwhile");
+	*ret = json_incref((json_t *)(uintptr_t)value);
+	return 0;
+}
+
+static const struct op_type types[] = {
+	{.kind = "delete", .build_call = build_call, .on_items = on_items, .on_result = on_result},
+	{.kind = "refresh",
+	 .is_resumable = true,
+	 .build_call = build_call,
+	 .on_items = on_items,
+	 .on_result = on_result},
+	{.kind = "single", .is_resumable = true, .concurrency = 1, .build_call = build_call},
+	{.kind = "short", .build_call = build_short_call},
+	{.kind = NULL},
+};
+
+static void start_ops(struct fake *k)
+{
+	const struct op_runner runner = {.start = fake_start,
+					 .cancel = fake_cancel,
+					 .is_lost = fake_is_lost,
+					 .free = fake_free,
+					 .user = k};
+	struct ops_settings settings = {
+		.store = k->f->store,
+		.sealer = k->sealer,
+		.types = types,
+		.runner = &runner,
+		.integration_max = 2,
+		.retry_ms = 1,
+		.grace_s = 1,
+		.probe_ms = 1,
+		.open_max = k->open_max,
+		.attempts_max = k->attempts_max,
+	};
+
+	OK(ops_new(&settings, &k->ops, &err));
+}
+
+static int setup(void **state)
+{
+	struct fake *k = calloc(1, sizeof(*k));
+	void *f = NULL;
+
+	if (!k || fixture_setup(&f))
+		return -1;
+	k->f = f;
+	*state = fake = k;
+	start_ops(k);
+	return 0;
+}
+static int teardown(void **state)
+{
+	struct fake *k = *state;
+	void *f = k->f;
+
+	ops_free(k->ops);
+	sealer_close(k->sealer);
+	free(k);
+	return fixture_teardown(&f);
+}
+#define OPS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+/* berthd is killed: nothing is told to anyone, the store is opened anew. */
+static void kill_and_restart(struct fake *k)
+{
+	ops_free(k->ops);
+	fixture_reopen(k->f);
+	start_ops(k);
+}
+
+static int submit(struct fake *k, const char *kind, const char *lock, struct op_submitted *ret,
+		  struct berth_error *err)
+{
+	AUTO_JSON json_t *resources = json_pack("[s]", "/v1/integrations/a");
+	AUTO_JSON json_t *locks = json_pack("[s]", lock);
+	AUTO_JSON json_t *arguments = json_pack("{ss}", "name", "a");
+	struct op_request q = {.kind = kind,
+			       .arguments = arguments,
+			       .resources = resources,
+			       .locks = locks,
+			       .integration = "a",
+			       .user_name = "root",
+			       .request_id = "req-1"};
+
+	return ops_submit(k->ops, &q, ret, err);
+}
+
+static struct op_submitted submitted(struct fake *k, const char *kind, const char *lock)
+{
+	struct op_submitted s;
+
+	OK(submit(k, kind, lock, &s, &err));
+	return s;
+}
+
+static json_t *document(struct fake *k, const char *id)
+{
+	json_t *d = NULL;
+
+	OK(ops_document(k->ops, id, true, &d, &err));
+	return d;
+}
+
+static void assert_state(struct fake *k, const char *id, const char *state)
+{
+	AUTO_JSON json_t *d = document(k, id);
+	struct operation_row row;
+
+	assert_string_equal(js_str(d, "state", ""), state);
+	OK(operation_row_get(k->f->store, id, &row, &err));
+	assert_string_equal(row.state, state);
+	operation_row_done(&row);
+}
+
+static void end_job(struct fake *k, int code)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *value = json_pack("{si}", "count", 3);
+
+	assert_non_null(k->jobs);
+	if (code)
+		berth_fail(&err, code, "it went wrong");
+	k->jobs->events->result(k->jobs->user, code ? NULL : value, &err);
+}
+
+static void lose_job(struct fake *k)
+{
+	k->jobs->is_lost = true;
+	end_job(k, BERTH_E_UNAVAILABLE);
+}
+
+static int64_t count(struct fake *k, const struct store_table *table)
+{
+	static const struct store_page all = {0};
+	int64_t n = 0;
+
+	OK(store_count(k->f->store, table, &all, &n, &err));
+	return n;
+}
+
+static void an_operation_is_on_disk_before_it_runs_and_after_it_ends(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+	int64_t events_before;
+	AUTO_JSON json_t *d = NULL;
+
+	assert_state(k, s.id, "pending");
+	assert_int_equal(k->started, 0);
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 1);
+	assert_string_equal(js_str(k->jobs->call, "job", ""), s.id);
+	assert_string_equal(js_str(k->jobs->call, "kind", ""), "delete");
+	assert_string_equal(js_str(k->jobs->call, "request", ""), "req-1");
+	assert_state(k, s.id, "running");
+	events_before = count(k, &events_table);
+	end_job(k, 0);
+	assert_state(k, s.id, "succeeded");
+	assert_null(k->jobs);
+	d = document(k, s.id);
+	assert_int_equal(js_int(json_object_get(d, "result"), "count", 0), 3);
+	assert_int_equal(js_int(d, "attempts", 0), 1);
+	assert_false(js_bool(d, "may_cancel", true));
+	assert_int_equal(count(k, &events_table), events_before + 2); /* operation, audit */
+	assert_int_equal(count(k, &audit_table), 1);
+	assert_null(ops_find(k->ops, s.id));
+}
+
+static void what_the_caller_rolls_back_was_never_submitted(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s;
+
+	OK(store_begin(k->f->store, &err));
+	OK(submit(k, "delete", "x", &s, &err));
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 0);
+	store_rollback(k->f->store);
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 0);
+	assert_null(ops_find(k->ops, s.id));
+	s = submitted(k, "delete", "x");
+	OK(store_begin(k->f->store, &err));
+	OK(submit(k, "delete", "y", &s, &err));
+	OK(store_commit(k->f->store, &err));
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 2);
+}
+
+static void a_second_writer_is_told_of_the_first(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted first = submitted(k, "delete", "x"), second;
+
+	FAILS(BERTH_E_CONFLICT, submit(k, "refresh", "x", &second, &err));
+	assert_string_equal(first.id, second.id);
+	assert_false(second.joined);
+	ops_turn(k->ops);
+	end_job(k, 0);
+	OK(submit(k, "refresh", "x", &second, &err));
+	assert_string_not_equal(first.id, second.id);
+}
+
+static void a_second_run_joins_the_first(void **state)
+{
+	struct fake *k = *state;
+	AUTO_JSON json_t *resources = json_pack("[s]", "/v1/syncs/a");
+	AUTO_JSON json_t *locks = json_pack("[s]", "sync/a");
+	struct op_request q = {
+		.kind = "refresh", .resources = resources, .locks = locks, .joins = true};
+	struct op_submitted first, second;
+
+	OK(ops_submit(k->ops, &q, &first, &err));
+	OK(ops_submit(k->ops, &q, &second, &err));
+	assert_false(first.joined);
+	assert_true(second.joined);
+	assert_string_equal(first.id, second.id);
+	assert_int_equal(count(k, &operations_table), 1);
+	q.kind = "delete";
+	FAILS(BERTH_E_CONFLICT, ops_submit(k->ops, &q, &second, &err));
+}
+
+static void a_lock_with_a_tilde_is_waited_for_in_order(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted first = submitted(k, "refresh", "~tag");
+	struct op_submitted second = submitted(k, "refresh", "~tag");
+
+	ops_turn(k->ops);
+	assert_state(k, first.id, "running");
+	assert_state(k, second.id, "pending");
+	end_job(k, 0);
+	ops_turn(k->ops);
+	assert_state(k, second.id, "running");
+}
+
+static void limits_hold_jobs_back(void **state)
+{
+	struct fake *k = *state;
+
+	submitted(k, "single", "1");
+	submitted(k, "single", "2");
+	ops_turn(k->ops);
+	assert_int_equal(ops_running(k->ops), 1);
+	submitted(k, "refresh", "3");
+	submitted(k, "refresh", "4");
+	ops_turn(k->ops);
+	assert_int_equal(ops_running(k->ops), 2); /* two of one integration */
+}
+
+static void too_many_open_ones_are_refused(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s;
+
+	k->open_max = 2;
+	kill_and_restart(k);
+	submitted(k, "refresh", "1");
+	submitted(k, "refresh", "2");
+	FAILS(BERTH_E_THROTTLED, submit(k, "refresh", "3", &s, &err));
+	ops_stop(k->ops);
+	FAILS(BERTH_E_UNAVAILABLE, submit(k, "refresh", "3", &s, &err));
+}
+
+static void a_pending_one_is_cancelled_at_once(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	OK(ops_cancel(k->ops, s.id, &err));
+	assert_state(k, s.id, "cancelled");
+	assert_int_equal(k->told_code, BERTH_E_CANCELLED);
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 0);
+	OK(ops_cancel(k->ops, s.id, &err));
+	FAILS(BERTH_E_NOT_FOUND, ops_cancel(k->ops, "00000000-0000-4000-8000-000000000000", &err));
+}
+
+static void a_running_one_is_asked_to_stop(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	ops_turn(k->ops);
+	OK(ops_cancel(k->ops, s.id, &err));
+	OK(ops_cancel(k->ops, s.id, &err));
+	assert_true(k->jobs->was_cancelled);
+	assert_state(k, s.id, "cancelling");
+	end_job(k, BERTH_E_CANCELLED);
+	assert_state(k, s.id, "cancelled");
+}
+
+static void a_cancel_that_came_too_late_does_not_hide_success(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	ops_turn(k->ops);
+	OK(ops_cancel(k->ops, s.id, &err));
+	end_job(k, 0);
+	assert_state(k, s.id, "succeeded");
+}
+
+static void a_job_past_its_deadline_is_asked_then_hung_up_on(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "short", "x");
+	AUTO_JSON json_t *d = NULL;
+
+	ops_turn(k->ops);
+	while (k->jobs && !k->jobs->was_cancelled) {
+		usleep(10000);
+		ops_turn(k->ops);
+	}
+	while (k->jobs) { /* it does not listen */
+		usleep(10000);
+		ops_turn(k->ops);
+	}
+	assert_state(k, s.id, "failed");
+	d = document(k, s.id);
+	assert_string_equal(js_str(json_object_get(d, "error"), "code", ""), "timeout");
+}
+
+static void after_a_kill_a_resumable_one_begins_again(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+	AUTO_JSON json_t *d = NULL;
+
+	ops_turn(k->ops);
+	kill_and_restart(k);
+	assert_state(k, s.id, "pending");
+	ops_turn(k->ops);
+	assert_state(k, s.id, "running");
+	d = document(k, s.id);
+	assert_int_equal(js_int(d, "attempts", 0), 2);
+	end_job(k, 0);
+	assert_state(k, s.id, "succeeded");
+}
+
+static void after_a_kill_one_that_must_not_be_repeated_is_interrupted(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x"), other;
+	AUTO_JSON json_t *d = NULL;
+
+	ops_turn(k->ops);
+	kill_and_restart(k);
+	d = document(k, s.id);
+	assert_string_equal(js_str(d, "state", ""), "interrupted");
+	assert_int_equal(k->results_told, 0);
+	ops_turn(k->ops);
+	assert_state(k, s.id, "interrupted");
+	assert_int_equal(k->results_told, 1); /* the type may clean up */
+	assert_int_equal(k->told_code, BERTH_E_UNAVAILABLE);
+	assert_int_equal(k->started, 1);
+	OK(submit(k, "delete", "x", &other, &err)); /* its lock is free */
+}
+
+static void after_a_kill_a_pending_one_is_done_once(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	end_job(k, 0);
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 1);
+	assert_state(k, s.id, "succeeded");
+}
+
+static void after_a_kill_a_cancelling_one_is_cancelled(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+
+	ops_turn(k->ops);
+	OK(ops_cancel(k->ops, s.id, &err));
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	assert_state(k, s.id, "cancelled");
+}
+
+static void resuming_ends_after_so_many_attempts(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+
+	k->attempts_max = 2;
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	assert_state(k, s.id, "interrupted");
+	assert_int_equal(k->started, 2);
+}
+
+static void a_lost_worker_is_no_failed_job(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted again = submitted(k, "refresh", "x"), once;
+
+	ops_turn(k->ops);
+	lose_job(k);
+	assert_state(k, again.id, "pending");
+	usleep(2000);
+	ops_turn(k->ops);
+	end_job(k, BERTH_E_UNAVAILABLE); /* the registry, this time */
+	assert_state(k, again.id, "failed");
+	once = submitted(k, "delete", "x");
+	ops_turn(k->ops);
+	lose_job(k);
+	assert_state(k, once.id, "interrupted");
+}
+
+static void an_unreachable_worker_is_waited_for(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+	AUTO_JSON json_t *d = NULL;
+
+	k->is_unreachable = true;
+	ops_turn(k->ops);
+	assert_state(k, s.id, "pending");
+	k->is_unreachable = false;
+	usleep(20000);
+	ops_turn(k->ops);
+	assert_state(k, s.id, "running");
+	d = document(k, s.id);
+	assert_int_equal(js_int(d, "attempts", 0), 1);
+}
+
+static void give_items(struct fake *k, int item_count)
+{
+	for (int i = 0; i < item_count; i++) {
+		AUTO_JSON json_t *item = json_pack("{ss si}", "t", "item", "id", i);
+
+		k->jobs->events->item(k->jobs->user, item);
+	}
+}
+
+static void items_come_in_batches_and_all_before_the_result(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+
+	ops_turn(k->ops);
+	give_items(k, 300);
+	assert_int_equal(k->items_told, 256);
+	end_job(k, 0);
+	assert_int_equal(k->items_told, 300);
+	assert_int_equal(k->item_calls, 2);
+	assert_state(k, s.id, "succeeded");
+}
+
+static void items_that_cannot_be_taken_end_the_run(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+	AUTO_JSON json_t *d = NULL;
+
+	ops_turn(k->ops);
+	k->refuse_items = true;
+	give_items(k, 300);
+	assert_true(k->jobs->was_cancelled);
+	assert_int_equal(k->item_calls, 1);
+	end_job(k, 0);
+	assert_state(k, s.id, "failed");
+	d = document(k, s.id);
+	assert_string_equal(js_str(json_object_get(d, "error"), "code", ""), "protocol");
+}
+
+static void a_result_that_is_refused_fails_and_leaves_nothing(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+	AUTO_FREE char *left = NULL;
+
+	ops_turn(k->ops);
+	k->refuse_result = true;
+	end_job(k, 0);
+	assert_state(k, s.id, "failed");
+	OK(store_get_setting(k->f->store, "result", &left, &err));
+	assert_null(left);
+	assert_int_equal(k->results_told, 1);
+}
+
+static void a_call_that_cannot_be_made_fails_the_operation(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	k->refuse_call = true;
+	ops_turn(k->ops);
+	assert_state(k, s.id, "failed");
+	assert_int_equal(k->told_code, BERTH_E_NOT_FOUND);
+	assert_int_equal(k->started, 0);
+}
+
+static void count_change(void *user, const char *id, bool has_ended)
+{
+	unsigned *counts = user;
+
+	(void)id;
+	counts[has_ended]++;
+}
+
+static void who_waits_is_told_of_changes_and_once_of_the_end(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+	struct op_watch *w = NULL, *gone = NULL, *late = NULL;
+	unsigned counts[2] = {0}, none[2] = {0};
+
+	OK(ops_watch(k->ops, s.id, count_change, counts, &w, &err));
+	OK(ops_watch(k->ops, s.id, count_change, none, &gone, &err));
+	assert_non_null(w);
+	ops_unwatch(gone);
+	ops_turn(k->ops);
+	assert_int_equal(counts[0], 1);
+	end_job(k, 0);
+	assert_int_equal(counts[1], 1);
+	assert_int_equal(none[0] + none[1], 0);
+	OK(ops_watch(k->ops, s.id, count_change, counts, &late, &err));
+	assert_null(late);
+}
+
+static void progress_is_shown_at_once_and_kept(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+	AUTO_JSON json_t *frame = json_pack("{si si ss ss}", "done", 5, "total", 10, "unit",
+					    "bytes", "stage", "move");
+	AUTO_JSON json_t *d = NULL;
+	struct operation_row row;
+
+	ops_turn(k->ops);
+	k->jobs->events->progress(k->jobs->user, frame);
+	d = document(k, s.id);
+	assert_int_equal(js_int(json_object_get(d, "progress"), "done", 0), 5);
+	assert_non_null(json_object_get(json_object_get(d, "progress"), "bytes_per_s"));
+	ops_turn(k->ops);
+	OK(operation_row_get(k->f->store, s.id, &row, &err));
+	assert_non_null(strstr(row.progress, "\"stage\":\"move\""));
+	operation_row_done(&row);
+}
+
+static void log_lines_are_numbered_across_a_restart(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+
+	ops_turn(k->ops);
+	k->jobs->events->log(k->jobs->user, 6, "one\nline");
+	k->jobs->events->log(k->jobs->user, 6, "two");
+	ops_turn(k->ops);
+	assert_int_equal(count(k, &operation_log_table), 2);
+	kill_and_restart(k);
+	ops_turn(k->ops);
+	k->jobs->events->log(k->jobs->user, 6, "three");
+	end_job(k, 0);
+	assert_state(k, s.id, "succeeded");
+	assert_int_equal(count(k, &operation_log_table), 3);
+}
+
+static void kept_state_is_sealed(void **state)
+{
+	struct fake *k = *state;
+	AUTO_JSON json_t *kept = json_pack("{ss}", "token", "canary-1234");
+	AUTO_SECRET char *text = NULL;
+
+	add_integration(k->f->store, "id-a", "a");
+	OK(sealer_open(k->f->key, true, &k->sealer, &err));
+	kill_and_restart(k);
+	submitted(k, "refresh", "x");
+	ops_turn(k->ops);
+	k->jobs->events->keep(k->jobs->user, "a", kept);
+	OK(kept_load(k->f->store, k->sealer, "id-a", &text, &err));
+	assert_string_equal(text, "{\"token\":\"canary-1234\"}");
+}
+
+static bool disk_full;
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static ssize_t full_pwrite(int fd, const void *bytes, size_t byte_count, off_t at)
+{
+	if (disk_full) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return real_pwrite(fd, bytes, byte_count, at);
+}
+
+static void an_end_on_a_full_disk_is_stored_when_space_returns(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x"), other;
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	real_pwrite = pwrite;
+	vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)full_pwrite);
+	vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)full_pwrite);
+	ops_turn(k->ops);
+	disk_full = true;
+	end_job(k, 0);
+	FAILS(BERTH_E_CONFLICT, submit(k, "delete", "x", &other, &err));
+	FAILS(BERTH_E_QUOTA, submit(k, "delete", "y", &other, &err));
+	assert_state(k, s.id, "running");
+	disk_full = false;
+	while (ops_find(k->ops, s.id)) {
+		usleep(2000);
+		ops_turn(k->ops);
+	}
+	assert_state(k, s.id, "succeeded");
+	assert_int_equal(store_health(k->f->store, NULL), 0);
+	vfs->xSetSystemCall(vfs, NULL, NULL);
+}
+
+static void operations_of_an_unknown_kind_are_interrupted(void **state)
+{
+	struct fake *k = *state;
+	struct operation_row row = {
+		.id = "11111111-1111-4111-8111-111111111111",
+		.kind = "later",
+		.state = "running",
+		.resources = "[]",
+		.locks = "[]",
+		.integration = "",
+		.arguments = "{}",
+		.progress = "",
+		.result = "",
+		.error = "",
+		.user_name = "",
+		.request_id = "",
+		.created_ms = 1,
+	};
+
+	OK(operation_row_add(k->f->store, &row, &err));
+	kill_and_restart(k);
+	assert_state(k, row.id, "interrupted");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		OPS_TEST(an_operation_is_on_disk_before_it_runs_and_after_it_ends),
+		OPS_TEST(what_the_caller_rolls_back_was_never_submitted),
+		OPS_TEST(a_second_writer_is_told_of_the_first),
+		OPS_TEST(a_second_run_joins_the_first),
+		OPS_TEST(a_lock_with_a_tilde_is_waited_for_in_order),
+		OPS_TEST(limits_hold_jobs_back),
+		OPS_TEST(too_many_open_ones_are_refused),
+		OPS_TEST(a_pending_one_is_cancelled_at_once),
+		OPS_TEST(a_running_one_is_asked_to_stop),
+		OPS_TEST(a_cancel_that_came_too_late_does_not_hide_success),
+		OPS_TEST(a_job_past_its_deadline_is_asked_then_hung_up_on),
+		OPS_TEST(after_a_kill_a_resumable_one_begins_again),
+		OPS_TEST(after_a_kill_one_that_must_not_be_repeated_is_interrupted),
+		OPS_TEST(after_a_kill_a_pending_one_is_done_once),
+		OPS_TEST(after_a_kill_a_cancelling_one_is_cancelled),
+		OPS_TEST(resuming_ends_after_so_many_attempts),
+		OPS_TEST(a_lost_worker_is_no_failed_job),
+		OPS_TEST(an_unreachable_worker_is_waited_for),
+		OPS_TEST(items_come_in_batches_and_all_before_the_result),
+		OPS_TEST(items_that_cannot_be_taken_end_the_run),
+		OPS_TEST(a_result_that_is_refused_fails_and_leaves_nothing),
+		OPS_TEST(a_call_that_cannot_be_made_fails_the_operation),
+		OPS_TEST(who_waits_is_told_of_changes_and_once_of_the_end),
+		OPS_TEST(progress_is_shown_at_once_and_kept),
+		OPS_TEST(log_lines_are_numbered_across_a_restart),
+		OPS_TEST(kept_state_is_sealed),
+		OPS_TEST(an_end_on_a_full_disk_is_stored_when_space_returns),
+		OPS_TEST(operations_of_an_unknown_kind_are_interrupted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
