@@ -129,8 +129,8 @@ static int exchange(struct cli *c, const struct http_request *q, uint32_t timeou
 		int code = api_connect(c, err);
 		if (code)
 			return code;
-		c->http.deadline_ms = clock_monotonic_ms() +
-				      (c->budget_ms ? c->budget_ms : timeout_s * 1000ull);
+		c->http.deadline_ms =
+			clock_monotonic_ms() + (c->budget_ms ? c->budget_ms : timeout_s * 1000ull);
 		code = http_send(&c->http, q, err);
 		if (!code)
 			code = http_read_head(&c->http, q->method, a, err);
@@ -219,8 +219,7 @@ static bool add_page(json_t *all, const json_t *page, uint64_t limit)
 {
 	json_t *items = json_object_get(all, "items"), *item;
 	size_t i;
-	json_array_foreach(json_object_get(page, "items"), i, item)
-	{
+	json_array_foreach (json_object_get(page, "items"), i, item) {
 		if (limit && json_array_size(items) >= limit)
 			return false;
 		json_array_append(items, item);

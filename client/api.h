@@ -10,12 +10,12 @@
 
 struct api_call {
 	const char *method;
-	const char *path;	/* with its query */
-	const json_t *body;	/* NULL: none */
-	const char *if_match;	/* NULL: none */
-	bool is_create_only;	/* If-None-Match: * */
-	bool takes_text;	/* a body that is no JSON goes to c->text */
-	uint32_t timeout_s;	/* 0: the usual 60 s */
+	const char *path;     /* with its query */
+	const json_t *body;   /* NULL: none */
+	const char *if_match; /* NULL: none */
+	bool is_create_only;  /* If-None-Match: * */
+	bool takes_text;      /* a body that is no JSON goes to c->text */
+	uint32_t timeout_s;   /* 0: the usual 60 s */
 };
 
 /* Sends it and reads the answer. *ret_body is NULL for an empty answer; the

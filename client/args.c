@@ -67,18 +67,27 @@ static bool parse_units(const char *text, const struct unit *units, uint64_t *re
 
 bool parse_seconds(const char *text, uint64_t *ret_s)
 {
-	static const struct unit units[] = {{"", 1},	 {"s", 1},     {"m", 60}, {"min", 60},
+	static const struct unit units[] = {{"", 1},     {"s", 1},     {"m", 60}, {"min", 60},
 					    {"h", 3600}, {"d", 86400}, {0}};
 	return parse_units(text, units, ret_s);
 }
 
 bool parse_bytes(const char *text, uint64_t *ret_bytes)
 {
-	static const struct unit units[] = {
-		{"", 1},	  {"b", 1},	    {"k", 1 << 10},   {"KiB", 1 << 10},
-		{"m", 1 << 20},	  {"MiB", 1 << 20}, {"g", 1 << 30},   {"GiB", 1 << 30},
-		{"kB", 1000},	  {"MB", 1000000},  {"GB", 1000000000}, {"t", 1ull << 40},
-		{"TiB", 1ull << 40}, {0}};
+	static const struct unit units[] = {{"", 1},
+					    {"b", 1},
+					    {"k", 1 << 10},
+					    {"KiB", 1 << 10},
+					    {"m", 1 << 20},
+					    {"MiB", 1 << 20},
+					    {"g", 1 << 30},
+					    {"GiB", 1 << 30},
+					    {"kB", 1000},
+					    {"MB", 1000000},
+					    {"GB", 1000000000},
+					    {"t", 1ull << 40},
+					    {"TiB", 1ull << 40},
+					    {0}};
 	return parse_units(text, units, ret_bytes);
 }
 
@@ -123,7 +132,8 @@ static int unknown_flag(struct cli *c, const char *word)
 	struct flag_group all[FLAG_GROUP_MAX];
 	size_t n = 0, groups = command_flag_groups(c->command, all);
 	for (size_t i = 0; i < groups; i++)
-		for (const struct flag *f = all[i].flags; f->name && n + 1 < ARRAY_COUNT(names); f++)
+		for (const struct flag *f = all[i].flags; f->name && n + 1 < ARRAY_COUNT(names);
+		     f++)
 			names[n++] = f->name;
 	names[n] = NULL;
 	const char *closest = text_closest(word, names);
@@ -193,8 +203,8 @@ static int unknown_verb(struct cli *c, const char *word)
 {
 	const char *names[32];
 	size_t n = 0;
-	for (const struct command *at = c->noun->commands;
-	     at->noun && n + 1 < ARRAY_COUNT(names); at++)
+	for (const struct command *at = c->noun->commands; at->noun && n + 1 < ARRAY_COUNT(names);
+	     at++)
 		names[n++] = at->verb;
 	names[n] = NULL;
 	const char *closest = text_closest(word, names);
@@ -345,16 +355,18 @@ static int value_of(struct cli *c, const struct given *g, json_t **ret, struct b
 		break;
 	default:
 		*ret = json_string(g->text);
-		return *ret ? 0 : berth_fail(err, BERTH_E_INVALID, "--%s is not valid UTF-8",
-					     g->flag->name);
+		return *ret ? 0
+			    : berth_fail(err, BERTH_E_INVALID, "--%s is not valid UTF-8",
+					 g->flag->name);
 	}
 	if (code)
 		return berth_wrap(err, "cannot read the value of --%s", g->flag->name);
 	*ret = json_string(text);
 	if (g->flag->kind == FLAG_SECRET)
 		explicit_bzero(text, strlen(text));
-	return *ret ? 0 : berth_fail(err, BERTH_E_INVALID, "the file of --%s is not valid UTF-8",
-				     g->flag->name);
+	return *ret ? 0
+		    : berth_fail(err, BERTH_E_INVALID, "the file of --%s is not valid UTF-8",
+				 g->flag->name);
 }
 
 int cli_fill_body(struct cli *c, json_t *body, struct berth_error *err)

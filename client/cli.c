@@ -31,7 +31,7 @@ static int run_help(struct cli *c)
 	if (!cli_has(c, "no-pager"))
 		term_pager_start(&pager, &c->out);
 	int status = c->command ? help_command(c, c->command)
-		     : c->noun	? help_noun(c, c->noun)
+		     : c->noun  ? help_noun(c, c->noun)
 				: help_all(c);
 	term_pager_stop(&pager, &c->out);
 	return status;

@@ -63,7 +63,7 @@ struct cli {
 	int fd; /* -1: not connected */
 	int bridge_pid;
 	uint32_t budget_ms; /* of each call; 0: the usual */
-	char *target; /* socket path or ssh://host, for messages; owned */
+	char *target;       /* socket path or ssh://host, for messages; owned */
 	/* the last answer */
 	json_t *problem; /* NULL, or what the daemon said went wrong; owned */
 	char request_id[72];

@@ -8,6 +8,7 @@
 #include "client/api.h"
 #include "client/cli.h"
 #include "client/follow.h"
+#include "core/oci/reference.h"
 
 extern const struct column operation_columns[];
 
@@ -24,6 +25,8 @@ int run_post(struct cli *c);
 /* Lists or shows path as the command says, again and again with --watch. */
 int list_path(struct cli *c, const char *path);
 int show_path(struct cli *c, const char *path);
+/* Shows a list that is there already, through the pager. */
+int show_paged(struct cli *c, const json_t *body);
 /* path with the given flags that are query parameters. Takes path; free(). */
 char *path_with_flags(const struct cli *c, char *take_path) MUST_USE;
 
@@ -42,12 +45,16 @@ int send_change(struct cli *c, const struct change *change);
 typedef void print_line(struct cli *c, const json_t *object);
 int stream_lines(struct cli *c, const char *path, print_line *line);
 
-/* A reference INTEGRATION/REPOSITORY[:TAG][@DIGEST] in its parts. */
-struct reference {
-	char integration[64], repository[256], tag[130], digest[136];
-};
-/* BERTH_E_INVALID says what is wrong with it. */
-MUST_USE int reference_parse(const char *text, struct reference *to, struct berth_error *err);
+/* place.c: where a name of the user's stands in the API. text is INTEGRATION,
+ * INTEGRATION/SPACE or a space's id; the spaces it means, as {"items":[...]}.
+ * Failing is said; -1: go on, else the exit code. */
+int place_spaces(struct cli *c, const char *text, json_t **ret_list);
+/* The id of the one space that text means, in 40 bytes. */
+int place_space(struct cli *c, const char *text, char *ret_id);
+/* Parses a reference and finds the id of the space that holds it: the longest
+ * name that its repository begins with, else the space "default". */
+int place_reference(struct cli *c, const char *text, struct reference *ret, char *ret_id);
+enum { PLACE_ID_ROOM = 40 };
 
 /* After a "not found": says which name comes closest, where there is one. */
 void suggest_name(struct cli *c);

@@ -22,10 +22,10 @@ static int list(struct cli *c)
 		return cli_report(c, &err);
 	AUTO_JSON json_t *items = json_array();
 	for (size_t i = 0; i < all.count; i++)
-		json_array_append_new(
-			items, json_pack("{s:b, s:s, s:s}", "current",
-					 all.current && !strcmp(all.current, all.names[i]), "name",
-					 all.names[i], "target", all.targets[i]));
+		json_array_append_new(items,
+				      json_pack("{s:b, s:s, s:s}", "current",
+						all.current && !strcmp(all.current, all.names[i]),
+						"name", all.names[i], "target", all.targets[i]));
 	contexts_done(&all);
 	AUTO_JSON json_t *body = json_pack("{s:O}", "items", items);
 	return body ? show_list(c, body, NULL) : EXIT_ERROR;
@@ -117,7 +117,10 @@ static int drop(struct cli *c)
 	return code ? cli_report(c, &err) : EXIT_OK;
 }
 
-#define THE_NAME {"NAME", OPERAND_ONE, NAMES_CONTEXT, "the context's name"}
+#define THE_NAME                                                                                   \
+	{                                                                                          \
+		"NAME", OPERAND_ONE, NAMES_CONTEXT, "the context's name"                           \
+	}
 
 const struct command context_commands[] = {
 	{

@@ -14,16 +14,15 @@ static const struct flag watch_flags[] = {
 	{0},
 };
 
-/* "2026-11-22T18:04:11Z  operation  /v1/operations/...  copy running" */
+/* "2026-11-22T18:04:11Z  operation  running  /v1/operations/..." */
 static void event_line(struct cli *c, const json_t *event)
 {
-	const json_t *document = json_object_get(event, "document");
-	const char *what = js_str(document, "state", js_str(document, "phase",
-				   js_str(document, "action", js_str(document, "event", ""))));
+	const json_t *data = json_object_get(event, "data");
 	AUTO_FREE char *time = cell_text(json_object_get(event, "at"), COL_TIME, true);
 	AUTO_FREE char *text = text_printf(
-		"%-24s  %-9s  %s  %s %s", time ? time : "", js_str(event, "type", ""),
-		js_str(event, "resource", ""), js_str(document, "kind", ""), what);
+		"%-24s  %-9s  %-11s  %s  %s", time ? time : "", js_str(event, "type", ""),
+		js_str(event, "action", js_str(data, "state", js_str(data, "phase", ""))),
+		js_str(event, "resource", ""), js_str(data, "kind", js_str(data, "reason", "")));
 	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
 	size_t bytes = safe ? strlen(safe) : 0;
 	while (bytes && safe[bytes - 1] == ' ')
@@ -60,17 +59,36 @@ const struct command event_commands[] = {
 };
 
 static const struct column audit_columns[] = {
-	{"NUMBER", "number", COL_COUNT, false},
+	{"ID", "id", COL_COUNT, false},
 	{"TIME", "at", COL_TIME, false},
 	{"BY", "user", COL_TEXT, false},
 	{"ACTION", "action", COL_TEXT, false},
 	{"RESOURCE", "resource", COL_TEXT, false},
 	{"RESULT", "result", COL_STATE, false},
-	{"REQUEST", "request_id", COL_TEXT, true},
 	{"UID", "uid", COL_TEXT, true},
+	{"STATUS", "status", COL_TEXT, true},
+	{"REQUEST", "request", COL_TEXT, true},
 	{"DETAIL", "detail", COL_TEXT, true},
 	{NULL},
 };
+
+static int verify(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *verdict = NULL;
+	if (api_get(c, "/v1/audit/verify", &verdict, &err))
+		return cli_report(c, &err);
+	bool is_good = js_bool(verdict, "ok", false);
+	int status = show_machine(c, verdict);
+	if (status < 0 && is_good)
+		fprintf(c->out.file, "%lld rows, an unbroken chain\n",
+			(long long)js_int(verdict, "rows", 0));
+	if (is_good)
+		return EXIT_OK;
+	cli_usage(c, "the audit trail was changed: row %lld does not fit: %s",
+		  (long long)js_int(verdict, "first_bad", 0), js_str(verdict, "message", ""));
+	return EXIT_FINDINGS;
+}
 
 const struct command audit_commands[] = {
 	{
@@ -85,8 +103,21 @@ const struct command audit_commands[] = {
 		.route = "/v1/audit",
 		.traits = CMD_LISTS,
 		.columns = audit_columns,
-		.name_path = "number",
+		.name_path = "id",
 		.run = run_list,
+	},
+	{
+		.noun = "audit",
+		.verb = "verify",
+		.summary = "Check that no row of the audit trail was altered, taken out or put in",
+		.details = "Each row's hash covers the one before. Exit 10 says that the chain is "
+			   "broken, and at which row.",
+		.examples = {{"berthctl audit verify", "walks the whole chain"},
+			     {"berthctl audit verify || mail -s 'audit trail' admin </dev/null",
+			      "in a timer"}},
+		.method = "GET",
+		.route = "/v1/audit/verify",
+		.run = verify,
 	},
 	{NULL},
 };

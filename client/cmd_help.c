@@ -82,8 +82,7 @@ const struct command help_commands[] = {
 	{
 		.noun = "help",
 		.summary = "Show help on a noun, a command or a topic",
-		.operands = {{"WHAT", OPERAND_MAYBE, NAMES_COMMAND,
-			      "a noun, or the word 'topic'"},
+		.operands = {{"WHAT", OPERAND_MAYBE, NAMES_COMMAND, "a noun, or the word 'topic'"},
 			     {"VERB", OPERAND_MAYBE, NAMES_TOPIC, "one of its verbs, or a topic"}},
 		.examples = {{"berthctl help", "all nouns and topics"},
 			     {"berthctl help integration add", "one command"},
@@ -102,12 +101,13 @@ const struct command completion_commands[] = {
 			   "of the daemon at that moment. Where berthd cannot be reached, "
 			   "commands and flags are completed all the same.",
 		.operands = {{"SHELL", OPERAND_ONE, NAMES_SHELL, "bash, zsh or fish"}},
-		.examples = {{"berthctl completion bash > ~/.local/share/bash-completion/completions/"
-			      "berthctl",
-			      "bash, for this user"},
-			     {"berthctl completion zsh > \"${fpath[1]}/_berthctl\"", "zsh"},
-			     {"berthctl completion fish > ~/.config/fish/completions/berthctl.fish",
-			      "fish"}},
+		.examples =
+			{{"berthctl completion bash > ~/.local/share/bash-completion/completions/"
+			  "berthctl",
+			  "bash, for this user"},
+			 {"berthctl completion zsh > \"${fpath[1]}/_berthctl\"", "zsh"},
+			 {"berthctl completion fish > ~/.config/fish/completions/berthctl.fish",
+			  "fish"}},
 		.traits = CMD_OFFLINE,
 		.run = completion,
 	},

@@ -7,33 +7,67 @@
 #include "client/show.h"
 #include "core/base/text.h"
 
-#define REGISTRY_FLAGS                                                                             \
-	{"address", 0, FLAG_TEXT, "URL", "http(s)://HOST[:PORT] of the registry",                  \
-	 .field = "address"},                                                                      \
-		{"description", 0, FLAG_TEXT, "TEXT", "a remark for people",                       \
-		 .field = "description"},                                                          \
-		{"username", 'u', FLAG_TEXT, "NAME", "the user or robot to be",                    \
-		 .field = "username"},                                                             \
-		{"password-file", 0, FLAG_SECRET, "FILE",                                          \
-		 "holds the password; - is standard input, credential:NAME systemd's",             \
-		 .field = "password", .names = NAMES_FILE},                                        \
-		{"password", 0, FLAG_REFUSED, NULL,                                                \
-		 .help = "every user of this machine can read a command line; use --password-file"},       \
-		{"ca", 0, FLAG_FILE, "FILE", "PEM of the private authority to trust",              \
-		 .field = "tls.ca", .names = NAMES_FILE},                                          \
-		{"client-cert", 0, FLAG_FILE, "FILE", "PEM of the client certificate to show",     \
-		 .field = "tls.client_cert", .names = NAMES_FILE},                                 \
-		{"client-key", 0, FLAG_SECRET, "FILE", "PEM of its key",                           \
-		 .field = "tls.client_key", .names = NAMES_FILE},                                  \
-		{"insecure", 0, FLAG_FALSE, NULL, "do not check the registry's certificate",       \
-		 .field = "tls.verify"},                                                           \
-		{"secure", 0, FLAG_TRUE, NULL, "check the registry's certificate (the default)",   \
-		 .field = "tls.verify"},                                                           \
-		{"probe-period", 0, FLAG_SECONDS, "TIME", "how often to probe it",                 \
-		 .field = "probe_period_s"},                                                       \
-		{"auth-realm", 0, FLAG_LIST, "HOST",                                               \
-		 "also give tokens' credentials to this host; may be repeated",                    \
-		 .field = "auth_realms"}
+#define REGISTRY_FLAGS                                                                               \
+	{"address",         0, FLAG_TEXT, "URL", "http(s)://HOST[:PORT] of the registry",            \
+	 .field = "address"},                                                                        \
+		{"description",         0, FLAG_TEXT, "TEXT", "a remark for people",                 \
+		 .field = "description"},                                                            \
+		{"username",         'u', FLAG_TEXT, "NAME", "the user or robot to be",              \
+		 .field = "username"},                                                               \
+		{"password-file",                                                                    \
+		 0,                                                                                  \
+		 FLAG_SECRET,                                                                        \
+		 "FILE",                                                                             \
+		 "holds the password; - is standard input, credential:NAME systemd's",               \
+		 .field = "password",                                                                \
+		 .names = NAMES_FILE},                                                               \
+		{"password", 0, FLAG_REFUSED, NULL,                                                  \
+		 .help = "every user of this machine can read a command line; use --password-file"}, \
+		{"ca",                                                                               \
+		 0,                                                                                  \
+		 FLAG_FILE,                                                                          \
+		 "FILE",                                                                             \
+		 "PEM of the private authority to trust",                                            \
+		 .field = "tls.ca",                                                                  \
+		 .names = NAMES_FILE},                                                               \
+		{"client-cert",                                                                      \
+		 0,                                                                                  \
+		 FLAG_FILE,                                                                          \
+		 "FILE",                                                                             \
+		 "PEM of the client certificate to show",                                            \
+		 .field = "tls.client_cert",                                                         \
+		 .names = NAMES_FILE},                                                               \
+		{"client-key",       0,                                                              \
+		 FLAG_SECRET,        "FILE",                                                         \
+		 "PEM of its key",   .field = "tls.client_key",                                      \
+		 .names = NAMES_FILE},                                                               \
+		{"insecure",                                                                         \
+		 0,                                                                                  \
+		 FLAG_FALSE,                                                                         \
+		 NULL,                                                                               \
+		 "do not check the registry's certificate",                                          \
+		 .field = "tls.verify"},                                                             \
+		{"secure",                                                                           \
+		 0,                                                                                  \
+		 FLAG_TRUE,                                                                          \
+		 NULL,                                                                               \
+		 "check the registry's certificate (the default)",                                   \
+		 .field = "tls.verify"},                                                             \
+		{"probe-period",           0, FLAG_SECONDS, "TIME", "how often to probe it",         \
+		 .field = "probe_period_s"},                                                         \
+		{"upload-host",                                                                      \
+		 0,                                                                                  \
+		 FLAG_LIST,                                                                          \
+		 "HOST",                                                                             \
+		 "also send uploads to this host; may be repeated",                                  \
+		 .field = "upload_hosts"},                                                           \
+		{"enable", 0, FLAG_TRUE, NULL, "contact it (the default)", .field = "enabled"},      \
+		{"disable", 0, FLAG_FALSE, NULL, "keep it, never contact it", .field = "enabled"},   \
+	{                                                                                            \
+		"auth-realm", 0, FLAG_LIST, "HOST",                                                  \
+			"also give tokens' credentials to this host; may be repeated",               \
+			.field = "auth_realms"                                                       \
+	}
 
 static const struct flag create_flags[] = {
 	{"kind", 'k', FLAG_TEXT, "KIND", "what it speaks: dockerreg", .field = "kind",
@@ -48,6 +82,7 @@ static const struct column columns[] = {
 	{"KIND", "kind", COL_TEXT, false},
 	{"ADDRESS", "address", COL_TEXT, false},
 	{"STATE", "status.phase", COL_STATE, false},
+	{"ENABLED", "enabled", COL_YES, true},
 	{"VERSION", "status.version", COL_TEXT, true},
 	{"SPACES", "status.overview.spaces", COL_COUNT, true},
 	{"REPOSITORIES", "status.overview.repositories", COL_COUNT, true},
@@ -128,20 +163,29 @@ static int probe(struct cli *c)
 }
 
 static const struct column overview_columns[] = {
-	{"NAME", "name", COL_TEXT, false},
-	{"KIND", "kind", COL_TEXT, false},
-	{"ADDRESS", "address", COL_TEXT, false},
-	{"STATE", "status.phase", COL_STATE, false},
-	{"VERSION", "status.version", COL_TEXT, false},
-	{"SPACES", "status.overview.spaces", COL_COUNT, false},
-	{"REPOSITORIES", "status.overview.repositories", COL_COUNT, false},
-	{"ARTIFACTS", "status.overview.artifacts", COL_COUNT, false},
-	{"SIZE", "status.overview.bytes", COL_BYTES, false},
-	{"COUNTED", "status.overview.at", COL_TIME, false},
+	{"SPACES", "spaces", COL_COUNT, false},
+	{"REPOSITORIES", "repositories", COL_COUNT, false},
+	{"TAGS", "tags", COL_COUNT, false},
+	{"ARTIFACTS", "artifacts", COL_COUNT, false},
+	{"SIZE", "bytes", COL_BYTES, false},
+	{"COUNTED", "at", COL_TIME, false},
 	{NULL},
 };
 
-#define THE_NAME {"NAME", OPERAND_ONE, NAMES_INTEGRATION, "the integration's name"}
+static const struct column space_columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"MODE", "mode", COL_TEXT, false},
+	{"PUSH", "push", COL_YES, false},
+	{"REPOSITORIES", "status.repositories", COL_COUNT, false},
+	{"SEEN", "status.seen_at", COL_TIME, false},
+	{"ID", "id", COL_TEXT, true},
+	{NULL},
+};
+
+#define THE_NAME                                                                                   \
+	{                                                                                          \
+		"NAME", OPERAND_ONE, NAMES_INTEGRATION, "the integration's name"                   \
+	}
 
 const struct command integration_commands[] = {
 	{
@@ -242,16 +286,43 @@ const struct command integration_commands[] = {
 	{
 		.noun = "integration",
 		.verb = "overview",
-		.summary = "Show version, counts and size, and how old the figures are",
+		.summary = "Show how much a registry holds, and how old the figures are",
 		.operands = {THE_NAME},
 		.examples = {{"berthctl integration overview hub", "at a glance"},
-			     {"berthctl integration overview hub --jq .status.overview.bytes",
+			     {"berthctl integration overview hub --jq .repositories",
 			      "one figure"}},
 		.method = "GET",
-		.route = "/v1/integrations/{0}",
+		.route = "/v1/integrations/{0}/overview",
 		.traits = CMD_SHOWS,
 		.columns = overview_columns,
 		.run = run_show,
+	},
+	{
+		.noun = "integration",
+		.verb = "spaces",
+		.summary = "List the spaces of an integration",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration spaces hub", "all of them"},
+			     {"berthctl integration spaces hub -o name", "names alone"}},
+		.method = "GET",
+		.route = "/v1/integrations/{0}/spaces",
+		.traits = CMD_LISTS,
+		.columns = space_columns,
+		.name_path = "{integration}/{name}",
+		.run = run_list,
+	},
+	{
+		.noun = "integration",
+		.verb = "refresh",
+		.summary = "Read the registry's repositories and tags into Berth's index now",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl integration refresh hub", "with progress"},
+			     {"berthctl integration refresh hub --no-wait", "in the background"}},
+		.method = "POST",
+		.route = "/v1/integrations/{0}/refresh",
+		.traits = CMD_STARTS,
+		.columns = columns,
+		.run = run_post,
 	},
 	{NULL},
 };

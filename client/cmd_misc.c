@@ -9,13 +9,65 @@
 #include "core/base/text.h"
 
 static const struct column plugin_columns[] = {
-	{"NAME", "name", COL_TEXT, false},
-	{"STATE", "state", COL_STATE, false},
-	{"VERSION", "version", COL_TEXT, false},
-	{"ABI", "abi", COL_TEXT, false},
-	{"KINDS", "kinds", COL_TEXT, false},
-	{"REASON", "reason", COL_TEXT, false},
-	{"PATH", "path", COL_TEXT, true},
+	{"NAME", "name", COL_TEXT, false},       {"LOADED", "ok", COL_YES, false},
+	{"VERSION", "version", COL_TEXT, false}, {"ABI", "abi", COL_TEXT, false},
+	{"SUMMARY", "summary", COL_TEXT, false}, {"ERROR", "error", COL_TEXT, false},
+	{"FILE", "file", COL_TEXT, true},        {NULL},
+};
+
+static const struct column option_columns[] = {
+	{"OPTION", "key", COL_TEXT, false},       {"TYPE", "type", COL_TEXT, false},
+	{"REQUIRED", "required", COL_YES, false}, {"DEFAULT", "default", COL_TEXT, false},
+	{"HELP", "help", COL_TEXT, false},        {NULL},
+};
+
+/* The plugin, then its options as a table. */
+static int show_plugin(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *plugin = NULL;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!path || api_get(c, path, &plugin, &err))
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+	int status = show_resource(c, plugin, NULL);
+	json_t *options = json_object_get(plugin, "options");
+	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	if (status || !is_person || cli_has(c, "columns") || !json_array_size(options))
+		return status;
+	AUTO_JSON json_t *list = json_pack("{s:O}", "items", options);
+	fputc('\n', c->out.file);
+	return show_list(c, list, option_columns);
+}
+
+static int reload(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *result = NULL;
+	struct api_call call = {.method = "POST", .path = "/v1/reload"};
+	size_t i;
+	const json_t *key;
+	if (api_send(c, &call, &result, &err))
+		return cli_report(c, &err);
+	int status = show_machine(c, result);
+	if (status >= 0)
+		return status;
+	cli_note(c, "%s", js_str(result, "message", "berthd read its configuration again"));
+	json_array_foreach (json_object_get(result, "needs_restart"), i, key)
+		cli_note(c, "needs a restart: %s", json_string_value(key));
+	return EXIT_OK;
+}
+
+const struct command daemon_commands[] = {
+	{
+		.noun = "daemon",
+		.verb = "reload",
+		.summary = "Read the configuration again; a wrong one changes nothing",
+		.examples = {{"berthctl daemon reload", "after editing berth.conf"},
+			     {"berthctl daemon reload -o json", "what needs a restart"}},
+		.method = "POST",
+		.route = "/v1/reload",
+		.run = reload,
+	},
 	{NULL},
 };
 
@@ -32,6 +84,19 @@ const struct command plugin_commands[] = {
 		.traits = CMD_LISTS,
 		.columns = plugin_columns,
 		.run = run_list,
+	},
+	{
+		.noun = "plugin",
+		.verb = "show",
+		.aliases = "get",
+		.summary = "Show a plugin and the options that it takes",
+		.operands = {{"NAME", OPERAND_ONE, NAMES_PLUGIN, "the plugin's name"}},
+		.examples = {{"berthctl plugin show dockerreg", "what it can be told"},
+			     {"berthctl plugin show dockerreg --jq '.tables'", "what it can do"}},
+		.method = "GET",
+		.route = "/v1/plugins/{0}",
+		.columns = plugin_columns,
+		.run = show_plugin,
 	},
 	{NULL},
 };
@@ -53,7 +118,8 @@ static void warn_of_skew(struct cli *c, const char *server)
 	if (!is_major && number_at(server, 1) == number_at(BERTH_VERSION, 1))
 		return;
 	cli_note(c, "warning: berthctl %s and berthd %s differ: %s", BERTH_VERSION, server,
-		 is_major ? "some commands may not work" : "the newer one's additions are not there");
+		 is_major ? "some commands may not work"
+			  : "the newer one's additions are not there");
 }
 
 /* The plugin ABI's majors and minors that the server's plugins were made for. */
@@ -69,8 +135,8 @@ static int version(struct cli *c)
 	AUTO_JSON json_t *server = NULL, *all = NULL;
 	int code = cli_has(c, "client") ? -1 : api_get(c, "/v1", &server, &err);
 	const char *theirs = js_str(server, "version", NULL);
-	all = json_pack("{s:{s:s, s:s, s:i}, s:O?}", "client", "version", BERTH_VERSION, "api", "v1",
-			"abi", BERTH_ABI_MAJOR, "server", server);
+	all = json_pack("{s:{s:s, s:s, s:i}, s:O?}", "client", "version", BERTH_VERSION, "api",
+			"v1", "abi", BERTH_ABI_MAJOR, "server", server);
 	int status = show_machine(c, all);
 	if (status < 0) {
 		fprintf(c->out.file, "client  %s  (API v1, plugin ABI %d)\n", BERTH_VERSION,
@@ -161,7 +227,8 @@ static int send_raw(struct cli *c, struct api_call *call, struct berth_error *er
 
 static int call_api(struct cli *c)
 {
-	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", NULL};
+	static const char *const methods[] = {"GET",   "HEAD",   "POST", "PUT",
+					      "PATCH", "DELETE", NULL};
 	struct berth_error err = ERROR_INIT;
 	const char *method = cli_operand(c, 0), *path = cli_operand(c, 1);
 	size_t i = 0;

@@ -43,9 +43,9 @@ static int cancel(struct cli *c)
 	int status;
 	if (!path || api_get(c, path, &operation, &err))
 		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
-	AUTO_FREE char *what = text_printf("This cancels operation %s (%s, %s).",
-					   cli_operand(c, 0), js_str(operation, "kind", "?"),
-					   js_str(operation, "state", "?"));
+	AUTO_FREE char *what =
+		text_printf("This cancels operation %s (%s, %s).", cli_operand(c, 0),
+			    js_str(operation, "kind", "?"), js_str(operation, "state", "?"));
 	if (what && !confirm(c, what, &status))
 		return status;
 	struct api_call call = {.method = "DELETE", .path = path};
@@ -60,11 +60,13 @@ static int log_lines(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_FREE char *path = api_route(c, "/v1/operations/{0}/log");
-	return path ? stream_lines(c, path, NULL)
-		    : cli_report(c, (berth_fail_memory(&err), &err));
+	return path ? stream_lines(c, path, NULL) : cli_report(c, (berth_fail_memory(&err), &err));
 }
 
-#define THE_ID {"ID", OPERAND_ONE, NAMES_OPERATION, "the operation's id"}
+#define THE_ID                                                                                     \
+	{                                                                                          \
+		"ID", OPERAND_ONE, NAMES_OPERATION, "the operation's id"                           \
+	}
 
 const struct command operation_commands[] = {
 	{

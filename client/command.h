@@ -16,11 +16,12 @@ enum names {
 	NAMES_NONE,
 	NAMES_FILE,
 	NAMES_INTEGRATION,
-	NAMES_SPACE,	  /* INTEGRATION/SPACE */
+	NAMES_SPACE,      /* INTEGRATION/SPACE */
 	NAMES_REPOSITORY, /* INTEGRATION/REPOSITORY */
 	NAMES_REFERENCE,  /* INTEGRATION/REPOSITORY:TAG */
 	NAMES_SYNC,
 	NAMES_OPERATION,
+	NAMES_PLUGIN,
 	NAMES_CONTEXT,
 	NAMES_COMMAND,
 	NAMES_TOPIC,
@@ -43,7 +44,7 @@ enum flag_kind {
 
 struct flag {
 	const char *name; /* without the dashes */
-	char letter;	  /* 0: none */
+	char letter;      /* 0: none */
 	enum flag_kind kind;
 	const char *value;   /* its value's name in help: "URL" */
 	const char *help;    /* one sentence, no period */
@@ -80,11 +81,11 @@ struct column {
 
 /* What a command does, which decides the flags that it shares with others. */
 enum {
-	CMD_LISTS = 1,	  /* --limit --filter --sort --watch */
+	CMD_LISTS = 1,    /* --limit --filter --sort --watch */
 	CMD_CHANGES = 2,  /* --dry-run */
-	CMD_STARTS = 4,	  /* an operation: --wait --no-wait --timeout --progress ... */
-	CMD_ASKS = 8,	  /* --yes */
-	CMD_SHOWS = 16,	  /* prints a resource: -o --columns --jq */
+	CMD_STARTS = 4,   /* an operation: --wait --no-wait --timeout --progress ... */
+	CMD_ASKS = 8,     /* --yes */
+	CMD_SHOWS = 16,   /* prints a resource: -o --columns --jq */
 	CMD_HIDDEN = 32,  /* not in help */
 	CMD_OFFLINE = 64, /* never talks to the daemon */
 };
@@ -96,9 +97,9 @@ struct example {
 
 struct command {
 	const char *noun, *verb; /* verb NULL: the noun is the whole command */
-	const char *aliases;	 /* other verbs, separated by spaces, or NULL */
-	const char *summary;	 /* imperative, no period */
-	const char *details;	 /* paragraphs for help and the manual; may be NULL */
+	const char *aliases;     /* other verbs, separated by spaces, or NULL */
+	const char *summary;     /* imperative, no period */
+	const char *details;     /* paragraphs for help and the manual; may be NULL */
 	struct operand operands[OPERAND_MAX + 1];
 	const struct flag *flags; /* ends with a NULL name; may be NULL */
 	struct example examples[EXAMPLE_MAX];
@@ -118,10 +119,10 @@ struct noun {
 extern const struct noun *const nouns[];
 
 extern const struct command api_commands[], apply_commands[], audit_commands[], context_commands[],
-	completion_commands[], copy_commands[], daemon_commands[],
-	diff_commands[], event_commands[], help_commands[], image_commands[],
-	integration_commands[], operation_commands[], plugin_commands[], space_commands[],
-	sync_commands[], version_commands[];
+	completion_commands[], copy_commands[], daemon_commands[], diff_commands[],
+	event_commands[], help_commands[], image_commands[], integration_commands[],
+	operation_commands[], plugin_commands[], space_commands[], sync_commands[],
+	version_commands[];
 
 const struct noun *noun_find(const char *name);
 /* The noun's command of that verb or alias; verb NULL: the one without. */

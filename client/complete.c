@@ -85,8 +85,8 @@ const char *completion_script(const char *shell)
 
 struct typed {
 	struct cli *c;
-	const char *word;    /* the one being typed */
-	const char *lead;    /* what stands before its value: "--kind=" */
+	const char *word; /* the one being typed */
+	const char *lead; /* what stands before its value: "--kind=" */
 	size_t lead_bytes;
 };
 
@@ -118,7 +118,8 @@ static void of_flag_value(const struct typed *t, const struct flag *f)
 {
 	AUTO_FREE char *words = f->choices ? strdup(f->choices) : NULL;
 	char *rest = NULL;
-	for (char *w = words ? strtok_r(words, " ", &rest) : NULL; w; w = strtok_r(NULL, " ", &rest))
+	for (char *w = words ? strtok_r(words, " ", &rest) : NULL; w;
+	     w = strtok_r(NULL, " ", &rest))
 		candidate(t, w, NULL);
 	if (!f->choices)
 		of_kind(t, f->names);
@@ -194,8 +195,7 @@ int complete_words(struct cli *c, int argc, char **argv)
 	const struct flag *open = take_words(c, argc, argv);
 	const char *equals = strchr(t.word, '=');
 	if (!open && !strncmp(t.word, "--", 2) && equals) {
-		AUTO_FREE char *name =
-			text_printf("%.*s", (int)(equals - t.word) - 2, t.word + 2);
+		AUTO_FREE char *name = text_printf("%.*s", (int)(equals - t.word) - 2, t.word + 2);
 		open = name ? command_flag(c->command, name, 0) : NULL;
 		t.lead = t.word;
 		t.lead_bytes = (size_t)(equals - t.word) + 1;

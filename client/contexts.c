@@ -101,8 +101,8 @@ int contexts_load(struct contexts *to, struct berth_error *err)
 	if (!f && path && errno != ENOENT && errno != ENOTDIR)
 		return berth_fail_errno(err, errno, "cannot read %s", path);
 	for (unsigned number = 1; f && fgets(line, sizeof(line), f); number++) {
-		const char *bad = number > 1000 ? "the file is too long"
-						: take_line(to, line, &is_in_list);
+		const char *bad =
+			number > 1000 ? "the file is too long" : take_line(to, line, &is_in_list);
 		if (bad) {
 			contexts_done(to);
 			return berth_fail(err, BERTH_E_INVALID, "%s:%u: %s", path, number, bad);

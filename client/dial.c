@@ -66,8 +66,7 @@ static int explain_denied(const char *path, struct berth_error *err)
 	const struct passwd *me = getpwuid(getuid());
 	const char *group = owner ? owner->gr_name : "berth-users";
 	berth_fail(err, BERTH_E_DENIED, "you may not open %s", path);
-	berth_cause(err,
-		    "user %s is not in group %s: sudo usermod -aG %s %s, then log in anew",
+	berth_cause(err, "user %s is not in group %s: sudo usermod -aG %s %s, then log in anew",
 		    me ? me->pw_name : "(unknown)", group, group, me ? me->pw_name : "YOU");
 	return err->code;
 }
@@ -155,8 +154,8 @@ static int connect_ssh(struct cli *c, struct berth_error *err)
 	AUTO_FREE char *path = target.path; /* held for the command's words */
 	AUTO_FREE char *host_copy = strdup(target.host);
 	if (!is_good || !host_copy)
-		return berth_fail(err, BERTH_E_INVALID, "'%s' is not ssh://[USER@]HOST[:PORT][/PATH]",
-				  c->target);
+		return berth_fail(err, BERTH_E_INVALID,
+				  "'%s' is not ssh://[USER@]HOST[:PORT][/PATH]", c->target);
 	char *program = getenv("BERTH_SSH");
 	char *words[12] = {program && *program ? program : (char *)"ssh", (char *)"-T"};
 	size_t n = 2;

@@ -157,38 +157,11 @@ static void members_of_result(struct cli *c, const json_t *operation)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(json_object_get(operation, "result"), key, value)
-	{
+	json_object_foreach (json_object_get(operation, "result"), key, value) {
 		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
 		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
 		fprintf(c->out.file, "%s: %s\n", key, safe ? safe : "");
 	}
-}
-
-int follow_outcome(struct cli *c, const json_t *operation, follow_result *result)
-{
-	const char *state = js_str(operation, "state", "");
-	json_t *error = json_object_get(operation, "error");
-	int64_t failed = js_int(json_object_get(operation, "result"), "failed", 0);
-	bool is_good = !strcmp(state, "succeeded");
-	int status = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE
-			     ? -1
-			     : show_resource(c, operation, operation_columns);
-	if (status < 0 && json_is_object(json_object_get(operation, "result")))
-		(result ? result : members_of_result)(c, operation);
-	fflush(c->out.file);
-	if (is_good)
-		return failed ? EXIT_PARTLY : EXIT_OK;
-	if (json_is_object(error)) {
-		json_decref(c->problem);
-		c->problem = json_incref(error);
-		struct berth_error err = ERROR_INIT;
-		berth_fail(&err, BERTH_E_INTERNAL, "the operation failed");
-		status = cli_report(c, &err);
-		return !strcmp(js_str(error, "code", ""), "partly-done") ? EXIT_PARTLY : status;
-	}
-	cli_usage(c, "operation %s ended as %s", js_str(operation, "id", ""), state);
-	return EXIT_ERROR;
 }
 
 /* Waiting is over without the operation's end. */
@@ -202,29 +175,72 @@ static int give_up(struct watch *w, const struct berth_error *err)
 	return status;
 }
 
-int follow_operation(struct cli *c, const json_t *operation, follow_result *result)
+static int failed(struct cli *c, const json_t *operation)
 {
 	struct berth_error err = ERROR_INIT;
-	struct watch w = {.c = c, .id = js_str(operation, "id", "")};
-	if (cli_has(c, "no-wait")) {
-		int status = show_resource(c, operation, operation_columns);
-		if (c->out.is_tty)
-			cli_hint(c, "berthctl operation attach %s", w.id);
-		return status;
+	json_t *error = json_object_get(operation, "error");
+	if (!json_is_object(error)) {
+		cli_usage(c, "operation %s ended as %s", js_str(operation, "id", ""),
+			  js_str(operation, "state", "?"));
+		return EXIT_ERROR;
 	}
-	AUTO_FREE char *id = strdup(w.id);
-	json_t *now = json_deep_copy(operation);
+	json_decref(c->problem);
+	c->problem = json_incref(error);
+	berth_fail(&err, BERTH_E_INTERNAL, "the operation failed");
+	int status = cli_report(c, &err);
+	return !strcmp(js_str(error, "code", ""), "partly-done") ? EXIT_PARTLY : status;
+}
+
+int follow_outcome(struct cli *c, const json_t *operation, follow_result *result)
+{
+	const json_t *brought = json_object_get(operation, "result");
+	int status = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE
+			     ? -1
+			     : show_resource(c, operation, operation_columns);
+	if (status < 0 && json_is_object(brought))
+		(result ? result : members_of_result)(c, operation);
+	fflush(c->out.file);
+	if (strcmp(js_str(operation, "state", ""), "succeeded") != 0)
+		return failed(c, operation);
+	return js_int(brought, "failed", 0) ? EXIT_PARTLY : EXIT_OK;
+}
+
+/* Looks at *now until it has ended; -1: it has. */
+static int follow(struct cli *c, json_t **now)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *id = strdup(js_str(*now, "id", ""));
+	struct watch w = {.c = c, .id = id ? id : ""};
 	if (cli_has(c, "timeout"))
 		w.deadline_ms = clock_monotonic_ms() + cli_count(c, "timeout", 0) * 1000;
-	w.id = id ? id : "";
 	progress_init(&w.progress, c);
 	interrupt_begin(&w);
-	int code = now ? look_on(&w, &now, &err) : berth_fail_memory(&err);
+	int code = look_on(&w, now, &err);
 	progress_end(&w.progress, c);
 	int status = code ? give_up(&w, &err) : -1;
 	interrupt_end(&w);
-	if (status < 0)
-		status = follow_outcome(c, now, result);
-	json_decref(now);
 	return status;
+}
+
+int follow_quietly(struct cli *c, json_t **operation)
+{
+	int status = follow(c, operation);
+	if (status >= 0)
+		return status;
+	if (!strcmp(js_str(*operation, "state", ""), "succeeded"))
+		return EXIT_OK;
+	return failed(c, *operation);
+}
+
+int follow_operation(struct cli *c, const json_t *operation, follow_result *result)
+{
+	if (cli_has(c, "no-wait")) {
+		int status = show_resource(c, operation, operation_columns);
+		if (c->out.is_tty)
+			cli_hint(c, "berthctl operation attach %s", js_str(operation, "id", ""));
+		return status;
+	}
+	AUTO_JSON json_t *now = json_deep_copy(operation);
+	int status = now ? follow(c, &now) : EXIT_ERROR;
+	return status < 0 ? follow_outcome(c, now, result) : status;
 }

@@ -14,6 +14,9 @@ typedef void follow_result(struct cli *c, const json_t *operation);
 int follow_operation(struct cli *c, const json_t *operation, follow_result *result);
 /* Prints the outcome of one that has ended. Exit code. */
 int follow_outcome(struct cli *c, const json_t *operation, follow_result *result);
+/* Follows *operation to its end and leaves that in it; only a failure is said.
+ * EXIT_OK: it succeeded. */
+int follow_quietly(struct cli *c, json_t **operation);
 bool operation_has_ended(const json_t *operation);
 
 /* progress.c: one line on stderr that is painted anew, or lines. */

@@ -62,9 +62,10 @@ static int send_all(struct http *h, const char *bytes, size_t count, struct bert
 		if (sent < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (sent < 0) /* an early answer (413) may still be there to read */
-			return errno == EPIPE ? 0
-					      : broken(h, berth_fail_errno(err, errno,
-									   "cannot send to berthd"));
+			return errno == EPIPE
+				       ? 0
+				       : broken(h, berth_fail_errno(err, errno,
+								    "cannot send to berthd"));
 		bytes += sent;
 		count -= (size_t)sent;
 	}
@@ -73,8 +74,9 @@ static int send_all(struct http *h, const char *bytes, size_t count, struct bert
 
 static int put_head(struct buf *b, const struct http_request *q, struct berth_error *err)
 {
-	int code = buf_printf(b, err, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berthctl/%s\r\n",
-			      q->method, q->path, BERTH_VERSION);
+	int code =
+		buf_printf(b, err, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berthctl/%s\r\n",
+			   q->method, q->path, BERTH_VERSION);
 	for (const char *const *line = q->headers; !code && line && *line; line++)
 		code = buf_printf(b, err, "%s\r\n", *line);
 	if (!code && q->body)
@@ -213,8 +215,8 @@ static int parse_framing(struct http *h, const char *method, struct http_answer 
 		return 0;
 	}
 	if (!text_parse_u64(value, 0, INT64_MAX, &a->left_bytes))
-		return broken(h, berth_fail(err, BERTH_E_PROTOCOL, "bad Content-Length '%s'",
-					    value));
+		return broken(h,
+			      berth_fail(err, BERTH_E_PROTOCOL, "bad Content-Length '%s'", value));
 	a->is_done = a->left_bytes == 0;
 	return 0;
 }
@@ -290,8 +292,9 @@ int http_read_some(struct http *h, struct http_answer *a, char *to, size_t room,
 		if (code)
 			return code;
 		if (is_end && !a->is_until_close)
-			return berth_fail(err, BERTH_E_UNAVAILABLE,
-					  "berthd closed the connection in the middle of its answer");
+			return berth_fail(
+				err, BERTH_E_UNAVAILABLE,
+				"berthd closed the connection in the middle of its answer");
 		if (is_end) {
 			a->is_done = true;
 			return 0;

@@ -13,16 +13,16 @@
 #include "core/base/buf.h"
 
 enum {
-	HTTP_HEAD_MAX = 64 * 1024,	  /* of an answer's head */
+	HTTP_HEAD_MAX = 64 * 1024,        /* of an answer's head */
 	HTTP_BODY_MAX = 64 * 1024 * 1024, /* of a body that is kept whole */
 	HTTP_HEADER_COUNT_MAX = 100,
 };
 
 struct http {
 	int fd;
-	bool is_broken;	      /* no further request may use it */
+	bool is_broken;       /* no further request may use it */
 	uint64_t deadline_ms; /* monotonic; 0: none */
-	struct buf in;	      /* read, not yet used */
+	struct buf in;        /* read, not yet used */
 	/* Who waits for an operation sets these: a handler that makes
 	 * *interrupted non-zero ends every wait with BERTH_E_CANCELLED; ppoll
 	 * waits with this mask (which lets the signal in). */
@@ -33,7 +33,7 @@ struct http {
 struct http_request {
 	const char *method, *path;
 	const char *const *headers; /* "Name: value" lines, ends with NULL; may be NULL */
-	const char *body;	    /* NULL: none */
+	const char *body;           /* NULL: none */
 	size_t body_bytes;
 	const char *content_type;
 };

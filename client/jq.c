@@ -11,9 +11,9 @@ static void quiet(void *data, jv message)
 {
 	struct cli *c = data;
 	message = jq_format_error(message);
-	cli_usage(c, "--jq: %s", jv_get_kind(message) == JV_KIND_STRING
-					 ? jv_string_value(message)
-					 : "the filter was refused");
+	cli_usage(c, "--jq: %s",
+		  jv_get_kind(message) == JV_KIND_STRING ? jv_string_value(message)
+							 : "the filter was refused");
 	jv_free(message);
 }
 

@@ -36,12 +36,26 @@ static void from_list(struct cli *c, const char *path, const char *template, str
 	const json_t *item;
 	if (api_list(c, path, NAME_COUNT_MAX, &body, &err))
 		return;
-	json_array_foreach(json_object_get(body, "items"), i, item)
-	{
+	json_array_foreach (json_object_get(body, "items"), i, item) {
 		AUTO_FREE char *name = template_text(template, item);
 		if (name)
 			offer(t, name);
 	}
+}
+
+/* References that hold what was typed; below an integration that is not yet
+ * typed in full, the integrations' own names. */
+static void from_search(struct cli *c, enum names kind, struct taker *t)
+{
+	if (!strchr(t->prefix, '/')) {
+		from_list(c, "/v1/integrations?limit=200", "{name}/", t);
+		return;
+	}
+	AUTO_FREE char *path = api_query(strdup("/v1/images?limit=200"), "q", t->prefix);
+	if (path)
+		from_list(c, path,
+			  kind == NAMES_REFERENCE ? "{reference}" : "{integration}/{repository}",
+			  t);
 }
 
 static void from_contexts(struct taker *t)
@@ -82,6 +96,19 @@ void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t bud
 		break;
 	case NAMES_OPERATION:
 		from_list(c, "/v1/operations?limit=50", "{id}", &t);
+		break;
+	case NAMES_SPACE:
+		from_list(c, "/v1/spaces?limit=200", "{integration}/{name}", &t);
+		break;
+	case NAMES_SYNC:
+		from_list(c, "/v1/syncs?limit=200", "{name}", &t);
+		break;
+	case NAMES_PLUGIN:
+		from_list(c, "/v1/plugins", "{name}", &t);
+		break;
+	case NAMES_REPOSITORY:
+	case NAMES_REFERENCE:
+		from_search(c, kind, &t);
 		break;
 	case NAMES_CONTEXT:
 		from_contexts(&t);

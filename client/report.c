@@ -21,7 +21,7 @@ static void line_v(struct cli *c, const char *label, const char *fmt, va_list ar
 {
 	AUTO_FREE char *text = NULL;
 	int bytes = vasprintf(&text, fmt, args);
-	enum paint paint = !strcmp(label, "error")	? PAINT_RED
+	enum paint paint = !strcmp(label, "error")  ? PAINT_RED
 			   : !strcmp(label, "hint") ? PAINT_GREEN
 						    : PAINT_BOLD;
 	line(c, paint, label, bytes < 0 ? "out of memory" : text);
@@ -88,8 +88,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 		line(c, PAINT_BOLD, "cause", detail);
 	if (cause)
 		line(c, PAINT_BOLD, "cause", cause);
-	json_array_foreach(json_object_get(problem, "errors"), i, one)
-	{
+	json_array_foreach (json_object_get(problem, "errors"), i, one) {
 		AUTO_FREE char *text = text_printf("%s: %s", js_str(one, "pointer", "request"),
 						   js_str(one, "detail", js_str(one, "code", "")));
 		if (text)
@@ -111,10 +110,10 @@ int cli_exit_of_problem(const json_t *problem)
 	static const struct {
 		int status, exit;
 	} table[] = {
-		{400, EXIT_USAGE},	{401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
-		{404, EXIT_NOT_FOUND},	{408, EXIT_TIMEOUT},	 {409, EXIT_CONFLICT},
-		{412, EXIT_CONFLICT},	{422, EXIT_USAGE},	 {428, EXIT_CONFLICT},
-		{502, EXIT_UPSTREAM},	{503, EXIT_UPSTREAM},	 {504, EXIT_TIMEOUT},
+		{400, EXIT_USAGE},     {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
+		{404, EXIT_NOT_FOUND}, {408, EXIT_TIMEOUT},     {409, EXIT_CONFLICT},
+		{412, EXIT_CONFLICT},  {422, EXIT_USAGE},       {428, EXIT_CONFLICT},
+		{502, EXIT_UPSTREAM},  {503, EXIT_UPSTREAM},    {504, EXIT_TIMEOUT},
 	};
 	int64_t status = js_int(problem, "status", 0);
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++)

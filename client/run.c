@@ -22,7 +22,7 @@ char *path_with_flags(const struct cli *c, char *take_path)
 }
 
 /* Shows a body once; a list where it has items. */
-static int show_body(struct cli *c, const json_t *body)
+int show_paged(struct cli *c, const json_t *body)
 {
 	bool is_list = (c->command->traits & CMD_LISTS) && json_object_get(body, "items");
 	struct pager pager = {0};
@@ -62,7 +62,7 @@ static int watch_path(struct cli *c, const char *path)
 		if (c->format == FORMAT_JSON)
 			fprintf(c->out.file, "%s\n", now);
 		else
-			code = show_body(c, body);
+			code = show_paged(c, body);
 		fflush(c->out.file);
 		if (code || ferror(c->out.file))
 			return code;
@@ -79,7 +79,7 @@ static int once(struct cli *c, const char *path)
 		return watch_path(c, path);
 	if (fetch(c, path, &body, &err))
 		return cli_report(c, &err);
-	return show_body(c, body);
+	return show_paged(c, body);
 }
 
 int list_path(struct cli *c, const char *path)
@@ -121,8 +121,7 @@ static int show_plan(struct cli *c, const json_t *plan)
 	int status = show_machine(c, plan);
 	if (status >= 0)
 		return status;
-	json_object_foreach((json_t *)(uintptr_t)plan, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)plan, key, value) {
 		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
 		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
 		fprintf(c->out.file, "%s: %s\n", key, safe ? safe : "");
@@ -198,8 +197,7 @@ int run_edit(struct cli *c)
 		return cli_report(c, &err);
 	char etag[sizeof(c->etag)];
 	snprintf(etag, sizeof(etag), "%s", c->etag);
-	AUTO_FREE char *done =
-		text_printf("%s %s changed", c->command->noun, cli_operand(c, 0));
+	AUTO_FREE char *done = text_printf("%s %s changed", c->command->noun, cli_operand(c, 0));
 	struct change change = {
 		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
 		.done = done};
@@ -218,10 +216,9 @@ int run_delete(struct cli *c)
 		return cli_report(c, &err);
 	char etag[sizeof(c->etag)];
 	snprintf(etag, sizeof(etag), "%s", c->etag);
-	AUTO_FREE char *what = text_printf("This deletes %s %s.", c->command->noun,
-					   cli_operand(c, 0));
-	AUTO_FREE char *done =
-		text_printf("%s %s deleted", c->command->noun, cli_operand(c, 0));
+	AUTO_FREE char *what =
+		text_printf("This deletes %s %s.", c->command->noun, cli_operand(c, 0));
+	AUTO_FREE char *done = text_printf("%s %s deleted", c->command->noun, cli_operand(c, 0));
 	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
 		return status;
 	AUTO_FREE char *full = path_with_flags(c, STEAL(path));

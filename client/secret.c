@@ -55,9 +55,10 @@ int secret_read(struct cli *c, const char *from, char **ret, struct berth_error 
 	AUTO_FREE char *path = NULL;
 	if (!strncmp(from, "credential:", 11)) {
 		if (!folder || !*folder || !text_is_name(from + 11))
-			return berth_fail(err, BERTH_E_NOT_FOUND,
-					  "there is no credential '%s': CREDENTIALS_DIRECTORY is %s",
-					  from + 11, folder && *folder ? folder : "not set");
+			return berth_fail(
+				err, BERTH_E_NOT_FOUND,
+				"there is no credential '%s': CREDENTIALS_DIRECTORY is %s",
+				from + 11, folder && *folder ? folder : "not set");
 		path = text_printf("%s/%s", folder, from + 11);
 		if (!path)
 			return berth_fail_memory(err);

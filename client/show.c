@@ -142,7 +142,7 @@ static int print_table(struct cli *c, const json_t *items, const struct columns 
 			cli_note(c, "nothing there");
 		return EXIT_OK;
 	}
-	json_array_foreach(items, i, item)
+	json_array_foreach (items, i, item)
 		failed = failed ? failed : add_row(c, t, cols, item);
 	if (!failed)
 		failed = scols_print_table(t);
@@ -175,7 +175,7 @@ static int print_csv(struct cli *c, const json_t *items, const struct columns *c
 	const json_t *item;
 	for (size_t i = 0; i < cols->count && !cli_has(c, "no-headers"); i++)
 		put_csv(c, cols->list[i].title, i + 1 == cols->count);
-	json_array_foreach(items, row, item)
+	json_array_foreach (items, row, item)
 		for (size_t i = 0; i < cols->count; i++) {
 			const struct column *col = &cols->list[i];
 			AUTO_FREE char *text =
@@ -191,8 +191,7 @@ static void print_names(struct cli *c, const json_t *items)
 	size_t i;
 	const json_t *item;
 	const char *path = c->command && c->command->name_path ? c->command->name_path : "name";
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		AUTO_FREE char *text = strchr(path, '{')
 					       ? template_text(path, item)
 					       : cell_text(value_at(item, path), COL_TEXT, true);
@@ -206,8 +205,7 @@ static void print_template(struct cli *c, const json_t *items)
 	size_t i, bytes = strlen(c->template);
 	const json_t *item;
 	bool has_end = bytes >= 2 && !strcmp(c->template + bytes - 2, "\\n");
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		AUTO_FREE char *text = template_text(c->template, item);
 		term_put(&c->out, text ? text : "");
 		if (!has_end)
@@ -219,8 +217,7 @@ static int print_ndjson(struct cli *c, const json_t *items)
 {
 	size_t i;
 	const json_t *item;
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		AUTO_FREE char *text = json_text(item, JSON_COMPACT);
 		if (!text)
 			return EXIT_ERROR;

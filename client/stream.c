@@ -13,8 +13,8 @@ static const struct js_limits line_limits = {LINE_BYTES_MAX, 100000, 64};
 static void plain_line(struct cli *c, const json_t *object)
 {
 	AUTO_FREE char *time = cell_text(json_object_get(object, "at"), COL_TIME, true);
-	AUTO_FREE char *message = term_escape(
-		&c->out, js_str(object, "message", js_str(object, "text", "")), false);
+	AUTO_FREE char *message =
+		term_escape(&c->out, js_str(object, "message", js_str(object, "text", "")), false);
 	const char *level = js_str(object, "level", "");
 	if (message && !*message) {
 		AUTO_FREE char *whole = json_text(object, JSON_COMPACT);

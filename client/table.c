@@ -8,16 +8,21 @@
 #define NOUN(n, s)                                                                                 \
 	&(const struct noun)                                                                       \
 	{                                                                                          \
-		#n, s, n##_commands                                                                \
+#n, s, n##_commands                                                                \
 	}
 
 /* In the order in which help lists them. */
 const struct noun *const nouns[] = {
 	NOUN(integration, "Registry servers that Berth knows"),
+	NOUN(space, "Image namespaces of an integration"),
+	NOUN(image, "Repositories, tags and what is behind them"),
+	NOUN(copy, "Copy images once, now"),
+	NOUN(sync, "Rules that copy images again and again"),
 	NOUN(operation, "Work in progress and its outcome"),
 	NOUN(event, "What happens, as it happens"),
 	NOUN(audit, "Who did what"),
 	NOUN(plugin, "Plugins that berthd has loaded"),
+	NOUN(daemon, "The daemon itself"),
 	NOUN(api, "Call the control API as it is"),
 	NOUN(context, "Daemons that this user talks to"),
 	NOUN(version, "Versions of client and server"),
@@ -66,10 +71,12 @@ static const struct flag change_flags[] = {
 static const struct flag start_flags[] = {
 	{"wait", 0, FLAG_TRUE, NULL, .help = "stay until the operation has ended (the default)"},
 	{"no-wait", 0, FLAG_TRUE, NULL, .help = "return when berthd has accepted it"},
-	{"timeout", 0, FLAG_SECONDS, "TIME", .help = "wait no longer than this; it goes on without you"},
+	{"timeout", 0, FLAG_SECONDS, "TIME",
+	 .help = "wait no longer than this; it goes on without you"},
 	{"progress", 0, FLAG_CHOICE, "HOW", "auto, plain, json or none",
 	 .choices = "auto plain json none"},
-	{"cancel-on-interrupt", 0, FLAG_TRUE, NULL, .help = "a second Ctrl-C cancels without a question"},
+	{"cancel-on-interrupt", 0, FLAG_TRUE, NULL,
+	 .help = "a second Ctrl-C cancels without a question"},
 	{0},
 };
 static const struct flag ask_flags[] = {
@@ -81,8 +88,10 @@ static const struct {
 	unsigned trait;
 	struct flag_group group;
 } groups[] = {
-	{CMD_LISTS, {"List flags", list_flags}},     {CMD_SHOWS, {"Watch flags", watch_flags}},
-	{CMD_CHANGES, {"Change flags", change_flags}}, {CMD_STARTS, {"Operation flags", start_flags}},
+	{CMD_LISTS, {"List flags", list_flags}},
+	{CMD_SHOWS, {"Watch flags", watch_flags}},
+	{CMD_CHANGES, {"Change flags", change_flags}},
+	{CMD_STARTS, {"Operation flags", start_flags}},
 	{CMD_ASKS, {"Confirmation", ask_flags}},
 };
 

@@ -12,9 +12,9 @@
 
 struct term {
 	FILE *file;
-	bool is_tty;	/* a terminal that can move the cursor (not TERM=dumb) */
+	bool is_tty;    /* a terminal that can move the cursor (not TERM=dumb) */
 	bool is_colour; /* may be painted */
-	bool is_utf8;	/* the locale takes more than ASCII */
+	bool is_utf8;   /* the locale takes more than ASCII */
 	unsigned width; /* columns; 0: no limit (a pipe) */
 };
 

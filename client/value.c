@@ -53,8 +53,11 @@ void format_age(int64_t unix_ms, char *to)
 	static const struct {
 		int64_t s;
 		const char *name;
-	} units[] = {{2 * 365 * 86400ll, "years"}, {2 * 86400, "days"}, {2 * 3600, "h"},
-		     {120, "min"},		    {0, "s"}};
+	} units[] = {{2 * 365 * 86400ll, "years"},
+		     {2 * 86400, "days"},
+		     {2 * 3600, "h"},
+		     {120, "min"},
+		     {0, "s"}};
 	static const int64_t sizes[] = {365 * 86400ll, 86400, 3600, 60, 1};
 	int64_t s = (clock_unix_ms() - unix_ms) / 1000;
 	int64_t distance = s < 0 ? -s : s;
@@ -71,12 +74,15 @@ enum paint paint_of_state(const char *word)
 		const char *word;
 		enum paint paint;
 	} table[] = {
-		{"healthy", PAINT_GREEN},   {"succeeded", PAINT_GREEN}, {"ok", PAINT_GREEN},
-		{"loaded", PAINT_GREEN},    {"copied", PAINT_GREEN},	{"present", PAINT_GREEN},
-		{"unhealthy", PAINT_RED},   {"failed", PAINT_RED},	{"bad", PAINT_RED},
-		{"refused", PAINT_RED},	    {"unreachable", PAINT_RED}, {"running", PAINT_YELLOW},
-		{"pending", PAINT_YELLOW},  {"cancelled", PAINT_YELLOW}, {"cancelling", PAINT_YELLOW},
-		{"interrupted", PAINT_RED}, {"unknown", PAINT_YELLOW},	{"degraded", PAINT_YELLOW},
+		{"healthy", PAINT_GREEN},     {"succeeded", PAINT_GREEN},
+		{"ok", PAINT_GREEN},          {"loaded", PAINT_GREEN},
+		{"copied", PAINT_GREEN},      {"present", PAINT_GREEN},
+		{"unhealthy", PAINT_RED},     {"failed", PAINT_RED},
+		{"bad", PAINT_RED},           {"refused", PAINT_RED},
+		{"unreachable", PAINT_RED},   {"running", PAINT_YELLOW},
+		{"pending", PAINT_YELLOW},    {"cancelled", PAINT_YELLOW},
+		{"cancelling", PAINT_YELLOW}, {"interrupted", PAINT_RED},
+		{"unknown", PAINT_YELLOW},    {"degraded", PAINT_YELLOW},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++)
 		if (!strcmp(table[i].word, word))
@@ -90,8 +96,7 @@ static char *list_text(const json_t *list)
 	struct buf b AUTO_BUF = {.max = 1 << 20};
 	size_t i;
 	const json_t *one;
-	json_array_foreach(list, i, one)
-	{
+	json_array_foreach (list, i, one) {
 		AUTO_FREE char *text = cell_text(one, COL_TEXT, true);
 		if (!text || buf_printf(&b, &err, "%s%s", i ? "," : "", text))
 			break;

@@ -10,8 +10,8 @@
 
 static bool is_plain(const char *s)
 {
-	static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off",
-					    "y",    "n",     "nan",  "inf"};
+	static const char *const words[] = {"true", "false", "null", "yes", "no", "on",
+					    "off",  "y",     "n",    "nan", "inf"};
 	static const char letters[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@";
 	bool has_letter = false;
@@ -60,8 +60,7 @@ static int put_object(struct buf *b, const json_t *value, unsigned depth, struct
 	const char *key;
 	json_t *member;
 	bool is_first = true;
-	json_object_foreach((json_t *)(uintptr_t)value, key, member)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
 		int code = is_first ? 0 : put_indent(b, depth, err);
 		if (!code)
 			code = put_string(b, key, err);
@@ -82,8 +81,7 @@ static int put_array(struct buf *b, const json_t *value, unsigned depth, struct 
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		int code = i ? put_indent(b, depth, err) : 0;
 		if (!code)
 			code = buf_add_text(b, "- ", err);

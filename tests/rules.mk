@@ -18,10 +18,10 @@ demo:
 
 # What a test suite needs beyond `all` adds itself to CHECK_NEEDS.
 check-here: all $(UNITS:%=$(O)/unit/%) $(CHECK_NEEDS)
-	@tests/run --build $(O) $(SUITES)
+	@MAKEFLAGS= tests/run --build $(O) $(SUITES)
 
 e2e: all $(CHECK_NEEDS)
-	@tests/run --build $(O) e2e
+	@MAKEFLAGS= tests/run --build $(O) e2e
 
 demo-here: all
 	@BERTH_BUILD=$(O) tests/demo/demo

@@ -13,51 +13,50 @@
 #define HOUR_MS 3600000u
 #define DAY_MS (24u * HOUR_MS)
 
-/* Columns: section, key, type, unit, least, most, default, reloadable, place, room, help. */
+/* Columns: section, key, type, unit, least, most, default, reloadable, place, help. */
 #define COUNT(s, k, least, most, d, member, help)                                                  \
 	{                                                                                          \
-		s, k, OPTION_U32, NULL, least, most, d, true, AT(member), 0, help                  \
+		s, k, OPTION_U32, NULL, least, most, d, true, AT(member), help                     \
+	}
+#define COUNT_FIXED(s, k, least, most, d, member, help)                                            \
+	{                                                                                          \
+		s, k, OPTION_U32, NULL, least, most, d, false, AT(member), help                    \
 	}
 #define MS(s, k, least, most, d, member, help)                                                     \
 	{                                                                                          \
-		s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), 0, help        \
+		s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), help           \
 	}
 #define SECONDS(s, k, least, most, d, member, help)                                                \
 	{                                                                                          \
-		s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), 0, help             \
+		s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), help                \
 	}
 #define BYTES(s, k, least, most, d, member, help)                                                  \
 	{                                                                                          \
-		s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), 0, help               \
+		s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), help                  \
 	}
 #define BIG_BYTES(s, k, least, most, d, member, help)                                              \
 	{                                                                                          \
-		s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), 0, help               \
+		s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), help                  \
 	}
 #define GROUP(k, d, member, help)                                                                  \
 	{                                                                                          \
-		"access", k, OPTION_TEXT, NULL, 1, 63, d, true, AT(member),                        \
-			sizeof((struct settings *)0)->member, help                                 \
+		"access", k, OPTION_TEXT, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, true, AT(member),   \
+			help                                                                       \
 	}
-#define NETWORK(s, member)                                                                         \
-	{s,                                                                                        \
-	 "allow",                                                                                  \
-	 OPTION_CIDRS,                                                                             \
-	 NULL,                                                                                     \
-	 0,                                                                                        \
-	 256,                                                                                      \
-	 "[]",                                                                                     \
-	 true,                                                                                     \
-	 AT(member.allow),                                                                         \
-	 0,                                                                                        \
-	 "Networks that may be reached although they are loopback or private"},                    \
+#define CIDRS(s, k, member, help)                                                                  \
 	{                                                                                          \
-		s, "deny", OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member.deny), 0,             \
-			"Networks that may not be reached; this wins over allow"                   \
+		s, k, OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member), help                     \
 	}
+#define PRIVATE(s, d, member)                                                                      \
+	{                                                                                          \
+		s, "private", OPTION_BOOL, NULL, 0, 0, d, true, AT(member),                        \
+			"Whether loopback and private addresses may be reached"                    \
+	}
+#define ALLOW_HELP "Networks that may be reached although they are loopback or private"
+#define DENY_HELP "Networks that may not be reached; this wins over allow"
 
 const struct config_option settings_options[] = {
-	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level), 0,
+	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level),
 	 "The least that is logged: error, warning, info or debug"},
 	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
 	   "What running steps get to end in order when the daemon stops"),
@@ -95,12 +94,12 @@ const struct config_option settings_options[] = {
 	MS("http", "keep_alive_ms", 100, 600000, "15000", http.keep_alive_ms,
 	   "Between the comments that keep an idle event stream alive"),
 
-	COUNT("jobs", "children_max", 1, 1000, "32", jobs.children_max,
-	      "Jobs at once, each a process"),
-	COUNT("jobs", "per_instance_max", 1, 1000, "4", jobs.per_instance_max,
-	      "Jobs at once for one integration"),
-	COUNT("jobs", "queue_max", 1, 1000000, "10000", jobs.queue_max,
-	      "Jobs that may wait; more are refused for the moment"),
+	COUNT_FIXED("jobs", "children_max", 1, 1000, "32", jobs.children_max,
+		    "Jobs at once, each a process"),
+	COUNT_FIXED("jobs", "per_instance_max", 1, 1000, "4", jobs.per_instance_max,
+		    "Jobs at once for one integration"),
+	COUNT_FIXED("jobs", "queue_max", 1, 1000000, "10000", jobs.queue_max,
+		    "Jobs that may wait; more are refused for the moment"),
 	BIG_BYTES("jobs", "memory_max_bytes", 0, 1024 * G, "805306368", jobs.memory_max_bytes,
 		  "Address space of one job; 0 is no limit"),
 	MS("jobs", "grace_ms", 10, 600000, "5000", jobs.grace_ms,
@@ -113,6 +112,8 @@ const struct config_option settings_options[] = {
 	      "Progress messages a second from one job"),
 	MS("jobs", "hello_ms", 10, 600000, "10000", jobs.hello_ms,
 	   "What the worker gets to begin a job"),
+	MS("jobs", "watchdog_ms", 100, HOUR_MS, "30000", jobs.watchdog_ms,
+	   "Silence after which a private daemon replaces its worker"),
 	MS("jobs", "restart_ms", 10, 600000, "200", jobs.restart_ms,
 	   "First pause before a dead worker is started again; it doubles each time"),
 	MS("jobs", "restart_max_ms", 10, HOUR_MS, "30000", jobs.restart_max_ms,
@@ -135,6 +136,8 @@ const struct config_option settings_options[] = {
 	      "The speed, in a second, that a transfer must keep"),
 	MS("net", "retry_after_max_ms", 0, HOUR_MS, "300000", net.retry_after_max_ms,
 	   "Longest Retry-After that is obeyed; a longer one counts as this"),
+	MS("net", "commit_ms", 10, HOUR_MS, "300000", net.commit_ms,
+	   "From the end of an upload's bytes to the registry's answer"),
 	COUNT("net", "tries", 1, 20, "3", net.tries,
 	      "Tries in all of a request that may be repeated"),
 	MS("net", "backoff_ms", 1, 600000, "500", net.backoff_ms,
@@ -149,16 +152,14 @@ const struct config_option settings_options[] = {
 	SECONDS("integrations", "refresh_period_s", 0, 30 * 86400, "3600", refresh_period_s,
 		"Between two refreshes of the image index; 0 refreshes only when asked"),
 
-	COUNT("operations", "keep_days", 1, 3650, "7", operations.keep_days,
-	      "Days that an ended operation is kept"),
-	COUNT("operations", "keep_count", 1, 10000000, "10000", operations.keep_count,
-	      "Ended operations that are kept"),
-	SECONDS("operations", "idempotency_keep_s", 1, 30 * 86400, "86400",
-		operations.idempotency_keep_s, "How long an Idempotency-Key is remembered"),
-	COUNT("operations", "events_keep_count", 16, 10000000, "100000",
-	      operations.events_keep_count, "Events that are kept"),
-	COUNT("operations", "step_tries", 1, 100, "5", operations.step_tries,
-	      "Runs of an operation that was interrupted, before it is given up"),
+	COUNT_FIXED("operations", "keep_days", 1, 3650, "7", operations.keep_days,
+		    "Days that an ended operation is kept"),
+	COUNT_FIXED("operations", "keep_count", 1, 10000000, "10000", operations.keep_count,
+		    "Ended operations that are kept"),
+	COUNT_FIXED("operations", "events_keep_count", 16, 10000000, "100000",
+		    operations.events_keep_count, "Events that are kept"),
+	COUNT_FIXED("operations", "step_tries", 1, 100, "3", operations.step_tries,
+		    "Runs of an operation that was interrupted, before it is given up"),
 
 	COUNT("copy", "transfers_max", 1, 256, "8", copy_transfers_max,
 	      "Blobs in flight of one copy"),
@@ -167,13 +168,13 @@ const struct config_option settings_options[] = {
 	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "524288", copy_buffer_bytes,
 		  "Bytes of one blob between source and target"),
 
-	NETWORK("networks.platform", platform),
-	{"networks.platform", "private", OPTION_BOOL, NULL, 0, 0, "true", true,
-	 AT(platform.private_ok), 0, "Whether loopback and private addresses may be reached"},
-	NETWORK("networks.workspace", workspace),
-	{"networks.workspace", "private", OPTION_BOOL, NULL, 0, 0, "false", true,
-	 AT(workspace.private_ok), 0, "Whether loopback and private addresses may be reached"},
-	{NULL, NULL, OPTION_U32, NULL, 0, 0, NULL, false, 0, 0, NULL},
+	CIDRS("networks.platform", "allow", platform.allow, ALLOW_HELP),
+	CIDRS("networks.platform", "deny", platform.deny, DENY_HELP),
+	PRIVATE("networks.platform", "true", platform.private_ok),
+	CIDRS("networks.workspace", "allow", workspace.allow, ALLOW_HELP),
+	CIDRS("networks.workspace", "deny", workspace.deny, DENY_HELP),
+	PRIVATE("networks.workspace", "false", workspace.private_ok),
+	{NULL, NULL, OPTION_U32, NULL, 0, 0, NULL, false, 0, NULL},
 };
 
 static const struct {

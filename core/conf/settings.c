@@ -72,7 +72,7 @@ static void put_default(struct settings *s, const struct config_option *o)
 		if (o->type == OPTION_LEVEL)
 			find_level(text, place(s, o));
 		else
-			snprintf(place(s, o), o->room, "%s", text);
+			snprintf(place(s, o), SETTINGS_GROUP_ROOM, "%s", text);
 		return;
 	}
 	text_parse_u64(o->deflt, 0, UINT64_MAX, &number);
@@ -131,7 +131,7 @@ static int take_text(struct source *src, const config_setting_t *at, const struc
 			 (unsigned long long)o->min, (unsigned long long)o->max);
 		return expected(src, at, o, what);
 	}
-	snprintf(place(src->to, o), o->room, "%s", text);
+	snprintf(place(src->to, o), SETTINGS_GROUP_ROOM, "%s", text);
 	return 0;
 }
 

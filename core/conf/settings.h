@@ -41,7 +41,7 @@ struct job_limits {
 	uint32_t items_max;        /* one call may give */
 	uint32_t progress_per_s;   /* frames a second */
 	uint32_t hello_ms;         /* for the worker's first frame */
-	uint32_t restart_ms, restart_max_ms; /* the worker's back-off */
+	uint32_t restart_ms, restart_max_ms, watchdog_ms; /* the worker's back-off */
 	/* Deadlines by kind of job. */
 	uint32_t probe_ms, read_ms, refresh_ms, delete_ms, copy_ms;
 };
@@ -54,15 +54,16 @@ struct network_rules {
 
 struct operation_limits {
 	uint32_t keep_days, keep_count;
-	uint32_t idempotency_keep_s;
 	uint32_t events_keep_count;
 	uint32_t step_tries; /* of an operation after interruptions */
 };
 
+#define SETTINGS_GROUP_ROOM 64
 struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
-	char admin_group[64], operator_group[64], viewer_group[64];
+	char admin_group[SETTINGS_GROUP_ROOM], operator_group[SETTINGS_GROUP_ROOM];
+	char viewer_group[SETTINGS_GROUP_ROOM];
 	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
 	struct http_limits http;
@@ -86,7 +87,6 @@ struct config_option {
 	const char *deflt; /* as written in the file */
 	bool is_reloadable;
 	size_t offset;    /* in struct settings */
-	size_t room;      /* of OPTION_TEXT */
 	const char *help; /* one sentence, no period */
 };
 extern const struct config_option settings_options[]; /* ends with a NULL section */

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
@@ -299,4 +298,11 @@ void loop_stop(struct loop *l, int status)
 	if (!l->is_stopped)
 		l->status = status;
 	l->is_stopped = true;
+}
+
+bool loop_is_stopped(const struct loop *l, int *ret_status)
+{
+	if (l->is_stopped)
+		*ret_status = l->status;
+	return l->is_stopped;
 }

@@ -6,6 +6,7 @@
 #ifndef CORE_DAEMON_LOOP_H
 #define CORE_DAEMON_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,6 +26,7 @@ int loop_run(struct loop *l);
 void loop_turn(struct loop *l, int wait_ms);
 /* The first status given wins. */
 void loop_stop(struct loop *l, int status);
+bool loop_is_stopped(const struct loop *l, int *ret_status);
 
 /* Descriptors. ready is called with what is there; LOOP_HANGUP (the other end
  * is gone, or an error is pending) comes without being asked for. LOOP_DONE:

@@ -2,9 +2,11 @@
 /* Modes of berthd: see start.h. */
 #include "core/daemon/start.h"
 
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "core/base/log.h"
+#include "core/daemon/run.h"
 #include "core/worker/worker.h"
 
 static int fail(const struct berth_error *err, int status)
@@ -57,7 +59,10 @@ int start(const struct start_options *o)
 		return check(&paths);
 	case START_WORKER:
 		return work(o, &paths);
-	default:
-		return EX_SOFTWARE;
+	case START_INIT:
+		return daemon_init(o, &paths);
+	case START_DAEMON:
+		return daemon_run(o, &paths);
 	}
+	return EX_SOFTWARE;
 }

@@ -18,7 +18,7 @@ static const struct {
 	const char *code;
 	int meaning;
 } codes[] = {
-	{"UNAUTHORIZED", BERTH_E_AUTH},	      {"DENIED", BERTH_E_DENIED},
+	{"UNAUTHORIZED", BERTH_E_AUTH},       {"DENIED", BERTH_E_DENIED},
 	{"UNSUPPORTED", BERTH_E_UNSUPPORTED}, {"TOOMANYREQUESTS", BERTH_E_THROTTLED},
 	{"DIGEST_INVALID", BERTH_E_DIGEST},
 };
@@ -26,8 +26,8 @@ static const struct {
 static bool is_web_page(const struct registry_request *q)
 {
 	const char *type = registry_header(q, "content-type");
-	return type && (!strncasecmp(type, "text/html", 9) ||
-			!strncasecmp(type, "application/xhtml", 17));
+	return type &&
+	       (!strncasecmp(type, "text/html", 9) || !strncasecmp(type, "application/xhtml", 17));
 }
 
 /* The first of {"errors":[{"code","message"}]}: its words into the cause. */
@@ -46,7 +46,8 @@ static void read_envelope(const struct registry_request *q, int status, struct b
 		return;
 	berth_cause(err, "HTTP %d %.64s: %s", status, code, message);
 	for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
-		if (!strcmp(codes[i].code, code) && (status == 400 || status == 403 || status == 405))
+		if (!strcmp(codes[i].code, code) &&
+		    (status == 400 || status == 403 || status == 405))
 			err->code = codes[i].meaning;
 	if (err->code == BERTH_E_DENIED && strcasestr(message, "quota"))
 		err->code = BERTH_E_QUOTA;
@@ -92,7 +93,7 @@ void answer_fail(const struct registry_request *q, int status, struct berth_erro
 		err->retry_ms = wait > 0 ? (uint32_t)wait : l->backoff_ms;
 }
 
-int answer_check(const struct registry_request *q, struct berth_error *err)
+int request_check_answer(const struct registry_request *q, struct berth_error *err)
 {
 	char what[200];
 	const char *coding = registry_header(q, "content-encoding");

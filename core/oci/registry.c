@@ -235,6 +235,21 @@ void registry_request_free(struct registry_request *q)
 	free(q);
 }
 
+struct net_loop *registry_loop(const struct registry *r)
+{
+	return r->loop;
+}
+
+const struct net_limits *registry_limits(const struct registry *r)
+{
+	return net_client_limits(r->client);
+}
+
+int64_t registry_clock_skew_s(const struct registry *r)
+{
+	return net_client_clock_skew_s(r->client);
+}
+
 int registry_status(const struct registry_request *q)
 {
 	return q->exchange ? net_exchange_status(q->exchange) : 0;
@@ -261,8 +276,6 @@ const struct registry_counts *registry_counts(const struct registry *r)
 struct wait {
 	struct berth_error err;
 	bool ended;
-	registry_done *done;
-	void *user;
 };
 
 static void wait_done(void *user, struct registry_request *q, const struct berth_error *err)

@@ -44,6 +44,10 @@ MUST_USE int registry_open(struct net_loop *loop, const struct registry_settings
 			   struct registry **ret, struct berth_error *err);
 void registry_close(struct registry *r);
 SCOPE_TYPE(registry, struct registry, registry_close)
+struct net_loop *registry_loop(const struct registry *r);
+const struct net_limits *registry_limits(const struct registry *r); /* as in force */
+/* Seconds by which the registry's Date header was ahead of our clock. */
+int64_t registry_clock_skew_s(const struct registry *r);
 
 /* What a request may do, for its token's scope. */
 enum registry_right {

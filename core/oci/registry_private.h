@@ -43,10 +43,10 @@ struct registry {
 };
 
 enum request_state {
-	REQUEST_WAITS,	     /* for the first answer of the registry */
+	REQUEST_WAITS,       /* for the first answer of the registry */
 	REQUEST_WAITS_TOKEN, /* for q->token */
-	REQUEST_READY,	     /* what it waited for has come */
-	REQUEST_FAILS,	     /* what it waited for will not come */
+	REQUEST_READY,       /* what it waited for has come */
+	REQUEST_FAILS,       /* what it waited for will not come */
 	REQUEST_RUNS,
 	REQUEST_PAUSES, /* between two tries */
 	REQUEST_ENDED
@@ -58,7 +58,7 @@ struct registry_request {
 	struct registry_request *next, *prev;
 	struct registry_call call; /* its strings are owned */
 	enum request_state state;
-	char *url;	     /* where it goes now: the registry, or a redirect's target */
+	char *url; /* where it goes now: the registry, or a redirect's target */
 	struct net_exchange *exchange;
 	struct net_timer *timer;
 	struct token *token; /* waited for or used */
@@ -103,6 +103,6 @@ MUST_USE int redirect_follow(struct registry_request *q, struct berth_error *err
 /* answer.c: fills err from a status and its body. */
 void answer_fail(const struct registry_request *q, int status, struct berth_error *err);
 /* What is wrong with a 2xx answer's form (a web page, a compressed body). */
-MUST_USE int answer_check(const struct registry_request *q, struct berth_error *err);
+MUST_USE int request_check_answer(const struct registry_request *q, struct berth_error *err);
 
 #endif

@@ -156,7 +156,7 @@ static void end_answered(struct registry_request *q, int status)
 	bool ok = status >= 200 && status < 300;
 	if (!is_accepted(q, status))
 		answer_fail(q, status, &err);
-	else if (ok && answer_check(q, &err))
+	else if (ok && request_check_answer(q, &err))
 		q->state = REQUEST_ENDED;
 	if (!err.code && !q->told_headers && q->call.headers)
 		q->call.headers(q->call.user, q);

@@ -118,6 +118,7 @@ static void take_limits(struct instance *i, const struct net_limits *n)
 		{"net_header_max_bytes", n->header_max_bytes},
 		{"net_pages_max", n->pages_max},
 		{"net_items_max", n->items_max},
+		{"net_commit_ms", n->commit_ms},
 	};
 	for (size_t r = 0; r < INSTANCE_LIMIT_COUNT; r++) {
 		i->limits[r].key = rows[r].key;

@@ -12,7 +12,7 @@
 #include "core/net/policy.h"
 #include "core/worker/loader.h"
 
-#define INSTANCE_LIMIT_COUNT 10
+#define INSTANCE_LIMIT_COUNT 11
 
 struct instance {
 	char name[64];

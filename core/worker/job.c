@@ -88,6 +88,7 @@ void job_net_limits(const struct job *j, struct net_limits *ret)
 		{"header_max_bytes", &n->header_max_bytes},
 		{"pages_max", &n->pages_max},
 		{"items_max", &n->items_max},
+		{"commit_ms", &n->commit_ms},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
 		int64_t v = js_int(limits, members[i].key, -1);

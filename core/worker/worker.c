@@ -5,18 +5,15 @@
 #include "core/worker/worker.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
 
 #include "core/base/log.h"
 #include "core/daemon/notify.h"
+#include "core/daemon/sockets.h"
 #include "core/worker/parent.h"
 
 static const struct worker_options *given;
@@ -66,36 +63,17 @@ static void see_hup(void *user, int signo)
 	notify_ready();
 }
 
-static int listen_at(const char *path, int *ret_fd, struct berth_error *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof address.sun_path)
-		return berth_fail(err, BERTH_E_INVALID, "the path of worker.sock is too long");
-	memcpy(address.sun_path, path, strlen(path));
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return berth_fail_errno(err, errno, "cannot make worker.sock");
-	if (unlink(path) && errno != ENOENT)
-		return berth_fail_errno(err, errno, "cannot replace %s", path);
-	mode_t before = umask(0177);
-	int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
-	umask(before);
-	if (bound || listen(fd, 128))
-		return berth_fail_errno(err, errno, "cannot listen at %s", path);
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
+/* The socket is passed by whoever manages us; alone with a state folder, as in
+ * tests, the worker makes it. */
 static int take_socket(struct parent *p, struct berth_error *err)
 {
-	if (given->socket_path)
-		return listen_at(given->socket_path, &p->listen_fd, err);
 	p->listen_fd = notify_listening("worker");
-	if (p->listen_fd < 0)
-		return berth_fail(err, BERTH_E_NOT_FOUND,
-				  "no socket named worker was passed by the service manager");
-	return 0;
+	if (p->listen_fd >= 0)
+		return 0;
+	if (given->socket_path)
+		return socket_open(given->socket_path, SOCK_SEQPACKET, &p->listen_fd, err);
+	return berth_fail(err, BERTH_E_NOT_FOUND,
+			  "no socket named worker was passed by the service manager");
 }
 
 static int watch_signals(struct parent *p, struct berth_error *err)

@@ -7,3 +7,13 @@ $(O)/tests/copybench: tests/bench/copy_main.c $(O)/libberth.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS)) -ldl
 
 CHECK_NEEDS += $(O)/tests/copybench
+
+# `make bench`, or `make bench BENCH="--only copy --rtt 50"`.
+bench:
+	@packaging/deps bench
+	@$(as_user) $(MAKE) --no-print-directory $(parallel) bench-here
+
+bench-here: all $(O)/tests/copybench
+	@BERTH_BUILD=$(O) tests/bench/bench --json $(O)/bench.json $(BENCH)
+
+.PHONY: bench bench-here

@@ -54,8 +54,8 @@ struct piece {
 struct way {
 	int from, to;
 	bool up;
-	bool ended;		/* nothing more to read */
-	bool shut;		/* and that was passed on */
+	bool ended; /* nothing more to read */
+	bool shut;  /* and that was passed on */
 	uint64_t seen_bytes;
 	size_t queued_bytes;
 	struct piece *first, *last;
@@ -64,7 +64,7 @@ struct way {
 struct connection {
 	bool used;
 	uint64_t opened_us;
-	struct way way[2];	/* 0 to the server, 1 from it */
+	struct way way[2]; /* 0 to the server, 1 from it */
 };
 
 static struct {
@@ -76,7 +76,7 @@ static struct {
 } stat;
 
 static struct connection table[CONNECTIONS_MAX];
-static int table_top;		/* no connection at or above it was ever used */
+static int table_top; /* no connection at or above it was ever used */
 static struct piece *spare;
 static uint64_t budget[2], budget_at_us;
 static uint64_t server_port;
@@ -116,7 +116,7 @@ static void piece_free(struct piece *p)
 
 static void connection_close(struct connection *c, bool reset)
 {
-	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
 
 	for (int i = 0; i < 2; i++) {
 		while (c->way[i].first) {
@@ -178,8 +178,7 @@ static void accept_one(int listener)
 	*c = (struct connection){
 		.used = true,
 		.opened_us = now_us(),
-		.way = { { .from = client, .to = server, .up = true },
-			 { .from = server, .to = client } },
+		.way = {{.from = client, .to = server, .up = true}, {.from = server, .to = client}},
 	};
 	stat.connections++;
 	if (++stat.open > stat.peak)
@@ -298,8 +297,8 @@ static bool set_option(const char *line)
 		const char *name;
 		uint64_t *value;
 	} known[] = {
-		{ "delay-us=", &option.delay_us }, { "rate=", &option.rate }, { "cut=", &option.cut },
-		{ "cuts=", &option.cuts }, { "stall=", &option.stall }, { "up=", &option.up },
+		{"delay-us=", &option.delay_us}, {"rate=", &option.rate},   {"cut=", &option.cut},
+		{"cuts=", &option.cuts},         {"stall=", &option.stall}, {"up=", &option.up},
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -375,12 +374,11 @@ static int listen_on(uint64_t port)
 /* Events of one socket: the way that reads it and the way that writes it. */
 static struct pollfd wanted(const struct way *reads, const struct way *writes, uint64_t now)
 {
-	struct pollfd p = { .fd = reads->from };
+	struct pollfd p = {.fd = reads->from};
 
 	if (!reads->ended && reads->queued_bytes < QUEUE_MAX_BYTES && allowance(reads))
 		p.events |= POLLIN;
-	if (writes->first && writes->first->due_us <= now &&
-	    (!option.rate || budget[writes->up]))
+	if (writes->first && writes->first->due_us <= now && (!option.rate || budget[writes->up]))
 		p.events |= POLLOUT;
 	if (!p.events)
 		p.fd = -1;
@@ -446,8 +444,8 @@ int main(int argc, char **argv)
 		struct timespec limit;
 
 		refill(now);
-		set[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
-		set[1] = (struct pollfd){ .fd = listener, .events = POLLIN };
+		set[0] = (struct pollfd){.fd = 0, .events = POLLIN};
+		set[1] = (struct pollfd){.fd = listener, .events = POLLIN};
 		for (int i = 0; i < table_top; i++) {
 			struct connection *c = &table[i];
 
@@ -470,6 +468,7 @@ int main(int argc, char **argv)
 		now = now_us();
 		for (int i = 0; i < table_top; i++)
 			if (table[i].used)
-				serve(&table[i], set[2 + 2 * i].revents, set[3 + 2 * i].revents, now);
+				serve(&table[i], set[2 + 2 * i].revents, set[3 + 2 * i].revents,
+				      now);
 	}
 }

@@ -25,8 +25,8 @@ struct server {
 	size_t asked_count;
 };
 
-#define HTTP_JSON(status, headers, body) \
-	"HTTP/1.1 " status "\r\nContent-Type: application/json\r\n" headers \
+#define HTTP_JSON(status, headers, body)                                                           \
+	"HTTP/1.1 " status "\r\nContent-Type: application/json\r\n" headers                        \
 	"Connection: close\r\n\r\n" body
 
 /* Reads a head and as much body as it announces. */
@@ -81,8 +81,7 @@ static inline bool server_start(struct server *s, const char *const *answers)
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", s->path);
 	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return s->listener >= 0 && bind(s->listener, (struct sockaddr *)&at, sizeof(at)) == 0 &&
-	       listen(s->listener, 8) == 0 &&
-	       pthread_create(&s->thread, NULL, server_run, s) == 0;
+	       listen(s->listener, 8) == 0 && pthread_create(&s->thread, NULL, server_run, s) == 0;
 }
 
 static inline void server_stop(struct server *s)

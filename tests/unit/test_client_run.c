@@ -28,7 +28,7 @@ static void read_back(FILE *f, char *to)
 /* Runs the words against the scripted answers; the status. */
 static int run_with(const char *const *answers, const char *const *words)
 {
-	char *argv[40] = {(char *)(uintptr_t)"berthctl"};
+	char *argv[40] = {(char *)(uintptr_t) "berthctl"};
 	int argc = 1;
 	FILE *in = fopen("/dev/null", "re"), *out = tmpfile(), *err = tmpfile();
 	assert_non_null(in);
@@ -50,7 +50,7 @@ static int run_with(const char *const *answers, const char *const *words)
 #define NONE ((const char *const[]){NULL})
 
 #define HUB                                                                                        \
-	"{\"name\":\"hub\",\"kind\":\"dockerreg\",\"address\":\"https://hub.example\","              \
+	"{\"name\":\"hub\",\"kind\":\"dockerreg\",\"address\":\"https://hub.example\","            \
 	"\"status\":{\"phase\":\"healthy\",\"checked_at\":\"2026-11-22T18:00:00Z\"}}"
 
 static void a_list_is_a_table_with_whole_times_in_a_pipe(void **state)
@@ -69,12 +69,12 @@ static void a_list_is_a_table_with_whole_times_in_a_pipe(void **state)
 static void a_list_follows_its_pages(void **state)
 {
 	(void)state;
-	int status = RUN(ANSWERS(HTTP_JSON("200 OK", "",
-					   "{\"items\":[{\"name\":\"a\"}],"
-					   "\"next\":\"/v1/integrations?cursor=x\"}"),
-				 HTTP_JSON("200 OK", "",
-					   "{\"items\":[{\"name\":\"b\"}],\"next\":null}")),
-			 "integration", "ls", "-o", "name");
+	int status = RUN(
+		ANSWERS(HTTP_JSON("200 OK", "",
+				  "{\"items\":[{\"name\":\"a\"}],"
+				  "\"next\":\"/v1/integrations?cursor=x\"}"),
+			HTTP_JSON("200 OK", "", "{\"items\":[{\"name\":\"b\"}],\"next\":null}")),
+		"integration", "ls", "-o", "name");
 	assert_int_equal(status, EXIT_OK);
 	assert_non_null(strstr(server.asked[1], "GET /v1/integrations?cursor=x "));
 	assert_string_equal(said, "a\nb\n");
@@ -85,8 +85,8 @@ static void list_flags_become_query_parameters(void **state)
 	(void)state;
 	RUN(ANSWERS(HTTP_JSON("200 OK", "", "{\"items\":[]}")), "integration", "list", "--filter",
 	    "name like \"a*\"", "--sort=-created_at");
-	assert_non_null(strstr(server.asked[0],
-			       "?filter=name%20like%20%22a%2A%22&sort=-created_at HTTP"));
+	assert_non_null(
+		strstr(server.asked[0], "?filter=name%20like%20%22a%2A%22&sort=-created_at HTTP"));
 }
 
 static void json_is_the_body_and_hostile_text_is_escaped_in_it(void **state)
@@ -112,14 +112,14 @@ static void hostile_text_does_not_reach_the_terminal(void **state)
 static void a_problem_is_error_cause_hint_request(void **state)
 {
 	(void)state;
-	int status = RUN(
-		ANSWERS(HTTP_JSON("502 Bad Gateway", "X-Request-Id: r-1\r\n",
-				  "{\"title\":\"cannot list spaces of integration 'hub'\","
-				  "\"status\":502,\"code\":\"upstream\",\"instance\":\"r-1\","
-				  "\"cause\":\"GET /v2/_catalog: HTTP 500\","
-				  "\"hint\":\"berthctl integration probe hub\","
-				  "\"upstream\":{\"host\":\"hub.example\",\"status\":500}}")),
-		"integration", "list");
+	int status =
+		RUN(ANSWERS(HTTP_JSON("502 Bad Gateway", "X-Request-Id: r-1\r\n",
+				      "{\"title\":\"cannot list spaces of integration 'hub'\","
+				      "\"status\":502,\"code\":\"upstream\",\"instance\":\"r-1\","
+				      "\"cause\":\"GET /v2/_catalog: HTTP 500\","
+				      "\"hint\":\"berthctl integration probe hub\","
+				      "\"upstream\":{\"host\":\"hub.example\",\"status\":500}}")),
+		    "integration", "list");
 	assert_int_equal(status, EXIT_UPSTREAM);
 	assert_string_equal(complained, "error: cannot list spaces of integration 'hub'\n"
 					"cause: GET /v2/_catalog: HTTP 500\n"
@@ -136,8 +136,7 @@ static void with_json_the_problem_document_is_on_stderr(void **state)
 					   "{\"title\":\"not allowed\",\"status\":403}")),
 			 "integration", "list", "-o", "json");
 	assert_int_equal(status, EXIT_NOT_ALLOWED);
-	assert_string_equal(complained,
-			    "{\n  \"title\": \"not allowed\",\n  \"status\": 403\n}\n");
+	assert_string_equal(complained, "{\n  \"title\": \"not allowed\",\n  \"status\": 403\n}\n");
 }
 
 static void statuses_become_the_documented_exit_codes(void **state)
@@ -158,8 +157,7 @@ static void statuses_become_the_documented_exit_codes(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
-		assert_int_equal(RUN(ANSWERS(cases[i].answer), "api", "GET", "/v1"),
-				 cases[i].exit);
+		assert_int_equal(RUN(ANSWERS(cases[i].answer), "api", "GET", "/v1"), cases[i].exit);
 }
 
 static void a_name_that_is_not_there_gets_a_suggestion(void **state)
@@ -218,15 +216,15 @@ static void a_bad_chunk_and_a_cut_body_are_errors(void **state)
 static void a_post_carries_a_key_and_an_edit_the_etag(void **state)
 {
 	(void)state;
-	int status = RUN(ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB),
-				 HTTP_JSON("200 OK", "", HUB)),
-			 "integration", "edit", "hub", "--probe-period", "5m", "--insecure");
+	int status = RUN(
+		ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB), HTTP_JSON("200 OK", "", HUB)),
+		"integration", "edit", "hub", "--probe-period", "5m", "--insecure");
 	assert_int_equal(status, EXIT_OK);
 	assert_non_null(strstr(server.asked[1], "PATCH /v1/integrations/hub HTTP/1.1\r\n"));
 	assert_non_null(strstr(server.asked[1], "If-Match: \"e1\"\r\n"));
 	assert_non_null(strstr(server.asked[1], "application/merge-patch+json"));
-	assert_non_null(strstr(server.asked[1],
-			       "{\"probe_period_s\":300,\"tls\":{\"verify\":false}}"));
+	assert_non_null(
+		strstr(server.asked[1], "{\"probe_period_s\":300,\"tls\":{\"verify\":false}}"));
 	RUN(ANSWERS(HTTP_JSON("200 OK", "", "{}")), "api", "POST", "/v1/x", "-d", "{}");
 	assert_non_null(strstr(server.asked[0], "Idempotency-Key: "));
 }
@@ -283,7 +281,7 @@ static void a_secret_is_read_from_a_file_without_its_line_end(void **state)
 }
 
 #define OPERATION(state, more)                                                                     \
-	"{\"id\":\"11111111-2222-4333-8444-555555555555\",\"kind\":\"probe\",\"state\":\"" state      \
+	"{\"id\":\"11111111-2222-4333-8444-555555555555\",\"kind\":\"probe\",\"state\":\"" state   \
 	"\",\"attempts\":1" more "}"
 
 static void an_operation_is_followed_to_its_end(void **state)
@@ -327,9 +325,10 @@ static void no_wait_prints_the_operation_and_returns(void **state)
 static void plain_progress_is_a_line_each_tenth(void **state)
 {
 	(void)state;
-#define AT(done) \
-	HTTP_JSON("200 OK", "", OPERATION("running", ",\"progress\":{\"done\":" done \
-		",\"total\":1000,\"unit\":\"bytes\",\"bytes_per_s\":100}"))
+#define AT(done)                                                                                   \
+	HTTP_JSON("200 OK", "",                                                                    \
+		  OPERATION("running", ",\"progress\":{\"done\":" done                             \
+				       ",\"total\":1000,\"unit\":\"bytes\",\"bytes_per_s\":100}"))
 	RUN(ANSWERS(HTTP_JSON("202 Accepted", "", OPERATION("pending", "")), AT("100"), AT("110"),
 		    AT("520"), HTTP_JSON("200 OK", "", OPERATION("succeeded", ""))),
 	    "integration", "probe", "hub", "--progress=plain");
@@ -367,8 +366,9 @@ static void without_a_daemon_the_exit_is_six(void **state)
 {
 	(void)state;
 	FILE *null = fopen("/dev/null", "r+e"), *err = tmpfile();
-	char *argv[] = {(char *)(uintptr_t)"berthctl", (char *)(uintptr_t)"integration",
-			(char *)(uintptr_t)"list", (char *)(uintptr_t)"--socket=/nowhere/sock", NULL};
+	char *argv[] = {(char *)(uintptr_t) "berthctl", (char *)(uintptr_t) "integration",
+			(char *)(uintptr_t) "list", (char *)(uintptr_t) "--socket=/nowhere/sock",
+			NULL};
 	assert_non_null(null);
 	assert_non_null(err);
 	assert_int_equal(cli_main(4, argv, null, null, err), EXIT_NO_DAEMON);

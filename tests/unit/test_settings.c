@@ -41,7 +41,6 @@ static void defaults_pass_their_own_checks(void **state)
 	assert_int_equal(s.http.body_max_bytes, copy.http.body_max_bytes);
 	assert_int_equal(s.jobs.memory_max_bytes, copy.jobs.memory_max_bytes);
 	assert_int_equal(s.net.connect_ms, 10000);
-	assert_string_equal(s.admin_group, copy.admin_group);
 	assert_int_equal(s.log_level, LOG_LEVEL_INFO);
 	assert_true(s.platform.private_ok);
 	assert_false(s.workspace.private_ok);

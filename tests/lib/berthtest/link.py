@@ -10,22 +10,9 @@ import json
 import os
 import subprocess
 
-from .proc import Process, TREE, build_dir, free_port, need
+from .proc import Process, TREE, compiled, free_port
 
 _SOURCE = os.path.join(TREE, "tests", "lib", "slowlink.c")
-
-
-def _program():
-    target = os.path.join(build_dir(), "tests", "slowlink")
-    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(_SOURCE):
-        compiler = os.environ.get("CC", "cc").split()
-        need(compiler[-1])
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        fresh = f"{target}.{os.getpid()}"
-        subprocess.run([*compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-o", fresh, _SOURCE],
-                       check=True)
-        os.replace(fresh, target)
-    return target
 
 
 class Link:
@@ -48,7 +35,7 @@ class Link:
         self.port = free_port()
         options = {"delay-us": rtt_ms * 500, "rate": rate, "cut": cut, "cuts": cuts,
                    "stall": stall, "up": int(cut_up)}
-        self.argv = [_program(), str(self.port), str(self.target)]
+        self.argv = [compiled(_SOURCE), str(self.port), str(self.target)]
         self.argv += [f"{name}={int(value)}" for name, value in options.items() if value]
         self.log_path = os.path.join(folder, f"link-{self.port}.log")
         self.process = None

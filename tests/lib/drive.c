@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls one slot of a plugin as a job would, with a host that is made of the
+ * environment, and prints each item as a JSON line.
+ *
+ *   build/tests/drive build/plugins/X.so SLOT [ARGUMENT...]
+ *
+ * Options come from the environment: BERTH_OPT_address=http://...; a value
+ * "@FILE" is the file's content. BERTH_DEADLINE_MS limits the call,
+ * BERTH_DRY_RUN=1 sets that flag, BERTH_STOP_AFTER=N makes the sink say stop,
+ * BERTH_DENY=1 refuses every address. SLOT "options" prints the option table.
+ * The last line is {"error":{...}} after a failure; the exit status is 1 then.
+ */
+#include <berth/plugin.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/js.h"
+#include "core/base/text.h"
+
+struct option_value {
+	struct option_value *next;
+	char *value;
+};
+
+struct driver {
+	const struct berth_plugin *plugin;
+	struct option_value *values;
+};
+
+struct printing {
+	struct berth_sink sink; /* first */
+	long left;
+};
+
+static const char *const kinds[] = {
+	"",	"fact", "space",     "repository", "tag", "artifact", "referrer", "login",
+	"step", "condition", "run",  "task",	   "log", "finding",  "rule",	  "object",
+};
+
+static void print_line(json_t *take)
+{
+	AUTO_FREE char *line = js_text(take);
+	puts(line ? line : "{}");
+	json_decref(take);
+}
+
+static int put(struct berth_sink *sink, const struct berth_item *item)
+{
+	struct printing *p = (struct printing *)(void *)sink;
+	json_t *o = json_object();
+	js_put_str(o, "kind", item->kind < ARRAY_COUNT(kinds) ? kinds[item->kind] : "unknown");
+	js_put_str(o, "id", item->id);
+	js_put_str(o, "name", item->name);
+	js_put_str(o, "digest", item->digest);
+	if (item->bytes)
+		json_object_set_new(o, "bytes", json_integer((json_int_t)item->bytes));
+	if (item->more_json)
+		json_object_set_new(o, "more", json_loads(item->more_json, 0, NULL));
+	print_line(o);
+	return p->left > 0 && --p->left == 0;
+}
+
+/* --- the host --- */
+
+static void log_stderr(const struct berth_call *call, int level, const char *fmt, ...)
+{
+	va_list args;
+	(void)call;
+	fprintf(stderr, "<%d> ", level);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static int cancelled(const struct berth_call *call)
+{
+	return call->deadline_ms && clock_monotonic_ms() >= call->deadline_ms;
+}
+
+static void progress(const struct berth_call *call, uint64_t done, uint64_t total)
+{
+	(void)call;
+	(void)done;
+	(void)total;
+}
+
+static char *read_file(const char *path)
+{
+	AUTO_FILE FILE *f = fopen(path, "r");
+	char *text = calloc(1, (1 << 20) + 1);
+	if (!f || !text) {
+		perror(path);
+		exit(2);
+	}
+	if (!fread(text, 1, 1 << 20, f))
+		text[0] = 0;
+	return text;
+}
+
+static const char *default_of(const struct berth_plugin *p, const char *key)
+{
+	for (const struct berth_option *o = p->options; o && o->key; o++)
+		if (!strcmp(o->key, key))
+			return o->deflt;
+	return NULL;
+}
+
+static const char *option(const void *config, const char *key)
+{
+	struct driver *d = (struct driver *)(uintptr_t)config;
+	AUTO_FREE char *name = text_printf("BERTH_OPT_%s", key);
+	const char *text = name ? getenv(name) : NULL;
+	if (!text)
+		return default_of(d->plugin, key);
+	if (text[0] != '@')
+		return text;
+	struct option_value *v = calloc(1, sizeof *v);
+	if (!v)
+		exit(2);
+	v->value = read_file(text + 1);
+	v->next = d->values;
+	d->values = v;
+	return v->value;
+}
+
+static const char *kept(const void *config)
+{
+	(void)config;
+	return NULL;
+}
+
+static int keep(const struct berth_call *call, const char *json)
+{
+	(void)call;
+	fprintf(stderr, "keep %s\n", json ? json : "nothing");
+	return 0;
+}
+
+static int allow_address(const void *config, const void *sockaddr, uint32_t byte_count)
+{
+	(void)config;
+	(void)sockaddr;
+	(void)byte_count;
+	return getenv("BERTH_DENY") ? BERTH_E_ADDRESS : 0;
+}
+
+static const struct berth_host host = {
+	.size = sizeof host,
+	.abi_minor = BERTH_ABI_MINOR,
+	.log = log_stderr,
+	.cancelled = cancelled,
+	.progress = progress,
+	.option = option,
+	.kept = kept,
+	.keep = keep,
+	.allow_address = allow_address,
+};
+
+/* --- the slots by name --- */
+
+struct slot_call {
+	const struct berth_integration_ops *ops;
+	void *self;
+	const struct berth_call *call;
+	char **args;
+	struct berth_sink *sink;
+	struct berth_error *err;
+};
+
+static int do_probe(struct slot_call *c)
+{
+	return c->ops->probe(c->self, c->call, c->args[0] ? c->args[0] : "{}", c->sink, c->err);
+}
+
+static int do_overview(struct slot_call *c)
+{
+	return c->ops->overview(c->self, c->call, c->sink, c->err);
+}
+
+static int do_spaces(struct slot_call *c)
+{
+	return c->ops->spaces(c->self, c->call, c->sink, c->err);
+}
+
+static int do_repositories(struct slot_call *c)
+{
+	return c->ops->repositories(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_tags(struct slot_call *c)
+{
+	return c->ops->tags(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_artifact(struct slot_call *c)
+{
+	return c->ops->artifact(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_tag_delete(struct slot_call *c)
+{
+	return c->ops->tag_delete(c->self, c->call, c->args[0], c->args[1], c->err);
+}
+
+static int do_artifact_delete(struct slot_call *c)
+{
+	return c->ops->artifact_delete(c->self, c->call, c->args[0], c->args[1], c->err);
+}
+
+static int do_repository_delete(struct slot_call *c)
+{
+	return c->ops->repository_delete(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_oci_endpoint(struct slot_call *c)
+{
+	struct berth_oci_endpoint e = {.size = sizeof e};
+	int r = c->ops->oci_endpoint(c->self, c->call, c->args[0], &e, c->err);
+	if (r)
+		return r;
+	json_t *o = json_object();
+	js_put_str(o, "base_url", e.base_url);
+	js_put_str(o, "repository", e.repository);
+	js_put_str(o, "username", e.username);
+	json_object_set_new(o, "has_password", json_boolean(e.password != NULL));
+	json_object_set_new(o, "flags", json_integer(e.flags));
+	print_line(o);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int arguments;
+	size_t offset;
+	int (*run)(struct slot_call *c);
+} slots[] = {
+#define SLOT(name, arguments) \
+	{#name, arguments, offsetof(struct berth_integration_ops, name), do_##name}
+	SLOT(probe, 0),	      SLOT(overview, 0),	SLOT(spaces, 0),
+	SLOT(repositories, 0), SLOT(tags, 1),		SLOT(artifact, 2),
+	SLOT(tag_delete, 2),   SLOT(artifact_delete, 2), SLOT(repository_delete, 1),
+	SLOT(oci_endpoint, 1),
+#undef SLOT
+};
+
+static void print_options(const struct berth_plugin *p)
+{
+	for (const struct berth_option *o = p->options; o && o->key; o++) {
+		json_t *line = json_object();
+		js_put_str(line, "key", o->key);
+		js_put_str(line, "default", o->deflt);
+		json_object_set_new(line, "flags", json_integer(o->flags));
+		print_line(line);
+	}
+}
+
+static int run_slot(struct driver *d, void *self, char **argv, struct berth_error *err)
+{
+	const char *deadline = getenv("BERTH_DEADLINE_MS"), *stop = getenv("BERTH_STOP_AFTER");
+	struct berth_call call = {.size = sizeof call, .id = "drive"};
+	struct printing p = {.sink = {.size = sizeof p.sink, .put = put},
+			     .left = stop ? strtol(stop, NULL, 10) : 0};
+	struct slot_call c = {d->plugin->integration, self, &call, argv + 1, &p.sink, err};
+	int count = 0;
+	while (argv[count + 1])
+		count++;
+	if (deadline)
+		call.deadline_ms = clock_monotonic_ms() + (uint64_t)strtol(deadline, NULL, 10);
+	if (getenv("BERTH_DRY_RUN"))
+		call.flags |= BERTH_CALL_DRY_RUN;
+	for (size_t i = 0; i < ARRAY_COUNT(slots); i++) {
+		void *there;
+		if (strcmp(slots[i].name, argv[0]) != 0)
+			continue;
+		memcpy(&there, (const char *)c.ops + slots[i].offset, sizeof there);
+		if (count < slots[i].arguments)
+			return berth_fail(err, BERTH_E_INVALID, "%s wants %d arguments", argv[0],
+					  slots[i].arguments);
+		return there ? slots[i].run(&c)
+			     : berth_fail(err, BERTH_E_UNSUPPORTED, "no slot %s", argv[0]);
+	}
+	return berth_fail(err, BERTH_E_INVALID, "no slot is called %s", argv[0]);
+}
+
+static int drive(struct driver *d, char **argv)
+{
+	struct berth_error err = ERROR_INIT;
+	void *self = NULL;
+	int r = d->plugin->open(&host, d, &self, &err);
+	if (!r) {
+		r = run_slot(d, self, argv, &err);
+		d->plugin->close(self);
+	}
+	if (r) {
+		json_t *o = json_object();
+		json_object_set_new(o, "error", js_of_error(&err));
+		print_line(o);
+	}
+	while (d->values) {
+		struct option_value *v = d->values;
+		d->values = v->next;
+		free(v->value);
+		free(v);
+	}
+	return r ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct driver d = {0};
+	if (argc < 3) {
+		fprintf(stderr, "usage: drive PLUGIN.so SLOT [ARGUMENT...]\n");
+		return 2;
+	}
+	curl_global_init(CURL_GLOBAL_ALL);
+	void *so = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+	d.plugin = so ? dlsym(so, "berth_plugin_v1") : NULL;
+	if (!d.plugin) {
+		fprintf(stderr, "%s\n", dlerror());
+		return 2;
+	}
+	if (!strcmp(argv[2], "options")) {
+		print_options(d.plugin);
+		return 0;
+	}
+	return drive(&d, argv + 2);
+}
