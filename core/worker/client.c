@@ -22,7 +22,7 @@ struct job_client {
 	const struct job_events *events;
 	void *user;
 	char id[64];
-	bool is_done;
+	bool is_done, is_lost;
 	bool *gone; /* set by free while a turn runs */
 };
 
@@ -71,6 +71,11 @@ int job_client_start(const char *socket_path, const json_t *call, const struct j
 int job_client_fd(const struct job_client *c)
 {
 	return c->fd;
+}
+
+bool job_client_is_lost(const struct job_client *c)
+{
+	return c->is_lost;
 }
 
 void job_client_free(struct job_client *c)
@@ -135,7 +140,7 @@ static void take_frame(struct job_client *c, const json_t *frame)
 
 static void lose(struct job_client *c, struct berth_error *err)
 {
-	c->is_done = true;
+	c->is_done = c->is_lost = true;
 	if (err->code == BERTH_E_UNAVAILABLE) {
 		berth_fail(err, BERTH_E_UNAVAILABLE, "the worker was lost before the job's result");
 		err->retry_ms = 500;

@@ -24,6 +24,7 @@
 #define CORE_WORKER_JOB_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/fail.h"
@@ -64,8 +65,11 @@ MUST_USE int job_client_start(const char *socket_path, const json_t *call,
 			      struct berth_error *err);
 int job_client_fd(const struct job_client *c); /* to poll for reading */
 void job_client_turn(struct job_client *c);    /* read what is there */
-void job_client_cancel(struct job_client *c);  /* ask; the result still comes */
-void job_client_free(struct job_client *c);    /* hangs up; the worker ends the job */
+/* Asked from result: did the connection end without one? An error that the job
+ * itself reports, a registry out of reach, is no loss. */
+bool job_client_is_lost(const struct job_client *c);
+void job_client_cancel(struct job_client *c); /* ask; the result still comes */
+void job_client_free(struct job_client *c);   /* hangs up; the worker ends the job */
 
 /* The job's end, inside the worker's child. */
 struct job;
