@@ -232,7 +232,8 @@ static void end(struct daemon_state *d)
 	supervisor_free(life.supervisor, d->settings.jobs.grace_ms);
 	if (d->control_fd >= 0)
 		close(d->control_fd);
-	if (d->is_private)
+	/* Without the lock the sockets are another berthd's. */
+	if (d->is_private && life.lock_fd >= 0)
 		unlink(d->paths.control_socket);
 	loop_timer_free(life.stop_timer);
 	loop_timer_free(life.status_timer);
