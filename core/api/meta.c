@@ -5,6 +5,7 @@
  */
 #include "api_handlers.h"
 
+#include <berth/plugin.h>
 #include <string.h>
 
 #include "core/access/access.h"
@@ -76,6 +77,9 @@ void api_meta_server(struct request *q, struct answer *a)
 				 describe_limits(http_server_limits(request_server(q))), "caller",
 				 "uid", (json_int_t)caller->uid, "role",
 				 access_role_name(caller->role), "maintenance", 0);
+	if (body)
+		json_object_set_new(body, "abi",
+				    json_sprintf("%u.%u", BERTH_ABI_MAJOR, BERTH_ABI_MINOR));
 	if (body && hooks && hooks->describe)
 		hooks->describe(request_daemon(q), caller, body);
 	answer_json(a, 200, body);
@@ -95,8 +99,8 @@ void api_meta_problem(struct request *q, struct answer *a)
 		return;
 	}
 	answer_json(a, 200,
-		    json_pack("{s:s,s:i,s:s,s:s}", "code", kind->code, "status", kind->status,
-			      "title", kind->title, "detail", kind->detail));
+		    json_pack("{s:s,s:i,s:s,s:s}", "code", request_param(q, "kind"), "status",
+			      kind->status, "title", kind->title, "detail", kind->detail));
 }
 
 void api_meta_readyz(struct request *q, struct answer *a)

@@ -117,7 +117,7 @@ void answer_problem(struct answer *a, int status, const char *code, const struct
 	if (status)
 		json_object_set_new(body, "status", json_integer(status));
 	a->status = (int)js_int(body, "status", 500);
-	a->problem = problem_kind_find(js_str(body, "code", "internal"))->code;
+	a->problem = js_str(body, "code", "internal");
 	js_put_str(body, "hint", hint);
 	add_retry_after(a);
 }

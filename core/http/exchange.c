@@ -90,9 +90,8 @@ static void replay_answer(struct answer *a, const json_t *kept)
 	else
 		answer_empty(a, status);
 	if (status >= 400 && a->body) {
-		const struct problem_kind *kind = problem_kind_find(js_str(body, "code", ""));
 		a->media_type = "application/problem+json";
-		a->problem = kind ? kind->code : NULL;
+		a->problem = js_str(a->body, "code", "internal");
 	}
 	json_object_foreach (headers, name, value)
 		answer_header(a, name, json_string_value(value));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of problems. Symbols are stable: clients compare them. Sorted by
- * status, then symbol.
+ * status. A symbol NOUN-KIND ("integration-not-found") needs no row of its own:
+ * it is that kind, of that noun.
  */
 #include "core/http/problem.h"
 
@@ -10,6 +11,10 @@
 #include "core/base/js.h"
 
 const struct problem_kind problem_kinds[] = {
+	{"bad-request", 400, "The request can't be understood",
+	 "A parameter or a combination of them has no meaning here; the detail says which."},
+	{"reference-invalid", 400, "The image reference can't be read",
+	 "A reference is REPOSITORY[:TAG][@DIGEST], percent-encoded as one path segment."},
 	{"body-missing", 400, "The request needs a body",
 	 "This route takes a JSON document and none was sent."},
 	{"body-unexpected", 400, "The request may not have a body",
@@ -37,6 +42,10 @@ const struct problem_kind problem_kinds[] = {
 	{"path-invalid", 400, "The path can't be decoded",
 	 "A segment has a bad percent escape, a control character, invalid UTF-8, is . or .., or "
 	 "holds %2F where no image reference is expected."},
+	{"denied", 403, "It is not allowed to this caller",
+	 "The role is high enough, but the thing belongs to somebody else or is protected."},
+	{"operation-not-yours", 403, "The operation is somebody else's",
+	 "Operators may cancel their own operations; admins may cancel all."},
 	{"forbidden", 403, "Your role does not allow this",
 	 "The caller is known by its uid and groups. Group berth-viewer sees everything, "
 	 "berth-operator also copies, refreshes and deletes images, berth-admin does all. A new "
@@ -52,6 +61,24 @@ const struct problem_kind problem_kinds[] = {
 	 "A head must arrive within 10 s, and a body may pause 30 s, unless configured "
 	 "otherwise. The connection is closed."},
 	{"cancelled", 409, "It was cancelled", "Someone asked for its end before it was done."},
+	{"busy", 409, "Another operation works on it",
+	 "The operation member names it; wait for its end or cancel it."},
+	{"copy-onto-itself", 409, "Source and target are the same", "Name another target."},
+	{"exists", 409, "It exists already",
+	 "The name is taken. Choose another, or change what is there."},
+	{"in-use", 409, "Something refers to it",
+	 "The detail names what does; that has to go first."},
+	{"run-has-no-failures", 409, "There is nothing to repeat",
+	 "Every image of that run was copied."},
+	{"space-fixed", 409, "The space can't be changed",
+	 "It is the one that every registry has, for what no declared prefix covers."},
+	{"sync-disabled", 409, "The sync is switched off", "Enable it, then run it."},
+	{"sync-onto-itself", 409, "Source and target of the sync are the same",
+	 "Name another target, or another prefix below it."},
+	{"sync-ring", 409, "The syncs would copy in a circle",
+	 "The detail names the others of the ring; one of them must not write what the next reads."},
+	{"sync-target-taken", 409, "Another sync writes there",
+	 "Two rules that write one place would undo each other; the detail names the other."},
 	{"conflict", 409, "It conflicts with what is there",
 	 "The thing exists already, is in use, or is being changed by another operation, which "
 	 "the operation member names."},
@@ -64,11 +91,19 @@ const struct problem_kind problem_kinds[] = {
 	 "GET /v1 shows the cap; a bulk configuration may be larger."},
 	{"media-type-unsupported", 415, "The body has the wrong media type",
 	 "Content-Type must be exactly the one that the route takes, without parameters."},
-	{"address-not-allowed", 422, "That address may not be reached",
-	 "The network rules of the configuration exclude it for integrations of this scope; "
-	 "metadata addresses are always excluded."},
 	{"key-reused", 422, "This Idempotency-Key was used with another body",
 	 "Take a new key for a new request."},
+	{"address-refused", 422, "That address may not be reached",
+	 "The network rules of the configuration exclude it for integrations of this scope; "
+	 "metadata addresses are always excluded."},
+	{"config-invalid", 422, "The configuration is wrong",
+	 "The detail has file, line and what was expected; the running configuration stays."},
+	{"confirmation-missing", 422, "Deleting needs a confirmation",
+	 "The detail says what must be sent to confirm it."},
+	{"invalid", 422, "The request describes something impossible",
+	 "errors[] has a JSON pointer and a sentence for each finding."},
+	{"partly-done", 422, "Some of it failed",
+	 "The operation's result lists each part with its outcome; a repeat does what is left."},
 	{"limit-exceeded", 422, "An input is over its cap", "The detail names the cap."},
 	{"unsupported", 422, "The backend can't do that",
 	 "The plugin or the registry behind it has no such ability, or it is switched off there."},
@@ -78,9 +113,13 @@ const struct problem_kind problem_kinds[] = {
 	{"precondition-required", 428, "The change must say what it is based on",
 	 "Send If-Match with the ETag that you read, or If-Match: * to say that you mean whatever "
 	 "is there."},
+	{"throttled", 429, "Too much at once",
+	 "The registry, or berthd's own limit of open operations, asks for a pause; try again "
+	 "after Retry-After seconds."},
 	{"too-many", 429, "Too many at once",
 	 "A limit of connections, streams or open operations is reached; try again after "
 	 "Retry-After seconds."},
+	{"limit", 413, "An input is over its cap", "The detail names the cap."},
 	{"head-too-large", 431, "The request line or the headers are too large",
 	 "A request line may have 8 KiB and all headers together 16 KiB, unless configured "
 	 "otherwise."},
@@ -97,6 +136,8 @@ const struct problem_kind problem_kinds[] = {
 	{"upstream-tls", 502, "The TLS handshake with the registry failed",
 	 "The certificate was refused, or the registry speaks no TLS. A private CA is given to "
 	 "the integration."},
+	{"damaged", 503, "Stored data does not check out",
+	 "A row fails its check; the rest goes on. The detail names it."},
 	{"draining", 503, "berthd is stopping", "Try again after Retry-After seconds."},
 	{"no-memory", 503, "Out of memory", "Try again after Retry-After seconds."},
 	{"read-only", 503, "Changes are not possible at present",
@@ -116,32 +157,27 @@ static const struct {
 	int code;
 	const char *kind;
 } errors[] = {
-	{BERTH_E_INVALID, "invalid-request"},
-	{BERTH_E_NOT_FOUND, "not-found"},
-	{BERTH_E_CONFLICT, "conflict"},
-	{BERTH_E_AUTH, "upstream-auth-failed"},
-	{BERTH_E_DENIED, "upstream-denied"},
-	{BERTH_E_UNAVAILABLE, "unavailable"},
-	{BERTH_E_TIMEOUT, "upstream-timeout"},
-	{BERTH_E_CANCELLED, "cancelled"},
-	{BERTH_E_UNSUPPORTED, "unsupported"},
-	{BERTH_E_PROTOCOL, "upstream-failed"},
-	{BERTH_E_NO_MEMORY, "no-memory"},
-	{BERTH_E_INTERNAL, "internal"},
-	{BERTH_E_LIMIT, "limit-exceeded"},
-	{BERTH_E_TLS, "upstream-tls"},
-	{BERTH_E_DIGEST, "upstream-digest"},
-	{BERTH_E_THROTTLED, "too-many"},
-	{BERTH_E_QUOTA, "disk-full"},
-	{BERTH_E_READ_ONLY, "read-only"},
-	{BERTH_E_ADDRESS, "address-not-allowed"},
+	{BERTH_E_INVALID, "invalid-request"},  {BERTH_E_NOT_FOUND, "not-found"},
+	{BERTH_E_CONFLICT, "conflict"},        {BERTH_E_AUTH, "upstream-auth-failed"},
+	{BERTH_E_DENIED, "upstream-denied"},   {BERTH_E_UNAVAILABLE, "unavailable"},
+	{BERTH_E_TIMEOUT, "upstream-timeout"}, {BERTH_E_CANCELLED, "cancelled"},
+	{BERTH_E_UNSUPPORTED, "unsupported"},  {BERTH_E_PROTOCOL, "upstream-failed"},
+	{BERTH_E_NO_MEMORY, "no-memory"},      {BERTH_E_INTERNAL, "internal"},
+	{BERTH_E_LIMIT, "limit-exceeded"},     {BERTH_E_TLS, "upstream-tls"},
+	{BERTH_E_DIGEST, "upstream-digest"},   {BERTH_E_THROTTLED, "throttled"},
+	{BERTH_E_QUOTA, "disk-full"},          {BERTH_E_READ_ONLY, "read-only"},
+	{BERTH_E_ADDRESS, "address-refused"},
 };
 
 const struct problem_kind *problem_kind_find(const char *code)
 {
-	for (size_t i = 0; i < problem_kind_count; i++)
-		if (!strcmp(problem_kinds[i].code, code))
-			return &problem_kinds[i];
+	while (code) {
+		for (size_t i = 0; i < problem_kind_count; i++)
+			if (!strcmp(problem_kinds[i].code, code))
+				return &problem_kinds[i];
+		code = strchr(code, '-');
+		code += code != NULL;
+	}
 	return NULL;
 }
 
@@ -159,9 +195,11 @@ json_t *problem_document(const char *code, const struct berth_error *err, const 
 		code ? problem_kind_find(code) : problem_kind_of_error(err ? err->code : 0);
 	if (!kind)
 		kind = problem_kind_find("internal");
-	json_t *p = json_pack("{s:s+,s:s,s:i,s:s,s:s}", "type", "/v1/problems/", kind->code,
-			      "title", kind->title, "status", kind->status, "code", kind->code,
-			      "instance", instance);
+	if (!code)
+		code = kind->code;
+	json_t *p =
+		json_pack("{s:s+,s:s,s:i,s:s,s:s}", "type", "/v1/problems/", code, "title",
+			  kind->title, "status", kind->status, "code", code, "instance", instance);
 	if (!p || !err)
 		return p;
 	js_put_str(p, "detail", err->message);

@@ -19,7 +19,8 @@ struct problem_kind {
 };
 extern const struct problem_kind problem_kinds[];
 extern const size_t problem_kind_count;
-/* NULL: no such kind. */
+/* The kind of that symbol; of NOUN-KIND, where it has no row, that of KIND.
+ * NULL: no such kind. */
 const struct problem_kind *problem_kind_find(const char *code);
 /* The kind that a BERTH_E_* of the daemon or of an upstream becomes. */
 const struct problem_kind *problem_kind_of_error(int code);

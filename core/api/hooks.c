@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between core/http and the rest of berthd: see hooks.h. Every function takes
+ * what it finds: a daemon without store or operations (early, or in a test) has
+ * no keys and no audit, and its readyz says so.
+ */
+#include "core/api/hooks.h"
+
+#include <string.h>
+
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/daemon/daemon.h"
+#include "core/http/metrics.h"
+#include "core/ops/audit.h"
+#include "core/ops/idempotency.h"
+#include "core/ops/ops.h"
+
+static struct idempotency_request key_request(const struct http_key *key)
+{
+	return (struct idempotency_request){.uid = key->uid,
+					    .method = key->method,
+					    .path = key->path,
+					    .key = key->key,
+					    .body = key->body,
+					    .body_count = key->body_count};
+}
+
+static int load_answer(const struct idempotency_row *row, json_t **ret, struct berth_error *err)
+{
+	AUTO_JSON json_t *headers = NULL;
+	AUTO_JSON json_t *body = NULL;
+	int r = js_parse(row->headers, strlen(row->headers), &js_limits_api, &headers, err);
+
+	if (!r && row->body[0])
+		r = js_parse(row->body, strlen(row->body), &js_limits_api, &body, err);
+	if (r)
+		return berth_wrap(err, "a kept answer can't be read");
+	*ret = json_pack("{s:i,s:O,s:O?}", "status", (int)row->status, "headers", headers, "body",
+			 body);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+/* After begin: the transaction goes on for a new key only. */
+static int settle_key(struct daemon_state *d, enum idempotency_case found,
+		      const struct idempotency_row *row, enum http_key_state *ret_state,
+		      json_t **ret_answer, struct berth_error *err)
+{
+	static const enum http_key_state states[] = {
+		[IDEMPOTENCY_NEW] = HTTP_KEY_NEW,
+		[IDEMPOTENCY_REPLAY] = HTTP_KEY_REPLAY,
+		[IDEMPOTENCY_RUNNING] = HTTP_KEY_RUNNING,
+		[IDEMPOTENCY_OTHER] = HTTP_KEY_OTHER_BODY,
+	};
+	*ret_state = states[found];
+	if (found == IDEMPOTENCY_NEW)
+		return 0;
+	store_rollback(d->store);
+	return found == IDEMPOTENCY_REPLAY ? load_answer(row, ret_answer, err) : 0;
+}
+
+static int key_begin(struct daemon_state *d, const struct http_key *key,
+		     enum http_key_state *ret_state, json_t **ret_answer, struct berth_error *err)
+{
+	const struct idempotency_request request = key_request(key);
+	enum idempotency_case found = IDEMPOTENCY_NEW;
+	AUTO_IDEMPOTENCY_ROW struct idempotency_row row = {0};
+	int r = store_begin(d->store, err);
+
+	if (r)
+		return r;
+	r = idempotency_begin(d->store, &request, &found, &row, err);
+	if (!r)
+		return settle_key(d, found, &row, ret_state, ret_answer, err);
+	store_rollback(d->store);
+	return r;
+}
+
+static int store_answer(struct daemon_state *d, const struct idempotency_request *request,
+			const json_t *answer, struct berth_error *err)
+{
+	const json_t *body = json_object_get(answer, "body");
+	AUTO_FREE char *headers = js_text(json_object_get(answer, "headers"));
+	AUTO_FREE char *text =
+		json_is_object(body) || json_is_array(body) ? js_text(body) : strdup("");
+	if (!headers || !text)
+		return berth_fail_memory(err);
+	return idempotency_finish(d->store, request, (int)js_int(answer, "status", 500), headers,
+				  text, err);
+}
+
+static int key_finish(struct daemon_state *d, const struct http_key *key, const json_t *answer,
+		      struct berth_error *err)
+{
+	const struct idempotency_request request = key_request(key);
+	int r;
+	if (!answer) {
+		store_rollback(d->store);
+		return 0;
+	}
+	r = store_answer(d, &request, answer, err);
+	if (r) {
+		store_rollback(d->store);
+		return r;
+	}
+	return store_commit(d->store, err);
+}
+
+static const char *audit_result(int status)
+{
+	if (status == 202)
+		return "accepted";
+	if (status == 403)
+		return "denied";
+	return status < 400 ? "succeeded" : "failed";
+}
+
+static void audit(struct daemon_state *d, const struct http_audit *entry)
+{
+	struct berth_error err = ERROR_INIT;
+	char user[64];
+	AUTO_JSON json_t *detail = json_pack("{s:s,s:i,s:b}", "method", entry->method, "status",
+					     entry->status, "dry_run", entry->dry_run);
+	const struct audit_entry row = {.uid = entry->caller->uid,
+					.user_name = user,
+					.request_id = entry->request_id,
+					.action = entry->operation,
+					.resource = entry->path,
+					.result = audit_result(entry->status),
+					.detail = detail};
+	if (!d || !d->store)
+		return;
+	snprintf(user, sizeof user, "uid %u", (unsigned)entry->caller->uid);
+	js_put_str(detail, "problem", entry->problem);
+	if (audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, &err))
+		log_error("an audit row is lost: %s: %s", err.message, err.cause);
+}
+
+static void add_component(json_t *components, const char *name, bool is_ready, const char *detail)
+{
+	json_t *c = json_pack("{s:s,s:b}", "name", name, "ready", is_ready);
+	js_put_str(c, "detail", detail);
+	json_array_append_new(components, c);
+}
+
+static void ready(struct daemon_state *d, json_t *components)
+{
+	const char *why = NULL;
+	bool store_ok = d->store && !store_health(d->store, &why);
+	size_t plugins = json_array_size(d->plugins);
+
+	add_component(components, "store", store_ok, store_ok ? NULL : why ? why : "not open");
+	add_component(components, "operations", d->ops && !d->is_stopping,
+		      d->is_stopping ? "stopping" : NULL);
+	add_component(components, "plugins", plugins > 0, plugins ? NULL : "none loaded yet");
+	if (d->degraded[0])
+		add_component(components, "secrets", true, d->degraded);
+}
+
+static void describe(struct daemon_state *d, const struct caller *caller, json_t *server)
+{
+	const char *why = NULL;
+	if (d->store && store_health(d->store, &why))
+		json_object_set_new(server, "maintenance", json_true());
+	if (caller->role == ROLE_NONE)
+		return;
+	json_t *plugins = json_array(), *entry;
+	size_t i;
+	json_array_foreach (d->plugins, i, entry)
+		json_array_append_new(plugins, json_pack("{s:O?,s:O?,s:O?,s:O?}", "name",
+							 json_object_get(entry, "name"), "version",
+							 json_object_get(entry, "version"), "abi",
+							 json_object_get(entry, "abi"), "ok",
+							 json_object_get(entry, "ok")));
+	json_object_set_new(server, "plugins", plugins);
+}
+
+static void metrics(struct daemon_state *d, bool is_openmetrics, struct buf *out)
+{
+	metric_family(out, is_openmetrics, "berth_operations_running", METRIC_GAUGE,
+		      "Operations with a job at work.");
+	metric_sample(out, "berth_operations_running", METRIC_GAUGE, "",
+		      d->ops ? ops_running(d->ops) : 0);
+	metric_family(out, is_openmetrics, "berth_plugins_loaded", METRIC_GAUGE,
+		      "Plugins that the worker has loaded or refused.");
+	metric_sample(out, "berth_plugins_loaded", METRIC_GAUGE, "", json_array_size(d->plugins));
+	metric_family(out, is_openmetrics, "berth_start_time_seconds", METRIC_GAUGE,
+		      "Unix time of the daemon's start.");
+	metric_sample(out, "berth_start_time_seconds", METRIC_GAUGE, "",
+		      (uint64_t)(d->started_at / 1000));
+}
+
+const struct http_hooks api_hooks = {.key_begin = key_begin,
+				     .key_finish = key_finish,
+				     .audit = audit,
+				     .ready = ready,
+				     .describe = describe,
+				     .metrics = metrics};
