@@ -23,6 +23,8 @@ const struct noun *const nouns[] = {
 	NOUN(audit, "Who did what"),
 	NOUN(plugin, "Plugins that berthd has loaded"),
 	NOUN(daemon, "The daemon itself"),
+	NOUN(apply, "Make the daemon agree with a file"),
+	NOUN(diff, "Show what apply would change"),
 	NOUN(api, "Call the control API as it is"),
 	NOUN(context, "Daemons that this user talks to"),
 	NOUN(version, "Versions of client and server"),
