@@ -11,7 +11,7 @@ from server import Registry, digest_of
 from table import ERROR, PASSWORD, RIGHT, SOURCE, USERS
 
 TAG = "latest"
-SECRETS = (PASSWORD, "tok-", "refresh-canary", "cookie-canary")
+SECRETS = (PASSWORD, "token-canary-", "refresh-canary", "cookie-canary")
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -118,7 +118,7 @@ def _at_honest_target(case, client, result, wanted):
     name = name_of(case)
     try:
         found = client.digest(name, TAG)
-        if result.ok and not found:
+        if result.ok and not found and not case.may_be_empty:
             return ["it said that it succeeded, and the tag is not there"]
         if found:
             client.closure(name, TAG)

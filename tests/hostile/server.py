@@ -460,7 +460,7 @@ class Server:
 
     def challenge(self, request):
         scope = f',scope="repository:{request.name}:pull,push"' if request.name else ""
-        realm = self.realm or f"{self.origin}/token"
+        realm = f"{self.origin}/token" if self.realm is None else self.realm
         return error(401, "UNAUTHORIZED", **{
             "WWW-Authenticate": f'Bearer realm="{realm}",service="hostile"{scope}'})
 
@@ -471,7 +471,7 @@ class Server:
             self.users.get(posted.get("username")) == posted.get("password")
         if self.users and not known and not (given.startswith("Basic ") and self.is_user(given)):
             return error(401, "UNAUTHORIZED")
-        token = "tok-" + uuid.uuid4().hex
+        token = "token-canary-" + uuid.uuid4().hex
         self.tokens.add(token)
         return Response(200, {"token": token, "access_token": token, "expires_in": 300},
                         {"Content-Type": "application/json"})

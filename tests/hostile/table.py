@@ -51,6 +51,7 @@ class Case:
         self.referrers_api = more.pop("referrers_api", False)
         self.make = more.pop("make", None)
         self.second = more.pop("second", False)
+        self.may_be_empty = more.pop("may_be_empty", False)
         assert not more, f"{ident}: unknown field {sorted(more)}"
 
     def start(self, certificates=None):
@@ -64,7 +65,7 @@ class Case:
         server = Server([*self.rules], registry, tls=tls, users=self.users, bearer=self.bearer,
                         tls_setup=_only_old_tls if self.tls == "old" else None)
         server.stranger = Server([*self.stranger], registry, address=ELSEWHERE)
-        if self.realm:
+        if self.realm is not None:
             server.realm = self.realm(server) if callable(self.realm) else self.realm
         return server
 
@@ -156,10 +157,9 @@ def index_edited(edit):
 
 def many_tags(count):
     def load(registry, name, tag):
-        image = images.Image(_layers(name, (500,)))
         for number in range(count):
-            registry.load(name, f"t{number:03}", image)
-        return registry.load(name, tag, image)
+            registry.load(name, f"t{number:03}", images.Image(_layers(f"{name}{number}", (500,))))
+        return registry.load(name, tag, images.Image(_layers(name, (500,))))
     return load
 
 
