@@ -57,7 +57,7 @@
 
 const struct config_option settings_options[] = {
 	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level),
-	 "The least that is logged: error, warning, info or debug"},
+	 "The least that is logged"},
 	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
 	   "What running steps get to end in order when the daemon stops"),
 
@@ -189,8 +189,9 @@ static const struct {
 	{"operations", "How long records are kept"},
 	{"copy", "Copying of images"},
 	{"networks", "Where integrations may point to"},
-	{"networks.platform", "Where integrations of the platform may point to. Addresses of cloud "
-			      "metadata services, link-local and multicast ones are never reached"},
+	{"networks.platform",
+	 "Where integrations of the platform may point to; cloud metadata services and "
+	 "link-local addresses are never reached"},
 	{"networks.workspace", "Where integrations of a workspace may point to"},
 };
 
