@@ -312,3 +312,8 @@ int registry_wait(struct registry *r, const struct registry_call *call,
 		*err = w.err;
 	return w.err.code;
 }
+
+struct net_client *registry_net(const struct registry *r)
+{
+	return r->client;
+}

@@ -49,6 +49,10 @@ const struct net_limits *registry_limits(const struct registry *r); /* as in for
 /* Seconds by which the registry's Date header was ahead of our clock. */
 int64_t registry_clock_skew_s(const struct registry *r);
 
+/* The HTTP client that it works with, for a server's API beside /v2/: same TLS,
+ * limits and address rule. Lives as long as the registry. */
+struct net_client *registry_net(const struct registry *r);
+
 /* What a request may do, for its token's scope. */
 enum registry_right {
 	REGISTRY_PULL = 1,

@@ -38,8 +38,8 @@ struct printing {
 };
 
 static const char *const kinds[] = {
-	"",	"fact", "space",     "repository", "tag", "artifact", "referrer", "login",
-	"step", "condition", "run",  "task",	   "log", "finding",  "rule",	  "object",
+	"",     "fact",      "space", "repository", "tag", "artifact", "referrer", "login",
+	"step", "condition", "run",   "task",       "log", "finding",  "rule",     "object",
 };
 
 static void print_line(json_t *take)
@@ -218,6 +218,71 @@ static int do_repository_delete(struct slot_call *c)
 	return c->ops->repository_delete(c->self, c->call, c->args[0], c->sink, c->err);
 }
 
+static int do_space_create(struct slot_call *c)
+{
+	return c->ops->space_create(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_space_update(struct slot_call *c)
+{
+	return c->ops->space_update(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_space_delete(struct slot_call *c)
+{
+	return c->ops->space_delete(c->self, c->call, c->args[0], c->err);
+}
+
+static int do_resolve(struct slot_call *c)
+{
+	return c->ops->resolve(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_describe(struct slot_call *c)
+{
+	return c->ops->describe(c->self, c->call, c->args[0], c->args[1], c->err);
+}
+
+static int do_login_create(struct slot_call *c)
+{
+	return c->ops->login_create(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_login_list(struct slot_call *c)
+{
+	return c->ops->login_list(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_login_revoke(struct slot_call *c)
+{
+	return c->ops->login_revoke(c->self, c->call, c->args[0], c->err);
+}
+
+static int do_retention_get(struct slot_call *c)
+{
+	return c->ops->retention_get(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_retention_set(struct slot_call *c)
+{
+	return c->ops->retention_set(c->self, c->call, c->args[0], c->args[1], c->err);
+}
+
+static int do_retention_run(struct slot_call *c)
+{
+	return c->ops->retention_run(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_retention_runs(struct slot_call *c)
+{
+	return c->ops->retention_runs(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_maintain(struct slot_call *c)
+{
+	return c->ops->maintain(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
 static int do_oci_endpoint(struct slot_call *c)
 {
 	struct berth_oci_endpoint e = {.size = sizeof e};
@@ -240,12 +305,33 @@ static const struct {
 	size_t offset;
 	int (*run)(struct slot_call *c);
 } slots[] = {
-#define SLOT(name, arguments) \
-	{#name, arguments, offsetof(struct berth_integration_ops, name), do_##name}
-	SLOT(probe, 0),	      SLOT(overview, 0),	SLOT(spaces, 0),
-	SLOT(repositories, 0), SLOT(tags, 1),		SLOT(artifact, 2),
-	SLOT(tag_delete, 2),   SLOT(artifact_delete, 2), SLOT(repository_delete, 1),
+#define SLOT(name, arguments)                                                                      \
+	{                                                                                          \
+#name, arguments, offsetof(struct berth_integration_ops, name), do_##name          \
+	}
+	SLOT(probe, 0),
+	SLOT(overview, 0),
+	SLOT(spaces, 0),
+	SLOT(repositories, 0),
+	SLOT(tags, 1),
+	SLOT(artifact, 2),
+	SLOT(tag_delete, 2),
+	SLOT(artifact_delete, 2),
+	SLOT(repository_delete, 1),
 	SLOT(oci_endpoint, 1),
+	SLOT(space_create, 2),
+	SLOT(space_update, 2),
+	SLOT(space_delete, 1),
+	SLOT(resolve, 1),
+	SLOT(describe, 2),
+	SLOT(login_create, 1),
+	SLOT(login_list, 1),
+	SLOT(login_revoke, 1),
+	SLOT(retention_get, 1),
+	SLOT(retention_set, 2),
+	SLOT(retention_run, 1),
+	SLOT(retention_runs, 1),
+	SLOT(maintain, 2),
 #undef SLOT
 };
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Temporary logins as robot accounts: a system robot, limited to the projects
+ * asked for. Its name is ours, so that one made just before a crash is found
+ * again; the full login name is what Harbor answers (the prefix is a setting
+ * of the server). Durations are whole days, one at least: Berth's own expiry
+ * is earlier and revokes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/js.h"
+#include "core/base/text.h"
+#include "plugins/harbor/harbor.h"
+
+#define DAY_S 86400
+
+/* pull goes with push: Harbor lets a robot that may push pull as well. */
+static json_t *accesses(bool push)
+{
+	json_t *list = json_pack("[{s:s, s:s}]", "resource", "repository", "action", "pull");
+	if (push)
+		json_array_append_new(
+			list, json_pack("{s:s, s:s}", "resource", "repository", "action", "push"));
+	return list;
+}
+
+static json_t *permissions(const json_t *spaces, bool push)
+{
+	json_t *list = json_array();
+	size_t i;
+	const json_t *space;
+	json_array_foreach (spaces, i, space)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:O, s:o}", "kind", "project", "namespace",
+						space, "access", accesses(push)));
+	return list;
+}
+
+static int check_request(const json_t *q, struct berth_error *err)
+{
+	const json_t *spaces = json_object_get(q, "spaces");
+	size_t i;
+	const json_t *one;
+	if (!js_str(q, "name", NULL) || !json_array_size(spaces))
+		return berth_fail(err, BERTH_E_INVALID, "a login needs a name and spaces");
+	json_array_foreach (spaces, i, one)
+		if (!json_is_string(one))
+			return berth_fail(err, BERTH_E_INVALID,
+					  "spaces holds something that is no name");
+	return 0;
+}
+
+static bool wants_push(const json_t *q)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach (json_object_get(q, "rights"), i, one)
+		if (json_is_string(one) && !strcmp(json_string_value(one), "push"))
+			return true;
+	return false;
+}
+
+static int give_login(struct berth_sink *sink, const json_t *robot, struct berth_error *err)
+{
+	char id[24];
+	AUTO_JSON json_t *more = json_object();
+	int64_t expires_s = js_int(robot, "expires_at", -1);
+	snprintf(id, sizeof id, "%lld", (long long)js_int(robot, "id", 0));
+	js_put_str(more, "secret", js_str(robot, "secret", NULL));
+	js_put_time(more, "expires_at", expires_s > 0 ? expires_s * 1000 : 0);
+	js_put_time(more, "created_at", harbor_time(robot, "creation_time"));
+	return remote_give(sink,
+			   &(struct give){.kind = BERTH_ITEM_LOGIN,
+					  .id = id,
+					  .name = js_str(robot, "name", ""),
+					  .more = more},
+			   err);
+}
+
+int harbor_login_create(void *self, const struct berth_call *call, const char *request_json,
+			struct berth_sink *sink, struct berth_error *err)
+{
+	struct harbor *h = self;
+	AUTO_JSON json_t *q = NULL, *body = NULL;
+	AUTO_REPLY struct reply reply = {0};
+	remote_begin(&h->remote, call);
+	int r = harbor_argument(request_json, &q, err);
+	if (!r)
+		r = check_request(q, err);
+	if (r || (call->flags & BERTH_CALL_DRY_RUN))
+		return r;
+	int64_t days = (js_int(q, "ttl_s", DAY_S) + DAY_S - 1) / DAY_S;
+	body = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "name", js_str(q, "name", ""),
+			 "description", js_str(q, "description", "made by Berth"), "level",
+			 "system", "duration", (json_int_t)(days < 1 ? 1 : days), "disable", 0,
+			 "permissions", permissions(json_object_get(q, "spaces"), wants_push(q)));
+	r = harbor_ask(h, &(struct ask){.method = "POST", .path = "/api/v2.0/robots", .body = body},
+		       &reply, err);
+	if (r)
+		return berth_wrap(err, "cannot make robot '%s'", js_str(q, "name", ""));
+	return give_login(sink, reply.json, err);
+}
+
+struct listing {
+	struct berth_sink *sink;
+	const char *prefix;
+};
+
+/* The server composes names as PREFIX + name, or PREFIX + project+name: ours
+ * is what stands behind the last '+' or '$'. */
+static int each_robot(void *user, json_t *robot, struct berth_error *err)
+{
+	struct listing *l = user;
+	const char *name = js_str(robot, "name", "");
+	return strstr(name, l->prefix) ? give_login(l->sink, robot, err) : 0;
+}
+
+int harbor_login_list(void *self, const struct berth_call *call, const char *prefix,
+		      struct berth_sink *sink, struct berth_error *err)
+{
+	struct harbor *h = self;
+	struct listing l = {.sink = sink, .prefix = prefix};
+	AUTO_FREE char *escaped = text_url_encode(prefix);
+	AUTO_FREE char *path =
+		escaped ? text_printf("/api/v2.0/robots?q=name%%3D~%s", escaped) : NULL;
+	remote_begin(&h->remote, call);
+	return path ? harbor_pages(h, path, each_robot, &l, err) : berth_fail_memory(err);
+}
+
+int harbor_login_revoke(void *self, const struct berth_call *call, const char *id,
+			struct berth_error *err)
+{
+	struct harbor *h = self;
+	uint64_t number;
+	remote_begin(&h->remote, call);
+	if (!text_parse_u64(id, 1, INT64_MAX, &number))
+		return berth_fail(err, BERTH_E_INVALID, "'%.40s' is not a robot's id", id);
+	if (call->flags & BERTH_CALL_DRY_RUN)
+		return 0;
+	return harbor_dof(h, "DELETE", NULL, err, "/api/v2.0/robots/%s", id);
+}

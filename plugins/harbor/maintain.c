@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* House-keeping: read-only switch, garbage collection, its history. One table
+ * of actions; a name that is not in it is unsupported.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/js.h"
+#include "core/base/text.h"
+#include "plugins/harbor/harbor.h"
+
+struct action {
+	struct harbor *h;
+	const json_t *arguments;
+	struct berth_sink *sink;
+	bool dry_run;
+};
+
+static int read_only(struct action *a, struct berth_error *err)
+{
+	AUTO_JSON json_t *now = NULL, *body = NULL;
+	const json_t *on = json_object_get(a->arguments, "on");
+	int r = harbor_get(a->h, "/api/v2.0/configurations", &now, err);
+	if (r)
+		return r;
+	const json_t *setting = json_object_get(now, "read_only");
+	if (!json_is_boolean(on) || a->dry_run)
+		return remote_give_fact(a->sink, "read_only",
+					json_boolean(js_bool(setting, "value", false)), err);
+	if (!js_bool(setting, "editable", true))
+		return berth_fail(err, BERTH_E_UNSUPPORTED,
+				  "Harbor's settings are fixed by its own configuration "
+				  "(CONFIG_OVERWRITE_JSON)");
+	body = json_pack("{s:b}", "read_only", json_is_true(on));
+	r = harbor_do(a->h, "PUT", "/api/v2.0/configurations", body, err);
+	return r ? r : remote_give_fact(a->sink, "read_only", json_boolean(json_is_true(on)), err);
+}
+
+/* Harbor's cron has six fields, seconds first, and 2.5 takes anything. */
+static int check_cron(const char *cron, struct berth_error *err)
+{
+	size_t fields = 0;
+	for (const char *p = cron; *p;) {
+		p += strspn(p, " ");
+		fields += *p != 0;
+		p += strcspn(p, " ");
+	}
+	if (fields != 6 || strncmp(cron, "0 ", 2) != 0)
+		return berth_fail(err, BERTH_E_INVALID,
+				  "schedule '%.60s': Harbor wants six fields, seconds first and 0",
+				  cron);
+	return 0;
+}
+
+static json_t *gc_body(const struct action *a, const char *type, const char *cron)
+{
+	return json_pack("{s:{s:s, s:s}, s:{s:b, s:b}}", "schedule", "type", type, "cron", cron,
+			 "parameters", "delete_untagged",
+			 js_bool(a->arguments, "delete_untagged", false), "dry_run", a->dry_run);
+}
+
+static int gc_now(struct action *a, struct berth_error *err)
+{
+	AUTO_REPLY struct reply reply = {0};
+	AUTO_JSON json_t *body = gc_body(a, "Manual", "");
+	AUTO_JSON json_t *more = json_pack("{s:s, s:b}", "state", "running", "dry_run", a->dry_run);
+	struct ask ask = {.method = "POST", .path = "/api/v2.0/system/gc/schedule", .body = body};
+	int r = harbor_ask(a->h, &ask, &reply, err);
+	const char *id = r || !reply.location ? NULL : strrchr(reply.location, '/');
+	if (!r && !id)
+		return berth_fail(err, BERTH_E_PROTOCOL, "POST %s: no Location of the run",
+				  ask.path);
+	return r ? r
+		 : remote_give(a->sink,
+			       &(struct give){.kind = BERTH_ITEM_RUN, .id = id + 1, .more = more},
+			       err);
+}
+
+/* PUT with type None removes; the first schedule of an instance is a POST. */
+static int gc_schedule(struct action *a, const char *cron, struct berth_error *err)
+{
+	AUTO_REPLY struct reply now = {0};
+	AUTO_JSON json_t *body = gc_body(a, *cron ? "Custom" : "None", cron);
+	int r = *cron ? check_cron(cron, err) : 0;
+	if (!r)
+		r = harbor_ask(a->h, &(struct ask){.path = "/api/v2.0/system/gc/schedule"}, &now,
+			       err);
+	if (r || a->dry_run)
+		return r;
+	return harbor_do(a->h, now.json ? "PUT" : "POST", "/api/v2.0/system/gc/schedule", body,
+			 err);
+}
+
+static int gc(struct action *a, struct berth_error *err)
+{
+	const char *cron = js_str(a->arguments, "schedule", NULL);
+	return cron ? gc_schedule(a, cron, err) : gc_now(a, err);
+}
+
+static int each_gc(void *user, json_t *run, struct berth_error *err)
+{
+	struct action *a = user;
+	char id[24];
+	snprintf(id, sizeof id, "%lld", (long long)js_int(run, "id", 0));
+	/* Before 2.15 the parameters hold the address of Redis in clear text. */
+	json_object_del(run, "job_parameters");
+	return remote_give(a->sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = id, .more = run},
+			   err);
+}
+
+static int gc_history(struct action *a, struct berth_error *err)
+{
+	return harbor_pages(a->h, "/api/v2.0/system/gc?sort=-creation_time", each_gc, a, err);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct action *a, struct berth_error *err);
+} actions[] = {
+	{"read-only", read_only},
+	{"gc", gc},
+	{"gc-history", gc_history},
+};
+
+int harbor_maintain(void *self, const struct berth_call *call, const char *action,
+		    const char *arguments_json, struct berth_sink *sink, struct berth_error *err)
+{
+	struct harbor *h = self;
+	AUTO_JSON json_t *arguments = NULL;
+	remote_begin(&h->remote, call);
+	int r = harbor_argument(arguments_json, &arguments, err);
+	if (r)
+		return r;
+	struct action a = {.h = h,
+			   .arguments = arguments,
+			   .sink = sink,
+			   .dry_run = call->flags & BERTH_CALL_DRY_RUN};
+	for (size_t i = 0; i < ARRAY_COUNT(actions); i++)
+		if (!strcmp(actions[i].name, action))
+			return actions[i].run(&a, err);
+	return berth_fail(err, BERTH_E_UNSUPPORTED, "Harbor has no house-keeping named '%.60s'",
+			  action);
+}
