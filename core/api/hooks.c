@@ -146,12 +146,12 @@ static void ready(struct daemon_state *d, json_t *components)
 {
 	const char *why = NULL;
 	bool store_ok = d->store && !store_health(d->store, &why);
-	size_t plugins = json_array_size(d->plugins);
 
 	add_component(components, "store", store_ok, store_ok ? NULL : why ? why : "not open");
 	add_component(components, "operations", d->ops && !d->is_stopping,
 		      d->is_stopping ? "stopping" : NULL);
-	add_component(components, "plugins", plugins > 0, plugins ? NULL : "none loaded yet");
+	add_component(components, "plugins", d->plugins_known,
+		      d->plugins_known ? NULL : "the worker has not said its plugins yet");
 	if (d->degraded[0])
 		add_component(components, "secrets", true, d->degraded);
 }

@@ -43,6 +43,7 @@ struct daemon_state {
 	int control_fd;     /* the listening control socket; owned here */
 	bool is_stopping;   /* new work is refused */
 	json_t *plugins;    /* array: what the worker said of each plugin; never NULL */
+	bool plugins_known; /* it has said so at least once */
 	char degraded[256]; /* why parts are off (no key, ...); empty: all is on */
 	struct store *store;
 	struct sealer *sealer; /* NULL: no key, sealed parts are off */

@@ -82,6 +82,7 @@ static void see_plugins_end(void *user, const json_t *value, const struct berth_
 	log_calm(&s->unreachable, "the worker answers again");
 	json_decref(s->d->plugins);
 	s->d->plugins = STEAL(s->found);
+	s->d->plugins_known = true;
 	if (!s->d->is_private)
 		ask_later(s, ASK_AGAIN_MS);
 	void (*ready)(void *) = s->ready;
