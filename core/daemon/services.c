@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "core/access/access.h"
+#include "core/api/api.h"
+#include "core/api/hooks.h"
 #include "core/base/log.h"
 #include "core/http/server.h"
+#include "core/ops/ops.h"
 #include "core/secrets/secrets.h"
 #include "core/store/store.h"
 
@@ -37,11 +40,31 @@ int services_open_store(struct daemon_state *d, struct berth_error *err)
 	return code;
 }
 
-static const struct http_hooks no_hooks = {0};
+static int open_ops(struct daemon_state *d, struct berth_error *err)
+{
+	const struct operation_limits *limits = &d->settings.operations;
+	const struct ops_settings settings = {
+		.store = d->store,
+		.sealer = d->sealer,
+		.loop = d->loop,
+		.worker_socket = d->paths.worker_socket,
+		.types = api_op_types,
+		.running_max = d->settings.jobs.children_max,
+		.integration_max = d->settings.jobs.per_instance_max,
+		.open_max = d->settings.jobs.queue_max,
+		.attempts_max = limits->step_tries,
+		.grace_s = (d->settings.jobs.grace_ms + 999) / 1000,
+		.keep_s = limits->keep_days * 86400,
+		.keep_count = limits->keep_count,
+		.event_ring = limits->events_keep_count,
+	};
+	int code = ops_new(&settings, &d->ops, err);
+	return code ? code : api_attach(d, err);
+}
 
 static void http_config_of(struct daemon_state *d, struct http_config *ret)
 {
-	*ret = (struct http_config){.limits = d->settings.http, .hooks = &no_hooks, .daemon = d};
+	*ret = (struct http_config){.limits = d->settings.http, .hooks = &api_hooks, .daemon = d};
 	access_config_load(&ret->access, d->settings.admin_group, d->settings.operator_group,
 			   d->settings.viewer_group);
 	ret->access.private_admin_uid = d->is_private ? d->owner_uid : ACCESS_NO_ID;
@@ -69,6 +92,8 @@ static int open_http(struct daemon_state *d, struct berth_error *err)
 int services_open(struct daemon_state *d, struct berth_error *err)
 {
 	int code = services_open_store(d, err);
+	if (!code)
+		code = open_ops(d, err);
 	return code ? code : open_http(d, err);
 }
 
@@ -89,13 +114,14 @@ void services_configure(struct daemon_state *d)
 
 bool services_drain(struct daemon_state *d)
 {
-	return http_server_drain(d->http);
+	ops_stop(d->ops);
+	bool is_idle = !ops_running(d->ops);
+	return http_server_drain(d->http) && is_idle;
 }
 
 uint32_t services_running(const struct daemon_state *d)
 {
-	(void)d;
-	return 0;
+	return ops_running(d->ops);
 }
 
 void services_close(struct daemon_state *d)
@@ -104,6 +130,8 @@ void services_close(struct daemon_state *d)
 	http_watch = NULL;
 	http_server_free(d->http);
 	d->http = NULL;
+	ops_free(d->ops);
+	d->ops = NULL;
 	store_close(d->store);
 	d->store = NULL;
 	sealer_close(d->sealer);

@@ -70,7 +70,9 @@ struct op_type {
 	/* The end of the job, once, inside the transaction that ends the operation:
 	 * change rows, add events. why->code 0: it went well; value may be NULL.
 	 * *ret_result: what the operation shows as its result. An error here turns
-	 * success into failure, after a rollback. NULL: the value is the result. */
+	 * success into failure, after a rollback; 0 with err->code set turns it into
+	 * failure and keeps what was written and the result (a copy of which some
+	 * images failed). NULL: the value is the result. */
 	int (*on_result)(struct operation *op, const json_t *value, const struct berth_error *why,
 			 json_t **ret_result, struct berth_error *err);
 	void (*release)(struct operation *op); /* or NULL */

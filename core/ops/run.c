@@ -249,9 +249,19 @@ static bool is_of_store(const struct entry *e, const struct berth_error *err)
 	       (err->from == BERTH_FROM_SQL && err->code == BERTH_E_UNAVAILABLE);
 }
 
+/* The type says that what it wrote is a failure all the same: see on_result. */
+static void take_refusal(struct entry *e, struct berth_error *why, struct berth_error *err)
+{
+	if (why->code || !err->code)
+		return;
+	*why = *err;
+	*err = (struct berth_error)ERROR_INIT;
+	e->op.state = OP_FAILED;
+}
+
 /* The last transaction: what the type changes, state, log, event and audit. */
-static int end_at_once(struct entry *e, const json_t *value, const struct berth_error *why,
-		       bool ask_type, struct berth_error *err)
+static int end_at_once(struct entry *e, const json_t *value, struct berth_error *why, bool ask_type,
+		       struct berth_error *err)
 {
 	struct store *s = e->op.ops->settings.store;
 	AUTO_JSON json_t *made = NULL;
@@ -262,6 +272,8 @@ static int end_at_once(struct entry *e, const json_t *value, const struct berth_
 	if (!rc && ask_type && e->op.type->on_result) {
 		rc = e->op.type->on_result(&e->op, value, why, &made, err);
 		result = made;
+		if (!rc)
+			take_refusal(e, why, err);
 	}
 	if (!rc)
 		rc = entry_save_lines(e, err);
@@ -305,11 +317,11 @@ static void log_end(const struct entry *e, const struct berth_error *why)
 static void finish(struct entry *e, enum op_state state, const json_t *value,
 		   const struct berth_error *why, bool asks_type)
 {
-	struct berth_error err = ERROR_INIT;
+	struct berth_error err = ERROR_INIT, ended = *why;
 	enum op_state before = e->op.state;
 
 	e->op.state = state;
-	if (end_at_once(e, value, why, asks_type, &err)) {
+	if (end_at_once(e, value, &ended, asks_type, &err)) {
 		e->op.state = before;
 		if (asks_type && !is_of_store(e, &err)) {
 			/* What the type made of it was refused: that is the outcome. */
@@ -321,7 +333,7 @@ static void finish(struct entry *e, enum op_state state, const json_t *value,
 		postpone(e, state, value, why, asks_type);
 		return;
 	}
-	log_end(e, why);
+	log_end(e, &ended);
 	watch_tell(e, true);
 	entry_unlink(e);
 }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers share: errors as answers, merge patches, pages of rows. */
+#include "core/api/api.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/buf.h"
+#include "core/base/js.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/http/list.h"
+#include "core/http/problem.h"
+
+void api_fail(struct answer *a, const struct berth_error *err, const char *hint)
+{
+	const struct problem_kind *kind = problem_kind_of_error(err->code);
+
+	if (err->code == BERTH_E_INVALID)
+		kind = problem_kind_find("validation-failed");
+	answer_problem(a, kind->status, kind->code, err, hint);
+}
+
+void api_refuse(struct answer *a, int status, const char *code, const char *hint, const char *fmt,
+		...)
+{
+	struct berth_error err = ERROR_INIT;
+	char detail[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	(void)berth_fail(&err, BERTH_E_CONFLICT, "%s", detail);
+	answer_problem(a, status, code, &err, hint);
+}
+
+void findings_add(struct findings *f, const char *pointer, const char *code, const char *fmt, ...)
+{
+	char detail[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	if (!f->count++) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail(&err, BERTH_E_INVALID, "%s: %s", pointer, detail);
+		answer_problem(f->answer, 422, "validation-failed", &err, NULL);
+	}
+	answer_fault(f->answer, pointer, code, "%s", detail);
+}
+
+int api_parse(const char *text, json_t **ret, struct berth_error *err)
+{
+	if (!text || !*text) {
+		*ret = json_object();
+		return *ret ? 0 : berth_fail_memory(err);
+	}
+	return js_parse(text, strlen(text), &js_limits_registry, ret, err);
+}
+
+json_t *api_plan(const char *create, const char *update, const char *remove)
+{
+	json_t *plan =
+		json_pack("{s:b, s:[], s:[], s:[]}", "dry_run", 1, "create", "update", "delete");
+	if (create)
+		json_array_append_new(json_object_get(plan, "create"), json_string(create));
+	if (update)
+		json_array_append_new(json_object_get(plan, "update"), json_string(update));
+	if (remove)
+		json_array_append_new(json_object_get(plan, "delete"), json_string(remove));
+	return plan;
+}
+
+int api_each(struct store *s, const struct store_table *table, const struct store_page *within,
+	     store_each *each, void *user, struct berth_error *err)
+{
+	struct store_page page = within ? *within : (struct store_page){.within = NULL};
+	char *cursor AUTO_FREE = NULL;
+
+	page.limit = 1000;
+	do {
+		struct store_listing listing = {.next = NULL};
+		page.cursor = cursor;
+		int code = store_list(s, table, &page, each, user, &listing, err);
+		free(cursor);
+		cursor = listing.next;
+		if (code)
+			return code;
+	} while (cursor);
+	return 0;
+}
+
+/* A LIKE pattern that has q somewhere, or, when fuzzy, its letters in order
+ * with anything between: "hbp" finds "harbor-prod". Backslash escapes what LIKE
+ * would read. */
+static char *like_pattern(const char *q, bool is_fuzzy)
+{
+	char *pattern = malloc(strlen(q) * 3 + 2), *to = pattern;
+
+	if (!pattern)
+		return NULL;
+	*to++ = '%';
+	for (; *q; q++) {
+		unsigned char c = (unsigned char)*q;
+		if (c == ' ' && is_fuzzy)
+			continue;
+		if (c == '%' || c == '_' || c == '\\')
+			*to++ = '\\';
+		*to++ = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+		bool is_inside = (q[1] & 0xc0) == 0x80; /* of a UTF-8 sequence */
+		if ((is_fuzzy && !is_inside) || !q[1])
+			*to++ = '%';
+	}
+	*to = '\0';
+	return pattern;
+}
+
+#define VALUES_MAX 16
+
+/* The route's own condition and the q parameter, as long as their query. */
+struct narrowing {
+	struct buf within;
+	char *pattern;
+	struct store_value values[VALUES_MAX];
+	size_t value_count;
+};
+
+static void narrowing_done(struct narrowing *n)
+{
+	buf_done(&n->within);
+	free(n->pattern);
+}
+
+static int narrow(const struct api_collection *c, const char *q, struct narrowing *n,
+		  struct berth_error *err)
+{
+	int code = buf_printf(&n->within, err, "(%s)", c->within ? c->within : "1 = 1");
+
+	for (size_t i = 0; i < c->within_count && i < VALUES_MAX; i++)
+		n->values[n->value_count++] = c->within_values[i];
+	if (code || !q || !*q || !c->q_columns)
+		return code;
+	n->pattern = like_pattern(q, !c->q_is_literal);
+	if (!n->pattern)
+		return berth_fail_memory(err);
+	for (size_t i = 0; c->q_columns[i] && n->value_count < VALUES_MAX; i++) {
+		if (buf_printf(&n->within, err, "%sLOWER(%s) LIKE ? ESCAPE '\\'",
+			       i ? " OR " : " AND (", c->q_columns[i]))
+			return err->code;
+		n->values[n->value_count++] = (struct store_value)V_TEXT(n->pattern);
+	}
+	return buf_add_text(&n->within, ")", err);
+}
+
+struct making {
+	const struct api_collection *c;
+	struct request *q;
+};
+
+/* A row that can't be shown is logged and left out: it must not hide the others. */
+static json_t *make(void *user, const void *row)
+{
+	struct making *m = user;
+	struct log_context context = {.request = request_id(m->q)};
+	struct berth_error err = ERROR_INIT;
+	json_t *shown = NULL;
+
+	if (!m->c->show(m->q, row, &shown, &err)) {
+		if (m->c->common)
+			json_object_update_missing(shown, (json_t *)m->c->common);
+		return shown;
+	}
+	log_line(LOG_LEVEL_ERROR, &context, "a %s is left out of a list: %s: %s", m->c->noun,
+		 err.message, err.cause);
+	return NULL;
+}
+
+void api_list(const struct api_collection *c, struct request *q, struct answer *a)
+{
+	struct narrowing n CLEANUP(narrowing_done) = {.within = {.max = 8192}};
+	struct making m = {.c = c, .q = q};
+	struct berth_error err = ERROR_INIT;
+	struct list l;
+
+	if (narrow(c, request_query(q, "q"), &n, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	if (!list_begin(&l, q, a, c->table))
+		return;
+	l.page.within = buf_text(&n.within);
+	l.page.within_values = n.values;
+	l.page.within_count = n.value_count;
+	l.page.want_total = true;
+	list_end(&l, q, a, request_daemon(q)->store, make, &m);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers of the control API share: findings about a body, errors as
+ * answers, operations as answers, pages of rows, events. Runs in berthd's only
+ * thread; a handler reads and writes the store and never waits for a network.
+ */
+#ifndef CORE_API_API_H
+#define CORE_API_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "core/base/js.h"
+#include "core/daemon/daemon.h"
+#include "core/http/http.h"
+#include "core/http/list.h"
+#include "core/ops/ops.h"
+#include "core/store/list.h"
+
+/* The kinds of operation, for ops_settings.types; ends with a NULL kind. Its
+ * functions reach the daemon through api_attach's argument. */
+extern const struct op_type api_op_types[];
+/* Tells this module of the daemon; before the first ops_turn. Starts the
+ * periodic work: health probes and refreshes of the index. */
+MUST_USE int api_attach(struct daemon_state *d, struct berth_error *err);
+struct daemon_state *api_daemon(void);
+
+/* What is wrong with a body beyond its schema: the first finding makes the
+ * answer a 422 "validation-failed", each adds to its errors[], so that a user
+ * sees all of them at once. */
+struct findings {
+	struct answer *answer;
+	size_t count;
+};
+void findings_add(struct findings *f, const char *pointer, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Answers an error of the store or of another module; status and code follow
+ * from err->code. hint: one command to run next, or NULL. */
+void api_fail(struct answer *a, const struct berth_error *err, const char *hint);
+/* A refusal by a code of core/http/problem.c. */
+void api_refuse(struct answer *a, int status, const char *code, const char *hint, const char *fmt,
+		...) __attribute__((format(printf, 5, 6)));
+
+/* Parses a JSON text of the store; an empty one is an empty object. */
+MUST_USE int api_parse(const char *text, json_t **ret, struct berth_error *err);
+
+/* A collection on its way out. within narrows the table to the route's own
+ * part; show makes the API's object of a row. q_columns are searched by the q
+ * parameter: its letters in order, anything between. */
+struct api_collection {
+	const struct store_table *table;
+	const char *noun;
+	const char *within;
+	const struct store_value *within_values;
+	size_t within_count;
+	const char *const *q_columns; /* SQL names, ends with NULL; or NULL */
+	bool q_is_literal;            /* q is looked for as it is written */
+	const json_t *common;         /* members of every object, or NULL */
+	int (*show)(struct request *q, const void *row, json_t **ret, struct berth_error *err);
+};
+void api_list(const struct api_collection *c, struct request *q, struct answer *a);
+
+/* Every row of a table; within NULL: all of them. */
+MUST_USE int api_each(struct store *s, const struct store_table *table,
+		      const struct store_page *within, store_each *each, void *user,
+		      struct berth_error *err);
+
+/* Submits an operation for the caller and answers with it: 202, or with
+ * Prefer: wait 200 when it has ended in time. A lock that another one holds:
+ * 409 "busy" with that operation. Inside a transaction of the caller,
+ * who commits before the handler returns; false: refused, roll back. */
+bool api_submit(struct request *q, struct answer *a, const struct op_request *request);
+/* The same, telling which operation it became. */
+bool api_submit_id(struct request *q, struct answer *a, const struct op_request *request,
+		   struct op_submitted *ret);
+/* First line of a handler that submits: true when the answer was held and has
+ * now been given. */
+bool api_resumed(struct request *q, struct answer *a);
+/* Holds the answer until that operation ends, at most so long; false: it has
+ * ended already, or there is nothing to wait. */
+bool api_hold(struct request *q, struct answer *a, const char *id, uint32_t wait_s);
+/* Turns the error member of an operation's document into a problem. */
+void api_show_error(json_t *document);
+/* The document of an operation as this caller sees it. */
+MUST_USE int api_operation(struct request *q, const char *id, json_t **ret,
+			   struct berth_error *err);
+/* May this caller cancel that user's operations? */
+bool api_may_cancel(const struct caller *caller, uid_t uid);
+
+/* Rolls back at the end of a scope unless committed:
+ *	struct store *undo AUTO_UNDO = d->store; ... store_commit(STEAL(undo), err) */
+static inline void scope_undo(struct store **s)
+{
+	if (*s)
+		store_rollback(*s);
+}
+#define AUTO_UNDO CLEANUP(scope_undo)
+
+/* A plan document (convention 20): paths that a change would make, alter and
+ * remove. NULL texts are left out. */
+json_t *api_plan(const char *create, const char *update, const char *remove) MUST_USE;
+
+/* A lifecycle event: {"action":"created","name":...} of a resource's path. */
+MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *action,
+		      const char *operation, struct berth_error *err);
+/* The login name of a uid from the local user file, else "uid N". */
+void api_user_name(uid_t uid, char *to, size_t room);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting copies: one by POST /v1/copies, or a rule's run or plan; and what
+ * was reported of runs. The operation types are in copy_ops.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/sync.h"
+#include "core/base/clock.h"
+
+#define OUTCOMES_SHOWN "1000"
+
+/* What is started: an engine rule, and whose it is. */
+struct start {
+	const char *kind; /* of the operation */
+	const json_t *rule;
+	const struct sync_rule *of; /* NULL: a copy without a rule */
+	const char *only_failed_of;
+};
+
+static json_t *locks_of(const struct start *s, const char *source, const char *target)
+{
+	const json_t *to = json_object_get(s->rule, "target");
+	const char *path = js_str(to, "repository", js_str(to, "prefix", ""));
+
+	(void)source;
+	if (!strcmp(s->kind, "copy-plan"))
+		return json_array();
+	json_t *locks = json_pack("[s+++]", "~target/", target, "/", path);
+	if (s->of)
+		json_array_append_new(locks, json_pack("s+", "sync/", s->of->name));
+	return locks;
+}
+
+static int add_run_row(struct daemon_state *d, const struct start *s, const char *id,
+		       struct berth_error *err)
+{
+	struct sync_run row = {
+		.id = (char *)id,
+		.rule_id = s->of ? s->of->id : (char *)"",
+		.rule = s->of ? s->of->name : (char *)"",
+		.state = (char *)"pending",
+		.totals = (char *)"{}",
+		.started_ms = clock_unix_ms(),
+	};
+
+	return sync_run_put(d->store, &row, err);
+}
+
+/* Submits, and notes the run, in one transaction. */
+static void start(struct request *q, struct answer *a, const struct start *s)
+{
+	struct daemon_state *d = request_daemon(q);
+	const char *source = js_str(json_object_get(s->rule, "source"), "instance", "");
+	const char *target = js_str(json_object_get(s->rule, "target"), "instance", "");
+	struct op_submitted done = {.id = ""};
+	struct berth_error err = ERROR_INIT;
+	char path[128];
+
+	if (!sync_ends_usable(q, a, source, target))
+		return;
+	snprintf(path, sizeof(path), s->of ? "/v1/syncs/%s" : "/v1/copies",
+		 s->of ? s->of->name : "");
+	json_t *arguments AUTO_JSON =
+		json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
+			  s->of ? s->of->name : "", "source", source, "target", target);
+	js_put_str(arguments, "only_failed_of", s->only_failed_of);
+	json_t *resources AUTO_JSON = json_pack("[s]", path);
+	json_t *locks AUTO_JSON = locks_of(s, source, target);
+	struct op_request request = {.kind = s->kind,
+				     .arguments = arguments,
+				     .resources = resources,
+				     .locks = locks,
+				     .integration = target,
+				     .joins = s->of != NULL};
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (!api_submit_id(q, a, &request, &done))
+		return;
+	bool is_plan = !strcmp(s->kind, "copy-plan");
+	if ((!is_plan && !done.joined && add_run_row(d, s, done.id, &err)) ||
+	    store_commit(STEAL(undo), &err))
+		api_fail(a, &err, NULL);
+}
+
+/* Source and target must not be one place. */
+static bool is_onto_itself(struct request *q, struct answer *a, const json_t *rule)
+{
+	const json_t *from = json_object_get(rule, "source"), *to = json_object_get(rule, "target");
+	const char *tag = js_str(to, "tag", NULL);
+	const json_t *only = json_array_get(json_object_get(rule, "tags"), 0);
+	bool same_tag = !tag || (only && !strcmp(json_string_value(only), tag));
+
+	if (strcmp(js_str(from, "repository", ""), js_str(to, "repository", "")) != 0 ||
+	    !same_tag ||
+	    !sync_same_registry(request_daemon(q), js_str(from, "instance", ""),
+				js_str(to, "instance", "")))
+		return false;
+	api_refuse(a, 409, "copy-onto-itself", NULL, "source and target are the same place: %s/%s",
+		   js_str(from, "instance", ""), js_str(from, "repository", ""));
+	return true;
+}
+
+void api_copies_create(struct request *q, struct answer *a)
+{
+	struct findings f = {.answer = a};
+
+	if (api_resumed(q, a))
+		return;
+	json_t *rule AUTO_JSON = copy_engine_rule(request_body(q), &f);
+	if (!rule || !sync_ends_known(q, a, rule) || is_onto_itself(q, a, rule))
+		return;
+	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "copy", .rule = rule};
+	start(q, a, &s);
+}
+
+/* The engine's rule of a stored one; NULL: answered. */
+static json_t *rule_of_row(struct answer *a, const struct sync_rule *row)
+{
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
+
+	if (!api_parse(row->desired, &desired, &err))
+		return sync_engine_rule(desired, &f);
+	api_fail(a, &err, NULL);
+	return NULL;
+}
+
+void api_syncs_plan(struct request *q, struct answer *a)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+
+	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
+		return;
+	json_t *rule AUTO_JSON = rule_of_row(a, &row);
+	struct start s = {.kind = "copy-plan", .rule = rule, .of = &row};
+	if (rule)
+		start(q, a, &s);
+}
+
+/* --- what failed, alone --- */
+
+struct failed {
+	const char *prefix; /* of the source, with its integration */
+	json_t *names, *tags;
+};
+
+static int add_failed(void *user, const void *row, struct berth_error *err)
+{
+	const struct sync_outcome *it = row;
+	struct failed *f = user;
+	struct reference of = {.integration = ""};
+	struct berth_error ignored = ERROR_INIT;
+	size_t skip = strlen(f->prefix);
+
+	/* A referrer without a tag goes with its subject. */
+	if (reference_parse(it->source, &of, &ignored) || !*of.tag)
+		return 0;
+	const char *name = of.repository;
+	if (skip && !strncmp(name, f->prefix, skip) && name[skip] == '/')
+		name += skip + 1;
+	if (json_array_append_new(f->names, json_string(name)) ||
+	    json_array_append_new(f->tags, json_string(of.tag)))
+		return berth_fail_memory(err);
+	return 0;
+}
+
+/* Narrows a rule to the repositories and tags that failed in that run. */
+static bool narrow_to_failed(struct request *q, struct answer *a, const struct sync_rule *of,
+			     const char *run_id, json_t *rule)
+{
+	struct daemon_state *d = request_daemon(q);
+	const struct store_value values[] = {V_TEXT(run_id)};
+	struct store_page page = {.within = "run_id = ? AND state IN ('failed', 'cancelled')",
+				  .within_values = values,
+				  .within_count = 1};
+	struct sync_run run AUTO_SYNC_RUN = {.id = NULL};
+	struct failed f = {.prefix = js_str(json_object_get(rule, "source"), "prefix", ""),
+			   .names = json_array(),
+			   .tags = json_array()};
+	struct berth_error err = ERROR_INIT;
+
+	int code = sync_run_get(d->store, run_id, &run, &err);
+	if (!code && strcmp(run.rule_id, of->id) != 0)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "copy rule %s has no run %s", of->name,
+				  run_id);
+	if (!code)
+		code = api_each(d->store, &sync_outcomes_table, &page, add_failed, &f, &err);
+	bool has_any = json_array_size(f.names) > 0;
+	json_object_set_new(rule, "names", f.names);
+	json_object_set_new(rule, "tags", f.tags);
+	if (code)
+		api_fail(a, &err, "berthctl sync runs");
+	else if (!has_any)
+		api_refuse(a, 409, "run-has-no-failures", NULL, "nothing failed in run %s", run_id);
+	return !code && has_any;
+}
+
+void api_sync_runs_create(struct request *q, struct answer *a)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	const char *run_id = js_str(request_body(q), "only_failed_of", NULL);
+
+	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
+		return;
+	if (!row.is_enabled) {
+		api_refuse(a, 409, "sync-disabled", "berthctl sync edit",
+			   "copy rule %s is disabled", row.name);
+		return;
+	}
+	json_t *rule AUTO_JSON = rule_of_row(a, &row);
+	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)))
+		return;
+	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "sync-run",
+			  .rule = rule,
+			  .of = &row,
+			  .only_failed_of = run_id};
+	start(q, a, &s);
+}
+
+/* --- what was reported --- */
+
+static int show_run(struct daemon_state *d, const struct sync_run *it, json_t **ret,
+		    struct berth_error *err)
+{
+	json_t *totals = NULL;
+	const char *state = it->state;
+	const struct operation *op = ops_find(d->ops, it->id);
+
+	if (api_parse(it->totals, &totals, err))
+		return err->code;
+	if (op)
+		state = op_state_name(op->state);
+	else if (!it->ended_ms)
+		state = "interrupted";
+	*ret = json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", it->id, "operation", it->id, "sync",
+			 it->rule, "state", state, "totals", totals);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_time(*ret, "started_at", it->started_ms);
+	js_put_time(*ret, "ended_at", it->ended_ms);
+	return 0;
+}
+
+static int show_run_row(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	return show_run(request_daemon(q), row, ret, err);
+}
+
+struct last {
+	struct daemon_state *d;
+	json_t *run;
+};
+
+static int take_last(void *user, const void *row, struct berth_error *err)
+{
+	struct last *l = user;
+
+	return show_run(l->d, row, &l->run, err);
+}
+
+int sync_last_run(struct daemon_state *d, const char *rule_id, json_t **ret,
+		  struct berth_error *err)
+{
+	const struct store_value values[] = {V_TEXT(rule_id)};
+	struct store_page page = {.within = "rule_id = ?",
+				  .within_values = values,
+				  .within_count = 1,
+				  .tail = "ORDER BY started_ms DESC LIMIT 1"};
+	struct last l = {.d = d};
+	int code = store_list(d->store, &sync_runs_table, &page, take_last, &l, NULL, err);
+
+	*ret = l.run;
+	return code;
+}
+
+void api_sync_runs_list(struct request *q, struct answer *a)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+
+	if (!sync_of_route(q, a, &row))
+		return;
+	const struct store_value values[] = {V_TEXT(row.id)};
+	struct api_collection of_one = {.table = &sync_runs_table,
+
+					.within = "rule_id = ?",
+					.within_values = values,
+					.within_count = 1,
+					.show = show_run_row};
+	api_list(&of_one, q, a);
+}
+
+static int add_outcome(void *user, const void *row, struct berth_error *err)
+{
+	const struct sync_outcome *it = row;
+	json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:I}", "source", it->source, "target",
+				it->target, "state", it->state, "bytes", (json_int_t)it->bytes,
+				"attempts", (json_int_t)it->attempts);
+	json_t *cause = NULL;
+
+	if (!one)
+		return berth_fail_memory(err);
+	js_put_str(one, "digest", it->digest);
+	if (*it->cause && !api_parse(it->cause, &cause, err))
+		json_object_set_new(one, "error", cause);
+	return json_array_append_new(user, one) ? berth_fail_memory(err) : 0;
+}
+
+int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **ret, struct berth_error *err)
+{
+	const struct store_value values[] = {V_TEXT(run_id)};
+	struct store_page page = {.within = "run_id = ?",
+				  .within_values = values,
+				  .within_count = 1,
+				  .tail = "ORDER BY number LIMIT " OUTCOMES_SHOWN};
+
+	*ret = json_array();
+	if (!*ret)
+		return berth_fail_memory(err);
+	if (!store_list(d->store, &sync_outcomes_table, &page, add_outcome, *ret, NULL, err))
+		return 0;
+	json_decref(STEAL(*ret));
+	return err->code;
+}
+
+void api_sync_runs_get(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct sync_rule rule AUTO_SYNC_RULE = {.id = NULL};
+	struct sync_run row AUTO_SYNC_RUN = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *shown = NULL, *outcomes = NULL;
+
+	if (!sync_of_route(q, a, &rule))
+		return;
+	int code = sync_run_get(d->store, request_param(q, "id"), &row, &err);
+	if (!code && strcmp(row.rule_id, rule.id) != 0)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "copy rule %s has no run %s", rule.name,
+				  row.id);
+	if (code || copy_outcomes(d, row.id, &outcomes, &err) || show_run(d, &row, &shown, &err)) {
+		json_decref(outcomes);
+		api_fail(a, &err, "berthctl sync runs");
+		return;
+	}
+	json_object_set_new(shown, "outcomes", outcomes);
+	json_t *desired AUTO_JSON = json_incref(shown);
+	answer_resource(a, q, shown, desired, 0);
+}

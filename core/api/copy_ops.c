@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operation types of copying. A run's outcomes are stored as they come, image
+ * by image, and are its journal: a run that was cut short goes on, and finds at
+ * the target what it had put there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/job.h"
+#include "core/api/sync.h"
+#include "core/base/clock.h"
+
+#define PLAN_STEPS_MAX 1000
+
+static int add_instance(struct daemon_state *d, json_t *instances, const char *name,
+			struct berth_error *err)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	json_t *instance = NULL;
+
+	if (json_object_get(instances, name))
+		return 0;
+	if (integration_get(d->store, name, &row, err) ||
+	    integration_check_usable(&row, false, err) || instance_of_row(d, &row, &instance, err))
+		return err->code;
+	return json_object_set_new(instances, name, instance) ? berth_fail_memory(err) : 0;
+}
+
+int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	bool is_plan = !strcmp(op->type->kind, "copy-plan");
+	json_t *instances AUTO_JSON = json_object();
+	json_t *args AUTO_JSON = json_pack("{s:O}", "rule", json_object_get(op->arguments, "rule"));
+
+	job_release_json(op);
+	if (!args || !instances)
+		return berth_fail_memory(err);
+	if (add_instance(d, instances, js_str(op->arguments, "source", ""), err) ||
+	    add_instance(d, instances, js_str(op->arguments, "target", ""), err))
+		return err->code;
+	if (!is_plan)
+		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
+	struct job_call call = {.kind = is_plan ? "copy-plan" : "copy-run",
+				.deadline_ms = d->settings.jobs.copy_ms,
+				.instances = instances,
+				.arguments = args};
+	return job_call(op, &call, ret, err);
+}
+
+/* "app:1" of a job becomes "hub/app:1". */
+static void put_name(char *to, size_t room, const char *integration, const char *name)
+{
+	size_t length = strlen(integration);
+
+	if (!strncmp(name, integration, length) && name[length] == '/')
+		snprintf(to, room, "%s", name);
+	else
+		snprintf(to, room, "%s/%s", integration, name);
+}
+
+static int keep_outcome(struct operation *op, const json_t *item, struct berth_error *err)
+{
+	const json_t *more = json_object_get(item, "more");
+	const json_t *why = json_object_get(more, "error");
+	char *cause AUTO_FREE = why ? js_canonical(why) : NULL;
+	char source[512], target[512];
+	struct sync_outcome row = {
+		.run_id = op->id,
+		.source = source,
+		.target = target,
+		.digest = (char *)js_str(item, "digest", ""),
+		.state = (char *)js_str(more, "state", "failed"),
+		.cause = cause ? cause : (char *)"",
+		.attempts = js_int(more, "attempts", 1),
+		.bytes = js_int(item, "bytes", 0),
+		.updated_ms = clock_unix_ms(),
+	};
+
+	put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
+		 js_str(more, "source", ""));
+	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
+		 js_str(item, "name", ""));
+	return sync_outcome_put(api_daemon()->store, &row, err);
+}
+
+int copy_items(struct operation *op, const json_t *items, struct berth_error *err)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (items, i, item)
+		if (!strcmp(js_str(item, "kind", ""), "image") && keep_outcome(op, item, err))
+			return err->code;
+	return 0;
+}
+
+static int end_run(struct operation *op, const char *state, const json_t *totals,
+		   struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct sync_run row AUTO_SYNC_RUN = {.id = NULL};
+	int code = sync_run_get(d->store, op->id, &row, err);
+
+	if (code == BERTH_E_NOT_FOUND)
+		return 0;
+	char *text = js_canonical(totals ? totals : json_null());
+	char *word = strdup(state);
+	if (code || !text || !word) {
+		free(text);
+		free(word);
+		return code ? code : berth_fail_memory(err);
+	}
+	free(row.totals);
+	free(row.state);
+	row.totals = text;
+	row.state = word;
+	row.ended_ms = clock_unix_ms();
+	return sync_run_put(d->store, &row, err);
+}
+
+/* The error of a run in which images failed: the first one's, with the count. */
+static void blame(const json_t *outcomes, int64_t failed, int64_t images, struct berth_error *err)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (outcomes, i, one) {
+		if (strcmp(js_str(one, "state", ""), "failed") != 0)
+			continue;
+		js_to_error(json_object_get(one, "error"), err);
+		(void)berth_wrap(err, "%lld of %lld images failed, first %s", (long long)failed,
+				 (long long)images, js_str(one, "source", ""));
+		return;
+	}
+	(void)berth_fail(err, BERTH_E_INTERNAL, "%lld of %lld images failed", (long long)failed,
+			 (long long)images);
+}
+
+int copy_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	json_t *outcomes = NULL;
+
+	if (why->code)
+		return end_run(op, why->code == BERTH_E_CANCELLED ? "cancelled" : "failed", value,
+			       err);
+	int64_t failed = js_int(value, "failed", 0);
+	if (end_run(op, failed ? "failed" : "succeeded", value, err) ||
+	    copy_outcomes(d, op->id, &outcomes, err))
+		return err->code;
+	json_t *result = json_deep_copy(value);
+	if (failed)
+		blame(outcomes, failed, js_int(value, "images", failed), err);
+	json_object_set_new(result, "outcomes", outcomes);
+	json_object_set_new(result, "run", json_string(op->id));
+	*ret_result = result;
+	return 0; /* with err set: the operation fails and keeps what was written */
+}
+
+int plan_items(struct operation *op, const json_t *items, struct berth_error *err)
+{
+	const json_t *item;
+	size_t i;
+
+	if (!op->own)
+		op->own = json_array();
+	if (!op->own)
+		return berth_fail_memory(err);
+	json_array_foreach (items, i, item) {
+		char source[512], target[512];
+		const json_t *more = json_object_get(item, "more");
+		if (strcmp(js_str(item, "kind", ""), "step") != 0 ||
+		    json_array_size(op->own) >= PLAN_STEPS_MAX)
+			continue;
+		put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
+			 js_str(more, "source", ""));
+		put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
+			 js_str(item, "name", ""));
+		json_t *step = json_pack("{s:s, s:s, s:s, s:I}", "source", source, "target", target,
+					 "action", js_str(more, "action", ""), "bytes",
+					 (json_int_t)js_int(item, "bytes", 0));
+		js_put_str(step, "digest", js_str(item, "digest", NULL));
+		if (json_object_get(more, "error"))
+			json_object_set(step, "error", json_object_get(more, "error"));
+		if (json_array_append_new(op->own, step))
+			return berth_fail_memory(err);
+	}
+	return 0;
+}
+
+int plan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err)
+{
+	if (why->code)
+		return 0;
+	json_t *result = value ? json_deep_copy(value) : json_object();
+	if (!result)
+		return berth_fail_memory(err);
+	json_object_set_new(result, "dry_run", json_true());
+	json_object_set_new(result, "outcomes", op->own ? json_incref(op->own) : json_array());
+	*ret_result = result;
+	return 0;
+}

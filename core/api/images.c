@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What spaces hold, from the index: repositories, tags, and a search over all
+ * of it. Every figure carries the time of the look that it comes from.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/image.h"
+#include "core/base/text.h"
+
+static int show_repository(struct request *q, const void *row, json_t **ret,
+			   struct berth_error *err)
+{
+	const struct repository *it = row;
+	json_t *more AUTO_JSON = NULL;
+
+	(void)q;
+	if (api_parse(it->more, &more, err))
+		return err->code;
+	*ret = json_pack("{s:s, s:I}", "name", it->name, "tags", (json_int_t)it->tag_count);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_str(*ret, "description", js_str(more, "description", NULL));
+	js_put_time(*ret, "updated_at", it->updated_ms);
+	js_put_time(*ret, "seen_at", it->seen_ms);
+	return 0;
+}
+
+void api_space_images_list(struct request *q, struct answer *a)
+{
+	static const char *const q_columns[] = {"name", NULL};
+	struct space space AUTO_SPACE = {.id = NULL};
+
+	if (!space_of_route(q, a, &space))
+		return;
+	const struct store_value values[] = {V_TEXT(space.id)};
+	json_t *common AUTO_JSON =
+		json_pack("{s:s, s:s}", "integration", space.integration, "space", space.name);
+	struct api_collection of_one = {.table = &repositories_table,
+					.noun = "image",
+					.within = "space_id = ?",
+					.within_values = values,
+					.within_count = 1,
+					.q_columns = q_columns,
+					.common = common,
+					.show = show_repository};
+	api_list(&of_one, q, a);
+}
+
+static int show_tag(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	const struct tag *it = row;
+
+	(void)q;
+	*ret = json_pack("{s:s}", "name", it->name);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_str(*ret, "digest", it->digest);
+	if (it->bytes > 0)
+		json_object_set_new(*ret, "bytes", json_integer(it->bytes));
+	js_put_time(*ret, "pushed_at", it->pushed_ms);
+	js_put_time(*ret, "seen_at", it->seen_ms);
+	return 0;
+}
+
+/* The repository of the route, within its space; false: answered 404. */
+static bool repository_of_route(struct request *q, struct answer *a, const struct space *space,
+				struct repository *ret)
+{
+	struct berth_error err = ERROR_INIT;
+	const char *name = request_param(q, "repository");
+	int code = repository_get(request_daemon(q)->store, space->integration_id, name, ret, &err);
+
+	if (!code && strcmp(ret->space_id, space->id) != 0)
+		(void)berth_fail(&err, BERTH_E_NOT_FOUND, "space %s holds no repository %s",
+				 space->name, name);
+	if (!err.code)
+		return true;
+	api_fail(a, &err, "berthctl integration refresh");
+	return false;
+}
+
+void api_space_images_get(struct request *q, struct answer *a)
+{
+	static const char *const q_columns[] = {"name", NULL};
+	struct space space AUTO_SPACE = {.id = NULL};
+	struct repository row AUTO_REPOSITORY = {.name = NULL};
+
+	if (!space_of_route(q, a, &space) || !repository_of_route(q, a, &space, &row))
+		return;
+	const struct store_value values[] = {V_INT(row.id)};
+	json_t *common AUTO_JSON =
+		json_pack("{s:s, s:s}", "integration", space.integration, "repository", row.name);
+	struct api_collection of_one = {.table = &tags_table,
+					.noun = "image",
+					.within = "repository_id = ?",
+					.within_values = values,
+					.within_count = 1,
+					.q_columns = q_columns,
+					.common = common,
+					.show = show_tag};
+	api_list(&of_one, q, a);
+}
+
+/* One tag with all its names: a row of the search. */
+struct hit {
+	char *reference, *integration, *space, *repository, *tag, *digest, *space_id;
+	int64_t seen_ms;
+};
+#define REFERENCE_SQL "i.name || '/' || r.name || ':' || t.name"
+static const struct store_column hit_columns[] = {
+	STORE_COLUMN(hit, "reference", REFERENCE_SQL, TEXT, reference),
+	STORE_COLUMN(hit, "integration", "i.name", TEXT, integration),
+	STORE_COLUMN(hit, "space", "s.name", TEXT, space),
+	STORE_COLUMN(hit, "repository", "r.name", TEXT, repository),
+	STORE_COLUMN(hit, "tag", "t.name", TEXT, tag),
+	STORE_COLUMN(hit, "digest", "t.digest", TEXT, digest),
+	STORE_COLUMN(hit, NULL, "s.id", TEXT, space_id),
+	STORE_COLUMN(hit, "seen_at", "t.seen_ms", TIME, seen_ms),
+};
+static const struct store_table hits_table = {
+	.name = "image",
+	.select =
+		"SELECT " REFERENCE_SQL ", i.name, s.name, r.name, t.name, t.digest, s.id, "
+		"t.seen_ms FROM tags t JOIN repositories r ON r.id = t.repository_id "
+		"JOIN spaces s ON s.id = r.space_id JOIN integrations i ON i.id = s.integration_id",
+	.columns = hit_columns,
+	.column_count = ARRAY_COUNT(hit_columns),
+	.row_bytes = sizeof(struct hit),
+	.key = REFERENCE_SQL,
+	.default_sort = "reference",
+};
+
+static int show_hit(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	const struct hit *it = row;
+
+	(void)q;
+	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "reference", it->reference,
+			 "integration", it->integration, "space", it->space, "space_id",
+			 it->space_id, "repository", it->repository, "tag", it->tag);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_str(*ret, "digest", it->digest);
+	js_put_time(*ret, "seen_at", it->seen_ms);
+	return 0;
+}
+
+/* Only healthy integrations are browsed: of others nothing could be pulled. */
+void api_images_search(struct request *q, struct answer *a)
+{
+	static const char *const q_columns[] = {REFERENCE_SQL, "s.name", NULL};
+	static const struct api_collection all = {.table = &hits_table,
+						  .noun = "image",
+						  .within = "i.phase = 'healthy'",
+						  .q_columns = q_columns,
+						  .q_is_literal = true,
+						  .show = show_hit};
+
+	api_list(&all, q, a);
+}
+
+/* A delete names what goes a second time; false: answered with what would go. */
+bool image_confirmed(struct request *q, struct answer *a, const char *name, const char *what)
+{
+	const char *typed = request_query(q, "confirm");
+	char hint[1200];
+
+	if (typed && !strcmp(typed, name))
+		return true;
+	char *encoded AUTO_FREE = text_url_encode(name);
+	snprintf(hint, sizeof(hint), "repeat it with ?confirm=%s", encoded ? encoded : "");
+	api_refuse(a, 422, "confirmation-missing", hint, "%s would be deleted: %s", name, what);
+	return false;
+}
+
+void api_space_images_delete(struct request *q, struct answer *a)
+{
+	struct space space AUTO_SPACE = {.id = NULL};
+	struct repository row AUTO_REPOSITORY = {.name = NULL};
+	char what[128];
+
+	if (api_resumed(q, a) || !space_of_route(q, a, &space) ||
+	    !repository_of_route(q, a, &space, &row))
+		return;
+	snprintf(what, sizeof(what), "the repository with its %lld tags", (long long)row.tag_count);
+	struct image_removal removal = {
+		.kind = "repository-delete", .repository = row.name, .what = what};
+	image_remove(q, a, &space, &removal);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Periodic work on integrations: a probe of each one's health on its own
+ * period, a refresh of the index of the healthy ones on a common one. What is
+ * overdue after a stop or a suspend is done once.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/job.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/ops/schedule.h"
+
+/* Restarts should not probe everything at the same moment. */
+#define FIRST_PROBE_MIN_MS 1000
+#define FIRST_REFRESH_MS 30000
+
+static void submit(struct daemon_state *d, const struct integration *row, const char *kind)
+{
+	struct op_request request;
+	struct op_submitted done;
+	struct berth_error err = ERROR_INIT;
+	json_t *parts AUTO_JSON = NULL;
+
+	integration_work(row, kind, &request, &parts);
+	request.user_name = "berthd";
+	request.request_id = kind;
+	request.uid = getuid();
+	if (ops_submit(d->ops, &request, &done, &err) && err.code != BERTH_E_CONFLICT)
+		log_warning("cannot start the %s of integration %s: %s", kind, row->name,
+			    err.message);
+}
+
+static void probe_is_due(void *user, const char *name)
+{
+	struct daemon_state *d = user;
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (integration_get_by_id(d->store, strchr(name, '/') + 1, &row, &err)) {
+		log_warning("cannot probe: %s", err.message);
+		return;
+	}
+	if (!integration_check_usable(&row, false, &err))
+		submit(d, &row, "probe");
+}
+
+int integration_schedule(struct daemon_state *d, const struct integration *row,
+			 struct berth_error *err)
+{
+	json_t *desired AUTO_JSON = NULL;
+	char name[64];
+
+	if (api_parse(row->desired, &desired, err))
+		return err->code;
+	snprintf(name, sizeof(name), "probe/%s", row->id);
+	if (!js_bool(desired, "enabled", true)) {
+		schedule_remove(ops_schedule(d->ops), name);
+		return 0;
+	}
+	int64_t due_ms = row->checked_ms + row->probe_ms - clock_unix_ms();
+	if (!row->checked_ms || due_ms > row->probe_ms)
+		due_ms = row->probe_ms;
+	if (due_ms < FIRST_PROBE_MIN_MS)
+		due_ms = FIRST_PROBE_MIN_MS;
+	return schedule_set(ops_schedule(d->ops), name, (uint64_t)due_ms, (uint64_t)row->probe_ms,
+			    probe_is_due, d, err);
+}
+
+void integration_unschedule(struct daemon_state *d, const char *id)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "probe/%s", id);
+	schedule_remove(ops_schedule(d->ops), name);
+}
+
+static int refresh_one(void *user, const void *row, struct berth_error *err)
+{
+	struct berth_error why = ERROR_INIT;
+
+	(void)err;
+	if (!integration_check_usable(row, true, &why))
+		submit(user, row, "refresh");
+	return 0;
+}
+
+static void refresh_is_due(void *user, const char *name)
+{
+	struct daemon_state *d = user;
+	struct berth_error err = ERROR_INIT;
+
+	(void)name;
+	if (api_each(d->store, &integrations_table, NULL, refresh_one, d, &err))
+		log_warning("cannot refresh the index: %s", err.message);
+}
+
+static int schedule_one(void *user, const void *row, struct berth_error *err)
+{
+	return integration_schedule(user, row, err);
+}
+
+int integration_clock_start(struct daemon_state *d, struct berth_error *err)
+{
+	uint64_t period_ms = (uint64_t)d->settings.refresh_period_s * 1000;
+
+	if (api_each(d->store, &integrations_table, NULL, schedule_one, d, err))
+		return err->code;
+	if (!period_ms)
+		return 0;
+	return schedule_set(ops_schedule(d->ops), "refresh",
+			    period_ms < FIRST_REFRESH_MS ? period_ms : FIRST_REFRESH_MS, period_ms,
+			    refresh_is_due, d, err);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operation types of an integration: a proof before it is saved or changed, and
+ * probes of its health. What a proof finds and what follows from it are one
+ * transaction with the operation's end.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/job.h"
+#include "core/api/space.h"
+#include "core/base/clock.h"
+#include "core/ops/events.h"
+
+#define DEFAULT_PROBE_S 300
+
+static void path_of(const char *name, char *to, size_t room)
+{
+	snprintf(to, room, "/v1/integrations/%s", name);
+}
+
+int integration_proof_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	const json_t *arguments = op->arguments;
+	const char *name = js_str(arguments, "name", "");
+	struct instance_request from = {
+		.id = js_str(arguments, "id", ""),
+		.kind = js_str(arguments, "kind", ""),
+		.scope = js_str(arguments, "scope", "platform"),
+		.desired = json_object_get(arguments, "desired"),
+		.pending_owner = js_str(arguments, "owner", ""),
+		.pending_fields = json_object_get(arguments, "fields"),
+	};
+	json_t *instance = NULL;
+
+	if (instance_build(d, &from, &instance, err))
+		return err->code;
+	json_t *instances AUTO_JSON = json_pack("{s:o}", name, instance);
+	json_t *args AUTO_JSON = json_pack("{s:s, s:s}", "instance", name, "scope", from.scope);
+	struct job_call call = {.kind = "probe",
+				.deadline_ms = d->settings.jobs.probe_ms,
+				.instances = instances,
+				.arguments = args};
+	return job_call(op, &call, ret, err);
+}
+
+void integration_proof_release(struct operation *op)
+{
+	vault_forget(js_str(op->arguments, "owner", ""));
+	job_release_json(op);
+}
+
+/* The word that says which part of a proof failed. */
+static const char *reason_of(const struct berth_error *why)
+{
+	switch (why->code) {
+	case 0:
+		return "Probed";
+	case BERTH_E_UNAVAILABLE:
+		return "Unreachable";
+	case BERTH_E_TIMEOUT:
+		return "TimedOut";
+	case BERTH_E_TLS:
+		return "TlsRefused";
+	case BERTH_E_AUTH:
+		return "LoginRefused";
+	case BERTH_E_DENIED:
+		return "RightsMissing";
+	case BERTH_E_PROTOCOL:
+		return "NotARegistry";
+	case BERTH_E_UNSUPPORTED:
+		return "TooOld";
+	case BERTH_E_ADDRESS:
+		return "AddressRefused";
+	case BERTH_E_THROTTLED:
+		return "Throttled";
+	default:
+		return "ProbeFailed";
+	}
+}
+
+/* An event of a change of phase, which is what people wait for. */
+static int tell_health(struct daemon_state *d, const struct integration *row, const json_t *status,
+		       struct berth_error *err)
+{
+	char path[96];
+	json_t *document AUTO_JSON =
+		json_pack("{s:s, s:s, s:s, s:s}", "phase", js_str(status, "phase", ""), "before",
+			  *row->phase ? row->phase : "unknown", "reason",
+			  js_str(status, "reason", ""), "message", js_str(status, "message", ""));
+
+	if (!document)
+		return berth_fail_memory(err);
+	path_of(row->name, path, sizeof(path));
+	return events_add(ops_events(d->ops), EVENT_HEALTH, path, document, err);
+}
+
+static void set_condition(json_t *status, const char *phase, const struct berth_error *why)
+{
+	char message[800] = "";
+
+	if (why->code)
+		snprintf(message, sizeof(message), "%s%s%s", why->message, *why->cause ? ": " : "",
+			 why->cause);
+	json_object_set_new(status, "phase", json_string(phase));
+	json_object_set_new(status, "reason", json_string(reason_of(why)));
+	json_object_set_new(status, "message", json_string(message));
+}
+
+int integration_observe(struct daemon_state *d, const struct integration *row, const json_t *facts,
+			const struct berth_error *why, struct berth_error *err)
+{
+	const char *phase = why->code ? "unhealthy" : "healthy";
+	int64_t now_ms = clock_unix_ms();
+	json_t *status AUTO_JSON = NULL;
+
+	if (api_parse(row->status, &status, err))
+		return err->code;
+	bool is_new_phase = strcmp(row->phase, phase) != 0;
+	bool is_new = is_new_phase || strcmp(js_str(status, "reason", ""), reason_of(why)) != 0;
+	set_condition(status, phase, why);
+	if (is_new)
+		js_put_time(status, "since", now_ms);
+	js_put_time(status, "checked_at", now_ms);
+	js_put_str(status, "version", js_str(facts, "version", NULL));
+	if (json_is_array(json_object_get(facts, "features")))
+		json_object_set(status, "features", json_object_get(facts, "features"));
+	char *text AUTO_FREE = js_canonical(status);
+	if (!text)
+		return berth_fail_memory(err);
+	if (integration_set_status(d->store, row->id, text, phase, now_ms, err))
+		return err->code;
+	return is_new_phase ? tell_health(d, row, status, err) : 0;
+}
+
+void integration_work(const struct integration *row, const char *kind, struct op_request *request,
+		      json_t **ret_parts)
+{
+	char path[96], lock[128];
+
+	path_of(row->name, path, sizeof(path));
+	snprintf(lock, sizeof(lock), "%s/%s", kind, row->name);
+	json_t *parts = json_pack("{s:{s:s, s:s}, s:[s], s:[s]}", "arguments", "id", row->id,
+				  "name", row->name, "resources", path, "locks", lock);
+	*request = (struct op_request){
+		.kind = kind,
+		.arguments = json_object_get(parts, "arguments"),
+		.resources = json_object_get(parts, "resources"),
+		.locks = json_object_get(parts, "locks"),
+		.integration = row->name,
+		.joins = true,
+	};
+	*ret_parts = parts;
+}
+
+/* After a proof the index is read, for the same user. */
+static int follow_with_refresh(struct operation *op, const struct integration *row,
+			       struct berth_error *err)
+{
+	struct op_request request;
+	struct op_submitted done;
+	json_t *parts AUTO_JSON = NULL;
+
+	integration_work(row, "refresh", &request, &parts);
+	request.user_name = op->user_name;
+	request.request_id = op->request_id;
+	request.uid = op->uid;
+	return ops_submit(op->ops, &request, &done, err);
+}
+
+static json_t *proof_result(struct operation *op, const char *path)
+{
+	return json_pack("{s:s, s:b, s:O?}", "integration", path, "dry_run",
+			 js_bool(op->arguments, "dry_run", false) ? 1 : 0, "facts",
+			 (json_t *)op->own);
+}
+
+static int add_row(struct operation *op, const char *path, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	const json_t *arguments = op->arguments;
+	const json_t *desired = json_object_get(arguments, "desired");
+	char *text AUTO_FREE = js_canonical(desired);
+	struct integration row = {
+		.id = (char *)js_str(arguments, "id", ""),
+		.name = (char *)js_str(arguments, "name", ""),
+		.kind = (char *)js_str(arguments, "kind", ""),
+		.scope = (char *)js_str(arguments, "scope", "platform"),
+		.desired = text,
+		.status = (char *)"{}",
+		.phase = (char *)"unknown",
+		.generation = 1,
+		.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000,
+		.created_ms = clock_unix_ms(),
+	};
+
+	row.updated_ms = row.created_ms;
+	if (!text)
+		return berth_fail_memory(err);
+	if (integration_add(d->store, &row, err) ||
+	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
+			 json_object_get(arguments, "fields"), err) ||
+	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
+	    space_add_default(d, row.id, row.kind, err) ||
+	    api_tell(d, path, "created", op->id, err) || follow_with_refresh(op, &row, err))
+		return err->code;
+	return integration_schedule(d, &row, err);
+}
+
+int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err)
+{
+	const char *owner = js_str(op->arguments, "owner", "");
+	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
+	char path[96];
+
+	(void)value;
+	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
+	if (why->code && !is_dry_run)
+		return vault_drop(api_daemon(), owner, json_object_get(op->arguments, "fields"),
+				  err);
+	if (why->code)
+		return 0;
+	*ret_result = proof_result(op, path);
+	return is_dry_run ? 0 : add_row(op, path, err);
+}
+
+static int change_row(struct operation *op, const char *path, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	const json_t *arguments = op->arguments;
+	const json_t *desired = json_object_get(arguments, "desired");
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+
+	if (integration_get_by_id(d->store, js_str(arguments, "id", ""), &row, err))
+		return err->code;
+	if (row.generation != js_int(arguments, "generation", 0))
+		return berth_fail(err, BERTH_E_CONFLICT,
+				  "integration %s was changed while this change was proved",
+				  row.name);
+	char *text = js_canonical(desired);
+	if (!text)
+		return berth_fail_memory(err);
+	free(row.desired);
+	row.desired = text;
+	row.generation++;
+	row.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000;
+	row.updated_ms = clock_unix_ms();
+	if (integration_change(d->store, &row, err) ||
+	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
+			 json_object_get(arguments, "fields"), err) ||
+	    kept_store(d->store, d->sealer, row.id, "{}", err) ||
+	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
+	    api_tell(d, path, "changed", op->id, err) || follow_with_refresh(op, &row, err))
+		return err->code;
+	return integration_schedule(d, &row, err);
+}
+
+int integration_changed(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err)
+{
+	const char *owner = js_str(op->arguments, "owner", "");
+	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
+	char path[96];
+
+	(void)value;
+	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
+	if (why->code && !is_dry_run)
+		return vault_drop(api_daemon(), owner, json_object_get(op->arguments, "fields"),
+				  err);
+	if (why->code)
+		return 0;
+	*ret_result = proof_result(op, path);
+	return is_dry_run ? 0 : change_row(op, path, err);
+}
+
+int integration_probe_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	json_t *args AUTO_JSON = json_pack("{s:s}", "scope", "platform");
+
+	return job_call_one(op, "probe", api_daemon()->settings.jobs.probe_ms, args, ret, err);
+}
+
+int integration_probed(struct operation *op, const json_t *value, const struct berth_error *why,
+		       json_t **ret_result, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+
+	(void)value;
+	/* A lost worker or a cancel says nothing about the registry. */
+	if (why->code == BERTH_E_CANCELLED || why->code == BERTH_E_INTERNAL ||
+	    why->from == BERTH_FROM_SIGNAL)
+		return 0;
+	int code = integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err);
+	if (code == BERTH_E_NOT_FOUND)
+		return 0;
+	if (code || integration_observe(d, &row, op->own, why, err))
+		return err->code;
+	if (!why->code)
+		*ret_result = json_pack("{s:O?}", "facts", (json_t *)op->own);
+	return 0;
+}

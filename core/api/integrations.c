@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/integrations: what is asked, checked and either done at once or handed
+ * to a proof (integration_ops.c). Runs in berthd's only thread.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/integration.h"
+#include "core/base/clock.h"
+#include "core/http/patch.h"
+#include "core/store/spaces.h"
+#include "core/store/syncs.h"
+
+static const char *const q_columns[] = {"name", "kind", "desired", NULL};
+void api_integrations_list(struct request *q, struct answer *a)
+{
+	static const struct api_collection all = {.table = &integrations_table,
+						  .noun = "integration",
+						  .q_columns = q_columns,
+						  .show = integration_show};
+
+	api_list(&all, q, a);
+}
+
+/* The row as the answer, with the ETag of what a user may change. */
+static void answer_row(struct request *q, struct answer *a, const struct integration *row)
+{
+	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
+	json_t *shown = NULL;
+
+	if (api_parse(row->desired, &desired, &err) || integration_show(q, row, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	answer_resource(a, q, shown, desired, row->generation);
+}
+
+void api_integrations_get(struct request *q, struct answer *a)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+
+	if (integration_of_route(q, a, &row))
+		answer_row(q, a, &row);
+}
+
+void api_integrations_overview(struct request *q, struct answer *a)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *status AUTO_JSON = NULL;
+
+	if (!integration_of_route(q, a, &row))
+		return;
+	if (api_parse(row.status, &status, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	json_t *overview = json_object_get(status, "overview");
+	answer_json(a, 200, overview ? json_incref(overview) : json_object());
+}
+
+/* A change on its way: what is there, what is wanted, and the secrets. */
+struct change {
+	struct integration row; /* zeroed for a new one */
+	const char *name, *kind;
+	json_t *before, *desired, *secrets;
+};
+
+static void change_done(struct change *c)
+{
+	integration_done(&c->row);
+	json_decref(c->before);
+	json_decref(c->desired);
+	json_decref(c->secrets);
+}
+#define AUTO_CHANGE CLEANUP(change_done)
+
+static bool will_have(struct daemon_state *d, const struct change *c, const char *field)
+{
+	const json_t *given = json_object_get(c->secrets, field);
+	struct secret_info info = {.set = false};
+	struct berth_error err = ERROR_INIT;
+
+	if (given)
+		return json_is_string(given);
+	return c->row.id && !secret_info(d->store, c->row.id, field, &info, &err) && info.set;
+}
+
+/* Checks a change in full; false: answered. */
+static bool check_change(struct request *q, struct answer *a, struct change *c)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct findings f = {.answer = a};
+	struct integration_secrets secrets = {
+		.has_password = will_have(d, c, "password"),
+		.has_client_key = will_have(d, c, "tls_client_key"),
+	};
+	struct berth_error err = ERROR_INIT;
+
+	if (integration_defaults(d, c->desired, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	integration_check(d, c->kind, c->desired, &secrets, &f);
+	return f.count == 0;
+}
+
+static json_t *names_of(const json_t *secrets)
+{
+	json_t *names = json_object(), *value;
+	const char *field;
+
+	json_object_foreach ((json_t *)secrets, field, value)
+		json_object_set_new(names, field, json_is_null(value) ? json_null() : json_true());
+	return names;
+}
+
+/* Hands a change to its proof. The secrets wait, sealed, under a new owner. */
+static void submit_proof(struct request *q, struct answer *a, const struct change *c)
+{
+	struct daemon_state *d = request_daemon(q);
+	bool is_dry_run = request_dry_run(q), is_new = !c->row.id;
+	struct berth_error err = ERROR_INIT;
+	char owner[UUID_ROOM], path[96];
+
+	uuid_make(owner);
+	snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
+	json_t *arguments AUTO_JSON = json_pack(
+		"{s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id", is_new ? owner : c->row.id,
+		"name", c->name, "kind", c->kind, "scope", is_new ? "platform" : c->row.scope,
+		"desired", c->desired, "fields", names_of(c->secrets), "owner", owner, "generation",
+		(json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
+	json_t *resources AUTO_JSON = json_pack("[s]", path);
+	json_t *locks AUTO_JSON = json_pack("[s+]", "integration/", c->name);
+	struct op_request request = {
+		.kind = is_new ? "integration-create" : "integration-change",
+		.arguments = arguments,
+		.resources = resources,
+		.locks = is_dry_run ? NULL : locks,
+		.integration = c->name,
+	};
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (vault_put(d, owner, c->secrets, is_dry_run, &err)) {
+		api_fail(a, &err, "berthctl api GET /v1/readyz");
+		return;
+	}
+	if (!api_submit(q, a, &request)) {
+		vault_forget(owner);
+		return;
+	}
+	if (store_commit(STEAL(undo), &err))
+		api_fail(a, &err, NULL);
+}
+
+void api_integrations_create(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	const json_t *body = request_body(q);
+	struct change c AUTO_CHANGE = {.name = js_str(body, "name", ""),
+				       .kind = js_str(body, "kind", "")};
+	struct integration other AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (api_resumed(q, a))
+		return;
+	if (!integration_get(d->store, c.name, &other, &err)) {
+		api_refuse(a, 409, "exists", "berthctl integration list",
+			   "there is an integration %s already", c.name);
+		return;
+	}
+	if (err.code != BERTH_E_NOT_FOUND ||
+	    integration_split(d, c.kind, body, &c.desired, &c.secrets, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	if (check_change(q, a, &c))
+		submit_proof(q, a, &c);
+}
+
+static int settle_secrets(struct daemon_state *d, const struct change *c, struct berth_error *err)
+{
+	json_t *names AUTO_JSON = names_of(c->secrets);
+
+	if (vault_put(d, c->row.id, c->secrets, false, err))
+		return err->code;
+	return vault_settle(d, c->row.id, c->row.id, names, err);
+}
+
+/* A change that needs no proof, in one transaction. */
+static int apply_change(struct daemon_state *d, struct change *c, struct berth_error *err)
+{
+	char path[96];
+	char *text AUTO_FREE = js_canonical(c->desired);
+
+	if (!text)
+		return berth_fail_memory(err);
+	struct integration row = c->row;
+	row.desired = text;
+	row.generation++;
+	row.probe_ms = js_int(c->desired, "probe_period_s", 300) * 1000;
+	row.updated_ms = clock_unix_ms();
+	snprintf(path, sizeof(path), "/v1/integrations/%s", row.name);
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	if (settle_secrets(d, c, err) || integration_change(d->store, &row, err) ||
+	    api_tell(d, path, "changed", NULL, err) || store_commit(STEAL(undo), err))
+		return err->code;
+	return integration_schedule(d, &row, err);
+}
+
+static void change_now(struct request *q, struct answer *a, struct change *c)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	char path[96];
+
+	if (request_dry_run(q)) {
+		bool is_same = json_equal(c->before, c->desired) && !json_object_size(c->secrets);
+		snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
+		answer_json(a, 200, api_plan(NULL, is_same ? NULL : path, NULL));
+		return;
+	}
+	bool is_same = json_equal(c->before, c->desired) && !json_object_size(c->secrets);
+	if ((!is_same && apply_change(d, c, &err)) ||
+	    integration_get(d->store, c->name, &row, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	answer_row(q, a, &row);
+}
+
+/* What PUT and PATCH share: c->row is read and the precondition holds. */
+static bool begin_change(struct request *q, struct answer *a, struct change *c)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!integration_of_route(q, a, &c->row))
+		return false;
+	c->name = c->row.name;
+	c->kind = c->row.kind;
+	if (api_parse(c->row.desired, &c->before, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	return answer_precondition(a, q, true, c->before, c->row.generation);
+}
+
+static void finish_change(struct request *q, struct answer *a, struct change *c)
+{
+	if (!check_change(q, a, c))
+		return;
+	if (integration_needs_proof(c->before, c->desired, c->secrets))
+		submit_proof(q, a, c);
+	else
+		change_now(q, a, c);
+}
+
+void api_integrations_put(struct request *q, struct answer *a)
+{
+	const json_t *body = request_body(q);
+	struct change c AUTO_CHANGE = {.name = NULL};
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+
+	if (api_resumed(q, a) || !begin_change(q, a, &c))
+		return;
+	if (strcmp(js_str(body, "name", ""), c.name) != 0)
+		findings_add(&f, "/name", "fixed", "expected %s: names do not change", c.name);
+	if (strcmp(js_str(body, "kind", ""), c.kind) != 0)
+		findings_add(&f, "/kind", "fixed", "expected %s: kinds do not change", c.kind);
+	if (f.count)
+		return;
+	if (integration_split(request_daemon(q), c.kind, body, &c.desired, &c.secrets, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	finish_change(q, a, &c);
+}
+
+void api_integrations_patch(struct request *q, struct answer *a)
+{
+	struct change c AUTO_CHANGE = {.name = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *patch AUTO_JSON = NULL;
+
+	if (api_resumed(q, a) || !begin_change(q, a, &c))
+		return;
+	if (integration_split(request_daemon(q), c.kind, request_body(q), &patch, &c.secrets,
+			      &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	c.desired = json_merge_patch(c.before, patch);
+	if (!c.desired) {
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return;
+	}
+	finish_change(q, a, &c);
+}
+
+/* Answers 409 where rules refer to it or work on it has not ended. */
+static bool is_free(struct request *q, struct answer *a, const struct integration *row)
+{
+	static const struct store_sql open_ops = {
+		"integration-open-operation",
+		"SELECT COUNT(*) FROM operations WHERE integration = ? AND state IN "
+		"('pending', 'running', 'cancelling')"};
+	struct daemon_state *d = request_daemon(q);
+	struct berth_error err = ERROR_INIT;
+	json_t *users AUTO_JSON = NULL;
+	int64_t open_count = 0;
+	size_t i;
+	const json_t *one;
+
+	if (sync_users(d, row->name, &users, &err) ||
+	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (json_array_size(users)) {
+		api_refuse(a, 409, "in-use", "berthctl sync list",
+			   "integration %s is used by %zu copy rules", row->name,
+			   json_array_size(users));
+		json_array_foreach (users, i, one)
+			answer_fault(a, "", "in-use", "copy rule %s", json_string_value(one));
+		return false;
+	}
+	if (open_count)
+		api_refuse(a, 409, "busy", "berthctl operation list",
+			   "%lld operations on integration %s have not ended",
+			   (long long)open_count, row->name);
+	return open_count == 0;
+}
+
+void api_integrations_delete(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct change c AUTO_CHANGE = {.name = NULL};
+	struct berth_error err = ERROR_INIT;
+	char path[96];
+
+	if (!begin_change(q, a, &c) || !is_free(q, a, &c.row))
+		return;
+	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
+	if (request_dry_run(q)) {
+		answer_json(a, 200, api_plan(NULL, NULL, path));
+		return;
+	}
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (integration_remove(d->store, c.row.id, &err) ||
+	    api_tell(d, path, "deleted", NULL, &err) || store_commit(STEAL(undo), &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	integration_unschedule(d, c.row.id);
+	answer_empty(a, 204);
+}
+
+/* Work on one integration: a kind of operation with {id, name}; a second one
+ * joins the first. */
+static void submit_work(struct request *q, struct answer *a, const char *kind)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct op_request request;
+	json_t *parts AUTO_JSON = NULL;
+
+	if (api_resumed(q, a) || !integration_of_route(q, a, &row) ||
+	    !integration_usable(a, &row, false))
+		return;
+	integration_work(&row, kind, &request, &parts);
+	(void)api_submit(q, a, &request);
+}
+
+void api_integrations_probe(struct request *q, struct answer *a)
+{
+	submit_work(q, a, "probe");
+}
+
+void api_integrations_refresh(struct request *q, struct answer *a)
+{
+	submit_work(q, a, "refresh");
+}

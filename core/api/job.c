@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all operation types share: the call frame, the state of a running
+ * operation, and the table of the types themselves.
+ */
+#include "core/api/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+
+static struct daemon_state *daemon_of_api;
+
+struct daemon_state *api_daemon(void)
+{
+	return daemon_of_api;
+}
+
+static json_t *limits(const struct net_limits *net)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connect_ms",
+			 (json_int_t)net->connect_ms, "answer_ms", (json_int_t)net->answer_ms,
+			 "low_speed_s", (json_int_t)net->low_speed_s, "low_speed_bytes",
+			 (json_int_t)net->low_speed_bytes, "retry_after_max_ms",
+			 (json_int_t)net->retry_after_max_ms, "tries", (json_int_t)net->tries,
+			 "backoff_ms", (json_int_t)net->backoff_ms, "header_max_bytes",
+			 (json_int_t)net->header_max_bytes, "pages_max", (json_int_t)net->pages_max,
+			 "items_max", (json_int_t)net->items_max);
+}
+
+int job_call(const struct operation *op, const struct job_call *from, json_t **ret,
+	     struct berth_error *err)
+{
+	const struct daemon_state *d = api_daemon();
+
+	*ret = json_pack("{s:s, s:s, s:I, s:O, s:O, s:o}", "kind", from->kind, "request",
+			 op->request_id ? op->request_id : op->id, "deadline_ms",
+			 (json_int_t)from->deadline_ms, "instances", from->instances, "args",
+			 from->arguments, "limits", limits(&d->settings.net));
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+int job_call_one(struct operation *op, const char *kind, uint32_t deadline_ms, json_t *arguments,
+		 json_t **ret, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	json_t *instance = NULL;
+
+	if (integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err) ||
+	    integration_check_usable(&row, false, err) || instance_of_row(d, &row, &instance, err))
+		return err->code;
+	json_t *instances AUTO_JSON = json_pack("{s:o}", row.name, instance);
+	if (!instances || json_object_set_new(arguments, "instance", json_string(row.name)))
+		return berth_fail_memory(err);
+	struct job_call call = {.kind = kind,
+				.deadline_ms = deadline_ms,
+				.instances = instances,
+				.arguments = arguments};
+	return job_call(op, &call, ret, err);
+}
+
+int job_facts(struct operation *op, const json_t *items, struct berth_error *err)
+{
+	const json_t *item;
+	size_t i;
+
+	if (!op->own)
+		op->own = json_object();
+	if (!op->own)
+		return berth_fail_memory(err);
+	json_array_foreach (items, i, item) {
+		const json_t *more = json_object_get(item, "more");
+		json_t *value = json_object_get(more, "value");
+		if (strcmp(js_str(item, "kind", ""), "fact") != 0)
+			continue;
+		if (json_object_set(op->own, js_str(item, "name", ""),
+				    value ? value : (json_t *)more))
+			return berth_fail_memory(err);
+	}
+	return 0;
+}
+
+void job_release_json(struct operation *op)
+{
+	json_decref(op->own);
+	op->own = NULL;
+}
+
+const struct op_type api_op_types[] = {
+	{.kind = "integration-create",
+	 .is_resumable = true,
+	 .build_call = integration_proof_call,
+	 .on_items = job_facts,
+	 .on_result = integration_created,
+	 .release = integration_proof_release},
+	{.kind = "integration-change",
+	 .is_resumable = true,
+	 .build_call = integration_proof_call,
+	 .on_items = job_facts,
+	 .on_result = integration_changed,
+	 .release = integration_proof_release},
+	{.kind = "probe",
+	 .is_resumable = true,
+	 .build_call = integration_probe_call,
+	 .on_items = job_facts,
+	 .on_result = integration_probed,
+	 .release = job_release_json},
+	{.kind = "refresh",
+	 .is_resumable = true,
+	 .concurrency = 4,
+	 .build_call = refresh_call,
+	 .on_items = refresh_items,
+	 .on_result = refresh_ended,
+	 .release = refresh_release},
+	{.kind = "artifact",
+	 .is_resumable = true,
+	 .build_call = artifact_call,
+	 .on_items = artifact_items,
+	 .on_result = artifact_ended,
+	 .release = job_release_json},
+	{.kind = "copy",
+	 .is_resumable = true,
+	 .build_call = copy_call,
+	 .on_items = copy_items,
+	 .on_result = copy_ended},
+	{.kind = "sync-run",
+	 .is_resumable = true,
+	 .build_call = copy_call,
+	 .on_items = copy_items,
+	 .on_result = copy_ended},
+	{.kind = "copy-plan",
+	 .is_resumable = true,
+	 .build_call = copy_call,
+	 .on_items = plan_items,
+	 .on_result = plan_ended,
+	 .release = job_release_json},
+	{.kind = "tag-delete", .build_call = removal_call, .on_result = removal_ended},
+	{.kind = "artifact-delete", .build_call = removal_call, .on_result = removal_ended},
+	{.kind = "repository-delete", .build_call = removal_call, .on_result = removal_ended},
+	{.kind = NULL},
+};
+
+int api_attach(struct daemon_state *d, struct berth_error *err)
+{
+	daemon_of_api = d;
+	return integration_clock_start(d, err);
+}

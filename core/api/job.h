@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operation types: between an operation (core/ops/ops.h) and the frames of its
+ * job (core/worker/job.h). Their functions run in berthd's thread, results
+ * inside the transaction of ops.
+ */
+#ifndef CORE_API_JOB_H
+#define CORE_API_JOB_H
+
+#include "core/api/api.h"
+
+/* What a call frame is made of; instances and arguments are borrowed. */
+struct job_call {
+	const char *kind;
+	uint32_t deadline_ms;
+	json_t *instances, *arguments;
+};
+MUST_USE int job_call(const struct operation *op, const struct job_call *from, json_t **ret,
+		      struct berth_error *err);
+/* The frame of a job on the one integration that op's arguments name by id.
+ * Sets "instance" in arguments. */
+MUST_USE int job_call_one(struct operation *op, const char *kind, uint32_t deadline_ms,
+			  json_t *arguments, json_t **ret, struct berth_error *err);
+/* on_items: gathers FACTs as {name: value} in op->own, a json_t. */
+MUST_USE int job_facts(struct operation *op, const json_t *items, struct berth_error *err);
+/* release: op->own is a json_t. */
+void job_release_json(struct operation *op);
+
+/* integration_ops.c */
+int integration_proof_call(struct operation *op, json_t **ret, struct berth_error *err);
+int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err);
+int integration_changed(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err);
+void integration_proof_release(struct operation *op);
+int integration_probe_call(struct operation *op, json_t **ret, struct berth_error *err);
+int integration_probed(struct operation *op, const json_t *value, const struct berth_error *why,
+		       json_t **ret_result, struct berth_error *err);
+/* refresh.c */
+int refresh_call(struct operation *op, json_t **ret, struct berth_error *err);
+int refresh_items(struct operation *op, const json_t *items, struct berth_error *err);
+int refresh_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+void refresh_release(struct operation *op);
+
+/* artifacts.c */
+int artifact_call(struct operation *op, json_t **ret, struct berth_error *err);
+int artifact_items(struct operation *op, const json_t *items, struct berth_error *err);
+int artifact_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		   json_t **ret_result, struct berth_error *err);
+int removal_call(struct operation *op, json_t **ret, struct berth_error *err);
+int removal_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+
+/* copy_ops.c */
+int copy_call(struct operation *op, json_t **ret, struct berth_error *err);
+int copy_items(struct operation *op, const json_t *items, struct berth_error *err);
+int copy_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+int plan_items(struct operation *op, const json_t *items, struct berth_error *err);
+int plan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+
+/* integration_clock.c: probes and refreshes on their periods. */
+MUST_USE int integration_clock_start(struct daemon_state *d, struct berth_error *err);
+
+#endif

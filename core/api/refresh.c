@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operation that reads a registry's repositories and tags into the index.
+ * Items come in the registry's order: each repository, then its tags. What a
+ * whole look did not see is dropped at its end; a look that failed half-way
+ * drops nothing.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/job.h"
+#include "core/api/space.h"
+#include "core/base/clock.h"
+
+struct refresh {
+	char integration_id[UUID_ROOM];
+	char kind[64];
+	int64_t seen_ms;
+	int64_t repository_id; /* of the tags that come now; 0: none yet */
+};
+
+void refresh_release(struct operation *op)
+{
+	free(op->own);
+	op->own = NULL;
+}
+
+int refresh_call(struct operation *op, json_t **ret, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	json_t *args AUTO_JSON = json_pack("{s:n}", "space");
+
+	if (integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err))
+		return err->code;
+	refresh_release(op);
+	struct refresh *r = calloc(1, sizeof(*r));
+	if (!r)
+		return berth_fail_memory(err);
+	snprintf(r->integration_id, sizeof(r->integration_id), "%s", row.id);
+	snprintf(r->kind, sizeof(r->kind), "%s", row.kind);
+	r->seen_ms = clock_unix_ms();
+	op->own = r;
+	return job_call_one(op, "refresh", d->settings.jobs.refresh_ms, args, ret, err);
+}
+
+static int take_space(struct daemon_state *d, const struct refresh *r, const json_t *item,
+		      struct berth_error *err)
+{
+	const json_t *more = json_object_get(item, "more");
+	char id[UUID_ROOM];
+	struct space space = {
+		.id = id,
+		.integration_id = (char *)r->integration_id,
+		.name = (char *)js_str(item, "name", ""),
+		.origin = (char *)"native",
+		.mode = (char *)js_str(more, "mode", "local"),
+		.is_public = js_bool(more, "public", false),
+		.can_push = js_bool(more, "push", true),
+		.quota_bytes = js_int(more, "quota_bytes", -1),
+		.used_bytes = js_int(item, "bytes", 0) ? js_int(item, "bytes", 0) : -1,
+		.is_present = 1,
+		.seen_ms = r->seen_ms,
+		.repository_count = -1,
+		.artifact_count = -1,
+		.generation = 1,
+		.created_ms = r->seen_ms,
+		.updated_ms = r->seen_ms,
+	};
+
+	if (!catalog_has_own_spaces(catalog_find(d, r->kind)))
+		return 0;
+	uuid_make(id);
+	return space_put(d->store, &space, err);
+}
+
+/* The last repository's tags are all there: what was not seen is gone. */
+static int end_repository(struct daemon_state *d, struct refresh *r, struct berth_error *err)
+{
+	if (!r->repository_id)
+		return 0;
+	if (repository_sweep_tags(d->store, r->repository_id, r->seen_ms, err))
+		return err->code;
+	r->repository_id = 0;
+	return 0;
+}
+
+static int find_space(struct daemon_state *d, const struct refresh *r, const char *repository,
+		      struct space *ret, struct berth_error *err)
+{
+	int code = space_of_repository(d->store, r->integration_id, repository, ret, err);
+
+	if (code != BERTH_E_NOT_FOUND)
+		return code;
+	if (space_add_default(d, r->integration_id, "", err))
+		return err->code;
+	return space_of_repository(d->store, r->integration_id, repository, ret, err);
+}
+
+static int take_repository(struct daemon_state *d, struct refresh *r, const json_t *item,
+			   struct berth_error *err)
+{
+	struct space space AUTO_SPACE = {.id = NULL};
+	const char *name = js_str(item, "name", "");
+	const json_t *more = json_object_get(item, "more");
+	char *text AUTO_FREE = js_canonical(more);
+
+	if (end_repository(d, r, err) || find_space(d, r, name, &space, err))
+		return berth_wrap(err, "cannot index repository %s", name);
+	struct repository row = {
+		.space_id = space.id,
+		.integration_id = r->integration_id,
+		.name = (char *)name,
+		.more = text ? text : (char *)"{}",
+		.updated_ms = js_int(item, "updated_ms", 0),
+		.seen_ms = r->seen_ms,
+	};
+	return repository_put(d->store, &row, &r->repository_id, err);
+}
+
+static int take_tag(struct daemon_state *d, const struct refresh *r, const json_t *item,
+		    struct berth_error *err)
+{
+	struct tag row = {
+		.repository_id = r->repository_id,
+		.name = (char *)js_str(item, "name", ""),
+		.digest = (char *)js_str(item, "digest", ""),
+		.bytes = js_int(item, "bytes", 0),
+		.pushed_ms = js_int(item, "updated_ms", 0),
+		.seen_ms = r->seen_ms,
+	};
+
+	if (!r->repository_id)
+		return berth_fail(err, BERTH_E_PROTOCOL, "a tag came before its repository");
+	return tag_put(d->store, &row, err);
+}
+
+int refresh_items(struct operation *op, const json_t *items, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct refresh *r = op->own;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (items, i, item) {
+		const char *kind = js_str(item, "kind", "");
+		int code = 0;
+		if (!strcmp(kind, "repository"))
+			code = take_repository(d, r, item, err);
+		else if (!strcmp(kind, "tag"))
+			code = take_tag(d, r, item, err);
+		else if (!strcmp(kind, "space"))
+			code = take_space(d, r, item, err);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+/* What the index says of the integration now, and since when. */
+static int note_figures(struct daemon_state *d, struct integration *row, const struct refresh *r,
+			const struct berth_error *why, struct berth_error *err)
+{
+	struct image_totals totals = {.tag_count = 0};
+	json_t *status AUTO_JSON = NULL;
+	json_t *index;
+
+	if (api_parse(row->status, &status, err) || image_totals(d->store, row->id, &totals, err))
+		return err->code;
+	index = json_pack("{s:I, s:I}", "repositories", (json_int_t)totals.repository_count, "tags",
+			  (json_int_t)totals.tag_count);
+	if (why->code)
+		js_put_str(index, "error", why->message);
+	js_put_time(index, "at", r->seen_ms);
+	json_object_set_new(status, "index", index);
+	if (!why->code) {
+		json_t *overview =
+			json_pack("{s:I, s:I, s:I, s:I}", "spaces", (json_int_t)totals.space_count,
+				  "repositories", (json_int_t)totals.repository_count, "tags",
+				  (json_int_t)totals.tag_count, "artifacts",
+				  (json_int_t)totals.artifact_count);
+		if (totals.bytes > 0)
+			json_object_set_new(overview, "bytes", json_integer(totals.bytes));
+		js_put_time(overview, "at", r->seen_ms);
+		json_object_set_new(status, "overview", overview);
+	}
+	char *text AUTO_FREE = js_canonical(status);
+	if (!text)
+		return berth_fail_memory(err);
+	return integration_set_status(d->store, row->id, text, row->phase, row->checked_ms, err);
+}
+
+static int sweep(struct daemon_state *d, struct refresh *r, struct berth_error *err)
+{
+	if (end_repository(d, r, err) ||
+	    repository_sweep(d->store, r->integration_id, NULL, r->seen_ms, err) ||
+	    space_mark_absent(d->store, r->integration_id, r->seen_ms, err))
+		return err->code;
+	return space_recount_all(d, r->integration_id, err);
+}
+
+int refresh_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct refresh *r = op->own;
+
+	(void)value;
+	if (!r)
+		return 0;
+	int code = integration_get_by_id(d->store, r->integration_id, &row, err);
+	if (code == BERTH_E_NOT_FOUND)
+		return 0;
+	if (code || (!why->code && sweep(d, r, err)) || note_figures(d, &row, r, why, err))
+		return err->code;
+	if (!why->code) {
+		struct image_totals totals = {.tag_count = 0};
+		if (image_totals(d->store, row.id, &totals, err))
+			return err->code;
+		*ret_result =
+			json_pack("{s:I, s:I}", "repositories", (json_int_t)totals.repository_count,
+				  "tags", (json_int_t)totals.tag_count);
+	}
+	return 0;
+}

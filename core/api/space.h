@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Spaces and what they hold inside the API: references as users write them,
+ * and the rows that they mean. Runs in berthd.
+ */
+#ifndef CORE_API_SPACE_H
+#define CORE_API_SPACE_H
+
+#include "core/api/api.h"
+#include "core/oci/reference.h"
+#include "core/store/images.h"
+#include "core/store/integrations.h"
+#include "core/store/spaces.h"
+
+#define SPACE_DEFAULT "default"
+
+/* The space of what no declared prefix holds, for plugins whose servers have
+ * no spaces of their own; nothing where it is there or not needed. */
+MUST_USE int space_add_default(struct daemon_state *d, const char *integration_id, const char *kind,
+			       struct berth_error *err);
+/* Puts each repository of the index where it belongs by now and counts anew:
+ * after a prefix came or went. */
+MUST_USE int space_resettle(struct daemon_state *d, const char *integration_id,
+			    struct berth_error *err);
+/* Counts each space of an integration anew. */
+MUST_USE int space_recount_all(struct daemon_state *d, const char *integration_id,
+			       struct berth_error *err);
+/* Finds by the route's id; false: answered 404. */
+bool space_of_route(struct request *q, struct answer *a, struct space *ret);
+
+/* REPOSITORY[:TAG][@DIGEST] as a path parameter has it; the integration of
+ * *ret is the space's. */
+MUST_USE int space_reference(const struct space *space, const char *text, struct reference *ret,
+			     struct berth_error *err);
+/* The row of a repository in the index, made where it is new. */
+MUST_USE int space_repository(struct daemon_state *d, const char *integration_id, const char *name,
+			      int64_t *ret_id, struct berth_error *err);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/spaces: namespaces that a server has, and path prefixes that a user
+ * declared for a plain registry. A repository belongs to the longest prefix
+ * that its name begins with, else to "default".
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/integration.h"
+#include "core/api/space.h"
+#include "core/base/clock.h"
+#include "core/base/text.h"
+
+static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	const struct space *it = row;
+	json_t *status = json_pack("{s:b}", "present", it->is_present ? 1 : 0);
+
+	(void)q;
+	js_put_time(status, "seen_at", it->seen_ms);
+	if (it->repository_count >= 0)
+		json_object_set_new(status, "repositories", json_integer(it->repository_count));
+	if (it->artifact_count >= 0)
+		json_object_set_new(status, "artifacts", json_integer(it->artifact_count));
+	json_t *shown = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "id", it->id,
+				  "integration", it->integration, "name", it->name, "declared",
+				  !strcmp(it->origin, "declared"), "public", it->is_public ? 1 : 0,
+				  "mode", it->mode, "push", it->can_push ? 1 : 0, "status", status);
+	if (!shown)
+		return berth_fail_memory(err);
+	if (it->quota_bytes >= 0)
+		json_object_set_new(shown, "quota_bytes", json_integer(it->quota_bytes));
+	if (it->used_bytes >= 0)
+		json_object_set_new(shown, "used_bytes", json_integer(it->used_bytes));
+	js_put_time(shown, "created_at", it->created_ms);
+	js_put_time(shown, "updated_at", it->updated_ms);
+	*ret = shown;
+	return 0;
+}
+
+static const char *const q_columns[] = {"s.name", "i.name", NULL};
+void api_spaces_list(struct request *q, struct answer *a)
+{
+	static const struct api_collection all = {
+		.table = &spaces_table, .noun = "space", .q_columns = q_columns, .show = show};
+
+	api_list(&all, q, a);
+}
+
+void api_integrations_spaces(struct request *q, struct answer *a)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+
+	if (!integration_of_route(q, a, &row))
+		return;
+	const struct store_value values[] = {V_TEXT(row.id)};
+	struct api_collection of_one = {.table = &spaces_table,
+					.noun = "space",
+					.within = "s.integration_id = ?",
+					.within_values = values,
+					.within_count = 1,
+					.q_columns = q_columns,
+					.show = show};
+	api_list(&of_one, q, a);
+}
+
+bool space_of_route(struct request *q, struct answer *a, struct space *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!space_get(request_daemon(q)->store, request_param(q, "id"), ret, &err))
+		return true;
+	api_fail(a, &err, "berthctl space list");
+	return false;
+}
+
+/* What a user may change of a space is its existence. */
+static json_t *desired_of(const struct space *row)
+{
+	return json_pack("{s:s, s:s}", "integration", row->integration_id, "name", row->name);
+}
+
+void api_spaces_get(struct request *q, struct answer *a)
+{
+	struct space row AUTO_SPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *shown = NULL;
+
+	if (!space_of_route(q, a, &row))
+		return;
+	json_t *desired AUTO_JSON = desired_of(&row);
+	if (show(q, &row, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	answer_resource(a, q, shown, desired, row.generation);
+}
+
+static int put_declared(struct daemon_state *d, const char *integration_id, const char *name,
+			struct berth_error *err)
+{
+	int64_t now_ms = clock_unix_ms();
+	char id[UUID_ROOM];
+	struct space space = {
+		.id = id,
+		.integration_id = (char *)integration_id,
+		.name = (char *)name,
+		.origin = (char *)"declared",
+		.mode = (char *)"local",
+		.can_push = 1,
+		.quota_bytes = -1,
+		.used_bytes = -1,
+		.is_present = 1,
+		.seen_ms = now_ms,
+		.generation = 1,
+		.created_ms = now_ms,
+		.updated_ms = now_ms,
+	};
+
+	uuid_make(id);
+	return space_put(d->store, &space, err);
+}
+
+int space_add_default(struct daemon_state *d, const char *integration_id, const char *kind,
+		      struct berth_error *err)
+{
+	struct space there AUTO_SPACE = {.id = NULL};
+	struct berth_error absent = ERROR_INIT;
+
+	if (*kind && catalog_has_own_spaces(catalog_find(d, kind)))
+		return 0;
+	if (!space_get_by_name(d->store, integration_id, SPACE_DEFAULT, &there, &absent))
+		return 0;
+	return put_declared(d, integration_id, SPACE_DEFAULT, err);
+}
+
+static int recount(void *user, const void *row, struct berth_error *err)
+{
+	const struct space *space = row;
+
+	return space_recount(user, space->id, clock_unix_ms(), err);
+}
+
+int space_recount_all(struct daemon_state *d, const char *integration_id, struct berth_error *err)
+{
+	const struct store_value values[] = {V_TEXT(integration_id)};
+	struct store_page page = {
+		.within = "s.integration_id = ?", .within_values = values, .within_count = 1};
+
+	return api_each(d->store, &spaces_table, &page, recount, d->store, err);
+}
+
+static int settle(void *user, const void *row, struct berth_error *err)
+{
+	struct daemon_state *d = user;
+	const struct repository *it = row;
+	struct space space AUTO_SPACE = {.id = NULL};
+	int64_t id = 0;
+
+	if (space_of_repository(d->store, it->integration_id, it->name, &space, err))
+		return err->code;
+	if (!strcmp(space.id, it->space_id))
+		return 0;
+	struct repository moved = *it;
+	moved.space_id = space.id;
+	return repository_put(d->store, &moved, &id, err);
+}
+
+int space_resettle(struct daemon_state *d, const char *integration_id, struct berth_error *err)
+{
+	const struct store_value values[] = {V_TEXT(integration_id)};
+	struct store_page page = {
+		.within = "integration_id = ?", .within_values = values, .within_count = 1};
+
+	if (api_each(d->store, &repositories_table, &page, settle, d, err))
+		return err->code;
+	return space_recount_all(d, integration_id, err);
+}
+
+/* May a prefix be declared there? False: answered. */
+static bool may_declare(struct request *q, struct answer *a, const struct integration *of,
+			const char *name)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct findings f = {.answer = a};
+	struct space there AUTO_SPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (reference_check_repository(name, &err))
+		findings_add(&f, "/name", "prefix-invalid", "%s", err.message);
+	if (catalog_has_own_spaces(catalog_find(d, of->kind)))
+		findings_add(&f, "/integration", "has-own-spaces",
+			     "spaces of a %s are made at the server", of->kind);
+	if (f.count)
+		return false;
+	if (!space_get_by_name(d->store, of->id, name, &there, &err)) {
+		api_refuse(a, 409, "exists", "berthctl space list", "%s has a space %s already",
+			   of->name, name);
+		return false;
+	}
+	return true;
+}
+
+static int declare(struct daemon_state *d, const struct integration *of, const char *name,
+		   struct space *ret, struct berth_error *err)
+{
+	char path[96];
+
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	if (put_declared(d, of->id, name, err) || space_resettle(d, of->id, err) ||
+	    space_get_by_name(d->store, of->id, name, ret, err))
+		return err->code;
+	snprintf(path, sizeof(path), "/v1/spaces/%s", ret->id);
+	if (api_tell(d, path, "created", NULL, err))
+		return err->code;
+	return store_commit(STEAL(undo), err);
+}
+
+void api_spaces_create(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	const char *of = js_str(request_body(q), "integration", "");
+	const char *name = js_str(request_body(q), "name", "");
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct space made AUTO_SPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *shown = NULL;
+	char path[512];
+
+	if (integration_get(d->store, of, &row, &err)) {
+		api_fail(a, &err, "berthctl integration list");
+		return;
+	}
+	if (!may_declare(q, a, &row, name))
+		return;
+	if (request_dry_run(q)) {
+		snprintf(path, sizeof(path), "/v1/spaces (%s/%s)", of, name);
+		answer_json(a, 200, api_plan(path, NULL, NULL));
+		return;
+	}
+	if (declare(d, &row, name, &made, &err) || show(q, &made, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	json_t *desired AUTO_JSON = desired_of(&made);
+	snprintf(path, sizeof(path), "/v1/spaces/%s", made.id);
+	answer_created(a, path, shown, desired, made.generation);
+}
+
+int space_reference(const struct space *space, const char *text, struct reference *ret,
+		    struct berth_error *err)
+{
+	char *full AUTO_FREE = text_printf("%s/%s", space->integration, text);
+
+	return full ? reference_parse(full, ret, err) : berth_fail_memory(err);
+}
+
+int space_repository(struct daemon_state *d, const char *integration_id, const char *name,
+		     int64_t *ret_id, struct berth_error *err)
+{
+	struct repository there AUTO_REPOSITORY = {.name = NULL};
+	struct space space AUTO_SPACE = {.id = NULL};
+
+	int code = repository_get(d->store, integration_id, name, &there, err);
+	if (code != BERTH_E_NOT_FOUND) {
+		*ret_id = there.id;
+		return code;
+	}
+	if (space_of_repository(d->store, integration_id, name, &space, err))
+		return err->code;
+	struct repository row = {.space_id = space.id,
+				 .integration_id = (char *)integration_id,
+				 .name = (char *)name,
+				 .more = (char *)"{}",
+				 .seen_ms = clock_unix_ms()};
+	return repository_put(d->store, &row, ret_id, err);
+}
+
+/* The prefix goes; its repositories go on in the next shorter one. */
+static int take_back(struct daemon_state *d, const struct space *row, struct berth_error *err)
+{
+	static const struct store_sql hide = {"space-hide",
+					      "UPDATE spaces SET name = '' WHERE id = ?"};
+	char path[96];
+
+	snprintf(path, sizeof(path), "/v1/spaces/%s", row->id);
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	if (store_run(d->store, &hide, VALUES(V_TEXT(row->id)), NULL, err) ||
+	    space_resettle(d, row->integration_id, err) || space_remove(d->store, row->id, err) ||
+	    api_tell(d, path, "deleted", NULL, err))
+		return err->code;
+	return store_commit(STEAL(undo), err);
+}
+
+void api_spaces_delete(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct space row AUTO_SPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	char path[96];
+
+	if (!space_of_route(q, a, &row))
+		return;
+	json_t *desired AUTO_JSON = desired_of(&row);
+	if (!answer_precondition(a, q, true, desired, row.generation))
+		return;
+	if (strcmp(row.origin, "declared") != 0 || !strcmp(row.name, SPACE_DEFAULT)) {
+		api_refuse(a, 409, "space-fixed", NULL,
+			   "space %s was not declared here: it can't be taken back", row.name);
+		return;
+	}
+	snprintf(path, sizeof(path), "/v1/spaces/%s", row.id);
+	if (request_dry_run(q)) {
+		answer_json(a, 200, api_plan(NULL, NULL, path));
+		return;
+	}
+	if (take_back(d, &row, &err))
+		api_fail(a, &err, NULL);
+	else
+		answer_empty(a, 204);
+}

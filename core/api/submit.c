@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a request to an operation, and from the operation back to an answer:
+ * 202 at once, or, with Prefer: wait, held until the end.
+ */
+#include "core/api/api.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/http/problem.h"
+#include "core/ops/events.h"
+
+/* An answer that waits for an operation. Lives as long as its request. */
+struct held {
+	struct http_server *server;
+	struct op_watch *watch; /* NULL once the operation has ended */
+	char id[UUID_ROOM];
+};
+
+static void held_release(void *kept)
+{
+	struct held *h = kept;
+
+	ops_unwatch(h->watch);
+	free(h);
+}
+
+static void held_changed(void *user, const char *id, bool has_ended)
+{
+	struct held *h = user;
+
+	if (!has_ended)
+		return;
+	h->watch = NULL;
+	http_wake(h->server, id);
+}
+
+bool api_may_cancel(const struct caller *caller, uid_t uid)
+{
+	return caller->role >= ROLE_ADMIN || (caller->role >= ROLE_OPERATOR && caller->uid == uid);
+}
+
+/* The error of an operation is kept as the modules have it, and shown as a
+ * problem. */
+void api_show_error(json_t *document)
+{
+	const json_t *kept = json_object_get(document, "error");
+	struct berth_error err = ERROR_INIT;
+
+	if (!json_is_object(kept))
+		return;
+	js_to_error(kept, &err);
+	json_object_set_new(document, "error",
+			    problem_document(NULL, &err, js_str(document, "id", "")));
+}
+
+int api_operation(struct request *q, const char *id, json_t **ret, struct berth_error *err)
+{
+	struct daemon_state *d = request_daemon(q);
+
+	if (ops_document(d->ops, id, false, ret, err))
+		return err->code;
+	api_show_error(*ret);
+	if (ops_find(d->ops, id)) {
+		uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
+		json_object_set_new(*ret, "may_cancel",
+				    json_boolean(api_may_cancel(request_caller(q), uid)));
+	}
+	return 0;
+}
+
+/* Answers with the operation as it is now: 200 when it has ended and the
+ * caller waited for that, else 202. */
+static void answer_operation(struct request *q, struct answer *a, const char *id, bool has_waited)
+{
+	struct berth_error err = ERROR_INIT;
+	json_t *document = NULL;
+
+	if (api_operation(q, id, &document, &err))
+		api_fail(a, &err, NULL);
+	else if (has_waited && !ops_find(request_daemon(q)->ops, id))
+		answer_json(a, 200, document);
+	else
+		answer_accepted(a, id, document);
+}
+
+bool api_resumed(struct request *q, struct answer *a)
+{
+	struct held *h = request_kept(q);
+
+	if (!answer_woken(a) || !h)
+		return false;
+	answer_operation(q, a, h->id, true);
+	return true;
+}
+
+bool api_hold(struct request *q, struct answer *a, const char *id, uint32_t wait_s)
+{
+	struct berth_error err = ERROR_INIT;
+	struct held *h = wait_s ? calloc(1, sizeof(*h)) : NULL;
+
+	if (!h)
+		return false;
+	h->server = request_server(q);
+	snprintf(h->id, sizeof(h->id), "%s", id);
+	if (ops_watch(request_daemon(q)->ops, id, held_changed, h, &h->watch, &err) || !h->watch) {
+		free(h);
+		return false;
+	}
+	request_keep(q, h, held_release);
+	answer_hold_topic(a, id);
+	answer_hold(a, wait_s);
+	return true;
+}
+
+static void answer_busy(struct answer *a, const struct berth_error *err, const char *other)
+{
+	char hint[96];
+
+	snprintf(hint, sizeof(hint), "berthctl operation wait %s", other);
+	answer_problem(a, 409, "busy", err, hint);
+	answer_member(a, "operation", json_string(other));
+}
+
+bool api_submit(struct request *q, struct answer *a, const struct op_request *request)
+{
+	struct op_submitted done = {.id = ""};
+
+	return api_submit_id(q, a, request, &done);
+}
+
+bool api_submit_id(struct request *q, struct answer *a, const struct op_request *request,
+		   struct op_submitted *ret)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct op_request full = *request;
+	struct berth_error err = ERROR_INIT;
+	char name[64];
+
+	api_user_name(request_caller(q)->uid, name, sizeof(name));
+	full.user_name = name;
+	full.request_id = request_id(q);
+	full.uid = request_caller(q)->uid;
+	int code = ops_submit(d->ops, &full, ret, &err);
+	if (code == BERTH_E_CONFLICT && *ret->id) {
+		answer_busy(a, &err, ret->id);
+		return false;
+	}
+	if (code) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (!api_hold(q, a, ret->id, request_wait_s(q)))
+		answer_operation(q, a, ret->id, request_wait_s(q) > 0);
+	return true;
+}
+
+int api_tell(struct daemon_state *d, const char *resource, const char *action,
+	     const char *operation, struct berth_error *err)
+{
+	json_t *document AUTO_JSON = json_pack("{s:s}", "action", action);
+
+	if (!document)
+		return berth_fail_memory(err);
+	js_put_str(document, "operation", operation);
+	return events_add(ops_events(d->ops), EVENT_LIFECYCLE, resource, document, err);
+}
+
+/* Only the local user file is read: NSS may ask a directory server, and this
+ * thread must not wait for one. */
+void api_user_name(uid_t uid, char *to, size_t room)
+{
+	char line[1024];
+	struct passwd entry, *found = NULL;
+	FILE *file AUTO_FILE = fopen("/etc/passwd", "re");
+
+	snprintf(to, room, "uid %lu", (unsigned long)uid);
+	while (file && !fgetpwent_r(file, &entry, line, sizeof(line), &found) && found) {
+		if (entry.pw_uid != uid)
+			continue;
+		snprintf(to, room, "%s", entry.pw_name);
+		return;
+	}
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies and copy rules inside the API: from what users write to the engine's
+ * rule, and what rules may not do to each other. Runs in berthd.
+ *
+ * "desired" of a rule is the API's object: source and target as
+ * INTEGRATION[/PREFIX], repositories, exclude, tags, platforms, override,
+ * referrers, flatten, enabled, description.
+ */
+#ifndef CORE_API_SYNC_H
+#define CORE_API_SYNC_H
+
+#include "core/api/api.h"
+#include "core/oci/reference.h"
+#include "core/store/syncs.h"
+
+/* INTEGRATION[/PATH] in its parts; path "" where there is none. */
+struct sync_end {
+	char integration[64];
+	char path[REPOSITORY_MAX_BYTES + 1];
+};
+MUST_USE int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *err);
+
+/* The engine's rule (core/transfer/rule.h) of a copy rule, checked. Findings
+ * name the API's members. NULL: there were findings. */
+json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
+/* The same of the body of POST /v1/copies. */
+json_t *copy_engine_rule(const json_t *body, struct findings *f) MUST_USE;
+
+/* Could what a writes be what b writes (or, feeds: what b reads)? By literal
+ * beginnings of names and tags, so that the answer "no" is sure. The addresses
+ * decide whether two integrations are one registry. */
+struct sync_route {
+	const char *name; /* of the rule, for messages */
+	json_t *desired;
+	struct sync_end source, target;
+	char *source_address, *target_address;
+};
+bool sync_same_target(const struct sync_route *a, const struct sync_route *b);
+bool sync_feeds(const struct sync_route *a, const struct sync_route *b);
+/* Does a write into what it reads? */
+bool sync_feeds_itself(const struct sync_route *a);
+
+/* Refuses a rule that would write where another writes, or close a ring with
+ * the enabled ones. own_id: its own row, left out. false: answered 409. */
+bool sync_fits(struct request *q, struct answer *a, const char *name, const char *own_id,
+	       json_t *desired);
+
+/* Are two integrations one registry, by their addresses? */
+bool sync_same_registry(struct daemon_state *d, const char *one, const char *other);
+/* Are both ends of an engine's rule integrations that there are? false: answered
+ * with findings. */
+bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule);
+/* Finds by the route's name; false: answered 404. */
+bool sync_of_route(struct request *q, struct answer *a, struct sync_rule *ret);
+/* The newest run as the API shows it; *ret NULL: none yet. */
+MUST_USE int sync_last_run(struct daemon_state *d, const char *rule_id, json_t **ret,
+			   struct berth_error *err);
+/* The first 1 000 outcomes of a run: an array. */
+MUST_USE int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **ret,
+			   struct berth_error *err);
+/* Both ends are there, on and well; false: answered. */
+bool sync_ends_usable(struct request *q, struct answer *a, const char *source, const char *target);
+
+#endif

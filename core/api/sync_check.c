@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a copy rule may not do: feed itself, write where another rule writes,
+ * or close a ring with others. Two integrations with one address are one
+ * registry.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/sync.h"
+
+#define ROUTES_MAX 1000
+
+/* Every enabled rule, with the one in question first. */
+struct routes {
+	struct daemon_state *d;
+	const char *own_id;
+	struct sync_route *items;
+	size_t count;
+};
+
+static void routes_done(struct routes *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free((char *)r->items[i].name);
+		json_decref(r->items[i].desired);
+		free(r->items[i].source_address);
+		free(r->items[i].target_address);
+	}
+	free(r->items);
+}
+
+/* An integration that is gone has no address that another could share. */
+static char *address_of(struct daemon_state *d, const char *integration)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
+
+	if (integration_get(d->store, integration, &row, &err) ||
+	    api_parse(row.desired, &desired, &err))
+		return strdup(integration);
+	return strdup(js_str(desired, "address", integration));
+}
+
+static int add_route(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
+{
+	struct sync_route *route = &r->items[r->count];
+
+	if (r->count == ROUTES_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "there are more than %d copy rules",
+				  ROUTES_MAX);
+	if (sync_end_parse(js_str(desired, "source", ""), &route->source, err) ||
+	    sync_end_parse(js_str(desired, "target", ""), &route->target, err))
+		return err->code;
+	r->count++;
+	route->name = strdup(name);
+	route->desired = json_incref(desired);
+	route->source_address = address_of(r->d, route->source.integration);
+	route->target_address = address_of(r->d, route->target.integration);
+	if (!route->name || !route->source_address || !route->target_address)
+		return berth_fail_memory(err);
+	return 0;
+}
+
+static int add_row(void *user, const void *row, struct berth_error *err)
+{
+	const struct sync_rule *rule = row;
+	struct routes *r = user;
+	json_t *desired AUTO_JSON = NULL;
+
+	if (!rule->is_enabled || (r->own_id && !strcmp(rule->id, r->own_id)))
+		return 0;
+	if (api_parse(rule->desired, &desired, err))
+		return err->code;
+	return add_route(r, rule->name, desired, err);
+}
+
+static int routes_load(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
+{
+	r->items = calloc(ROUTES_MAX, sizeof(*r->items));
+	if (!r->items)
+		return berth_fail_memory(err);
+	if (add_route(r, name, desired, err))
+		return err->code;
+	return api_each(r->d->store, &sync_rules_table, NULL, add_row, r, err);
+}
+
+/* A way from route `from` back to the first one, over rules not yet walked;
+ * the names on it go into chain. */
+static bool leads_back(const struct routes *r, size_t from, bool *walked, struct buf *chain)
+{
+	struct berth_error err = ERROR_INIT;
+
+	walked[from] = true;
+	if (from && sync_feeds(&r->items[from], &r->items[0]))
+		return !buf_printf(chain, &err, "%s", r->items[from].name);
+	for (size_t i = 1; i < r->count; i++) {
+		if (walked[i] || !sync_feeds(&r->items[from], &r->items[i]))
+			continue;
+		if (leads_back(r, i, walked, chain))
+			return !buf_printf(chain, &err, " <- %s", r->items[from].name);
+	}
+	return false;
+}
+
+static bool closes_ring(struct answer *a, const struct routes *r)
+{
+	struct buf chain AUTO_BUF = {.max = 512};
+	bool *walked AUTO_FREE = calloc(r->count, sizeof(*walked));
+
+	if (!walked || !leads_back(r, 0, walked, &chain))
+		return false;
+	api_refuse(a, 409, "sync-ring", "berthctl sync list", "copy rule %s would close a ring: %s",
+		   r->items[0].name, buf_text(&chain));
+	return true;
+}
+
+/* Answers 409 where the first route does what none may. */
+static bool is_refused(struct answer *a, const struct routes *r)
+{
+	const struct sync_route *own = &r->items[0];
+
+	if (sync_feeds_itself(own)) {
+		api_refuse(a, 409, "sync-onto-itself", NULL,
+			   "copy rule %s would read what it writes: source and target are the "
+			   "same place",
+			   own->name);
+		return true;
+	}
+	for (size_t i = 1; i < r->count; i++) {
+		if (!sync_same_target(own, &r->items[i]))
+			continue;
+		api_refuse(a, 409, "sync-target-taken", "berthctl sync show",
+			   "copy rules %s and %s would write the same tags", own->name,
+			   r->items[i].name);
+		return true;
+	}
+	return closes_ring(a, r);
+}
+
+bool sync_fits(struct request *q, struct answer *a, const char *name, const char *own_id,
+	       json_t *desired)
+{
+	struct routes r CLEANUP(routes_done) = {.d = request_daemon(q), .own_id = own_id};
+	struct berth_error err = ERROR_INIT;
+
+	if (!js_bool(desired, "enabled", true))
+		return true;
+	if (!routes_load(&r, name, desired, &err))
+		return !is_refused(a, &r);
+	api_fail(a, &err, NULL);
+	return false;
+}
+
+bool sync_same_registry(struct daemon_state *d, const char *one, const char *other)
+{
+	char *address AUTO_FREE = address_of(d, one);
+	char *other_address AUTO_FREE = address_of(d, other);
+
+	return !strcmp(one, other) || (address && other_address && !strcmp(address, other_address));
+}
+
+bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule)
+{
+	static const char *const ends[] = {"source", "target"};
+	struct findings f = {.answer = a};
+	char pointer[16];
+
+	for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+		const char *name = js_str(json_object_get(rule, ends[i]), "instance", "");
+		struct integration row AUTO_INTEGRATION = {.id = NULL};
+		struct berth_error err = ERROR_INIT;
+		snprintf(pointer, sizeof(pointer), "/%s", ends[i]);
+		if (integration_get(request_daemon(q)->store, name, &row, &err))
+			findings_add(&f, pointer, "no-integration", "%s", err.message);
+	}
+	return f.count == 0;
+}
+
+static bool end_usable(struct request *q, struct answer *a, const char *integration)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (!integration_get(request_daemon(q)->store, integration, &row, &err))
+		return integration_usable(a, &row, true);
+	api_fail(a, &err, "berthctl integration list");
+	return false;
+}
+
+bool sync_ends_usable(struct request *q, struct answer *a, const char *source, const char *target)
+{
+	return end_usable(q, a, source) && (!strcmp(source, target) || end_usable(q, a, target));
+}
+
+struct users {
+	const char *integration;
+	json_t *names;
+};
+
+static int add_user(void *user, const void *row, struct berth_error *err)
+{
+	const struct sync_rule *rule = row;
+	struct users *u = user;
+	struct sync_end source, target;
+	json_t *desired AUTO_JSON = NULL;
+
+	if (api_parse(rule->desired, &desired, err) ||
+	    sync_end_parse(js_str(desired, "source", ""), &source, err) ||
+	    sync_end_parse(js_str(desired, "target", ""), &target, err))
+		return err->code;
+	if (strcmp(source.integration, u->integration) != 0 &&
+	    strcmp(target.integration, u->integration) != 0)
+		return 0;
+	return json_array_append_new(u->names, json_string(rule->name)) ? berth_fail_memory(err)
+									: 0;
+}
+
+int sync_users(struct daemon_state *d, const char *integration, json_t **ret,
+	       struct berth_error *err)
+{
+	struct users u = {.integration = integration, .names = json_array()};
+
+	*ret = u.names;
+	return api_each(d->store, &sync_rules_table, NULL, add_user, &u, err);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copy rules as data: translated for the engine, and compared with each other.
+ * Pure but for memory.
+ */
+#include <string.h>
+
+#include "core/api/sync.h"
+#include "core/base/text.h"
+#include "core/transfer/rule.h"
+
+int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *err)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash ? (size_t)(slash - text) : strlen(text);
+
+	*ret = (struct sync_end){.integration = ""};
+	if (length >= sizeof(ret->integration))
+		return berth_fail(err, BERTH_E_INVALID, "expected INTEGRATION[/PREFIX]");
+	memcpy(ret->integration, text, length);
+	if (!text_is_name(ret->integration))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "%.64s is no name of an integration: expected "
+				  "INTEGRATION[/PREFIX]",
+				  ret->integration);
+	if (!slash)
+		return 0;
+	if (reference_check_repository(slash + 1, err))
+		return err->code;
+	strncpy(ret->path, slash + 1, sizeof(ret->path) - 1);
+	return 0;
+}
+
+/* Copies the members that mean the same to the engine. */
+static void put_common(json_t *rule, const json_t *from)
+{
+	static const char *const same[][2] = {
+		{"exclude", "exclude"},    {"tags", "tags"},           {"platforms", "platforms"},
+		{"override", "override"},  {"referrers", "referrers"}, {"flatten", "flatten"},
+		{"repositories", "names"},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {
+		json_t *value = json_object_get(from, same[i][0]);
+		bool is_empty = json_is_array(value) && !json_array_size(value);
+		if (value && !json_is_null(value) && !is_empty)
+			json_object_set(rule, same[i][1], value);
+	}
+}
+
+/* The engine's parser has the last word. */
+static json_t *checked(json_t *take_rule, struct findings *f)
+{
+	struct berth_error err = ERROR_INIT;
+	struct rule *parsed AUTO(rule) = NULL;
+
+	if (!rule_parse(take_rule, &parsed, &err))
+		return take_rule;
+	findings_add(f, "", "rule-invalid", "%s%s%s", err.message, *err.cause ? ": " : "",
+		     err.cause);
+	json_decref(take_rule);
+	return NULL;
+}
+
+json_t *sync_engine_rule(const json_t *desired, struct findings *f)
+{
+	struct sync_end source, target;
+	struct berth_error err = ERROR_INIT;
+
+	if (sync_end_parse(js_str(desired, "source", ""), &source, &err))
+		findings_add(f, "/source", "reference-invalid", "%s", err.message);
+	if (sync_end_parse(js_str(desired, "target", ""), &target, &err))
+		findings_add(f, "/target", "reference-invalid", "%s", err.message);
+	if (f->count)
+		return NULL;
+	json_t *rule = json_pack("{s:{s:s}, s:{s:s}}", "source", "instance", source.integration,
+				 "target", "instance", target.integration);
+	js_put_str(json_object_get(rule, "source"), "prefix", source.path);
+	js_put_str(json_object_get(rule, "target"), "prefix", target.path);
+	put_common(rule, desired);
+	return checked(rule, f);
+}
+
+/* Tags: those asked for, all, or the one of the reference. */
+static void put_tags(json_t *rule, const json_t *body, const struct reference *source,
+		     struct findings *f)
+{
+	const json_t *globs = json_object_get(body, "tags");
+	bool wants_all = js_bool(body, "all_tags", false) || json_array_size(globs);
+
+	if (wants_all && (*source->tag || *source->digest))
+		findings_add(f, "/source", "tag-and-all",
+			     "name one tag or ask for all of them, not both");
+	else if (!wants_all && !*source->tag && !*source->digest)
+		findings_add(f, "/source", "tag-missing",
+			     "name a tag or a digest, or ask for all tags");
+	else if (*source->digest)
+		json_object_set_new(rule, "digest", json_string(source->digest));
+	else if (*source->tag)
+		json_object_set_new(rule, "tags", json_pack("[s]", source->tag));
+}
+
+static void put_target(json_t *rule, const char *text, const struct reference *source,
+		       struct findings *f)
+{
+	json_t *target = json_object_get(rule, "target");
+	struct reference to = {.integration = ""};
+	struct berth_error err = ERROR_INIT;
+
+	if (text_is_name(text)) {
+		json_object_set_new(target, "instance", json_string(text));
+		json_object_set_new(target, "repository", json_string(source->repository));
+		return;
+	}
+	if (reference_parse(text, &to, &err)) {
+		findings_add(f, "/target", "reference-invalid", "%s", err.message);
+		return;
+	}
+	if (*to.digest)
+		findings_add(f, "/target", "reference-invalid",
+			     "a target has no digest: it follows from what is copied");
+	json_object_set_new(target, "instance", json_string(to.integration));
+	json_object_set_new(target, "repository", json_string(to.repository));
+	js_put_str(target, "tag", *to.tag ? to.tag : *source->digest ? source->tag : NULL);
+}
+
+json_t *copy_engine_rule(const json_t *body, struct findings *f)
+{
+	struct reference source = {.integration = ""};
+	struct berth_error err = ERROR_INIT;
+
+	if (reference_parse(js_str(body, "source", ""), &source, &err)) {
+		findings_add(f, "/source", "reference-invalid", "%s", err.message);
+		return NULL;
+	}
+	json_t *rule = json_pack("{s:{s:s, s:s}, s:{}}", "source", "instance", source.integration,
+				 "repository", source.repository, "target");
+	put_common(rule, body);
+	put_tags(rule, body, &source, f);
+	put_target(rule, js_str(body, "target", ""), &source, f);
+	if (!f->count)
+		return checked(rule, f);
+	json_decref(rule);
+	return NULL;
+}
+
+/* --- what rules do to each other --- */
+
+/* Could one text match both patterns? Compared up to the first wildcard. */
+static bool may_meet(const char *a, const char *b)
+{
+	size_t literal_a = strcspn(a, "*?{"), literal_b = strcspn(b, "*?{");
+	size_t shorter = literal_a < literal_b ? literal_a : literal_b;
+
+	if (strncmp(a, b, shorter) != 0)
+		return false;
+	if (!a[literal_a] && !b[literal_b])
+		return literal_a == literal_b;
+	if (!a[literal_a])
+		return literal_a >= literal_b;
+	return b[literal_b] || literal_b >= literal_a;
+}
+
+/* The i-th pattern of full names below an end; NULL: no more. free(). */
+static char *pattern_of(const json_t *desired, const char *prefix, size_t i, bool is_target)
+{
+	const json_t *names = json_object_get(desired, "repositories");
+	size_t count = json_array_size(names);
+	bool is_flat = is_target && js_int(desired, "flatten", 0) > 0;
+	const char *below = is_flat || !count ? "**" : json_string_value(json_array_get(names, i));
+
+	if (i >= (is_flat || !count ? 1 : count))
+		return NULL;
+	return *prefix ? text_printf("%s/%s", prefix, below) : strdup(below);
+}
+
+static bool names_meet(const struct sync_route *a, bool a_target, const struct sync_route *b,
+		       bool b_target)
+{
+	const char *prefix_a = !a_target || !*a->target.path ? a->source.path : a->target.path;
+	const char *prefix_b = !b_target || !*b->target.path ? b->source.path : b->target.path;
+
+	for (size_t i = 0;; i++) {
+		char *one AUTO_FREE = pattern_of(a->desired, prefix_a, i, a_target);
+		if (!one)
+			return false;
+		for (size_t j = 0;; j++) {
+			char *other AUTO_FREE = pattern_of(b->desired, prefix_b, j, b_target);
+			if (!other)
+				break;
+			if (may_meet(one, other))
+				return true;
+		}
+	}
+}
+
+static bool tags_meet(const json_t *a, const json_t *b)
+{
+	const json_t *tags_a = json_object_get(a, "tags"), *tags_b = json_object_get(b, "tags");
+	const json_t *one, *other;
+	size_t i, j;
+
+	if (!json_array_size(tags_a) || !json_array_size(tags_b))
+		return true;
+	json_array_foreach (tags_a, i, one)
+		json_array_foreach (tags_b, j, other)
+			if (may_meet(json_string_value(one), json_string_value(other)))
+				return true;
+	return false;
+}
+
+bool sync_same_target(const struct sync_route *a, const struct sync_route *b)
+{
+	return !strcmp(a->target_address, b->target_address) && names_meet(a, true, b, true) &&
+	       tags_meet(a->desired, b->desired);
+}
+
+bool sync_feeds(const struct sync_route *a, const struct sync_route *b)
+{
+	return !strcmp(a->target_address, b->source_address) && names_meet(a, true, b, false) &&
+	       tags_meet(a->desired, b->desired);
+}
+
+bool sync_feeds_itself(const struct sync_route *a)
+{
+	return sync_feeds(a, a);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/syncs: copy rules, their plans and their runs; /v1/copies: one copy
+ * without a rule. What a run does is in sync_ops.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/sync.h"
+#include "core/base/clock.h"
+#include "core/http/patch.h"
+
+static void path_of(const char *name, char *to, size_t room)
+{
+	snprintf(to, room, "/v1/syncs/%s", name);
+}
+
+static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	const struct sync_rule *it = row;
+	json_t *last = NULL;
+
+	if (api_parse(it->desired, ret, err))
+		return err->code;
+	json_object_set_new(*ret, "id", json_string(it->id));
+	json_object_set_new(*ret, "name", json_string(it->name));
+	js_put_time(*ret, "created_at", it->created_ms);
+	js_put_time(*ret, "updated_at", it->updated_ms);
+	if (sync_last_run(request_daemon(q), it->id, &last, err)) {
+		json_decref(STEAL(*ret));
+		return err->code;
+	}
+	json_object_set_new(*ret, "status",
+			    last ? json_pack("{s:o}", "last_run", last) : json_object());
+	return 0;
+}
+
+void api_syncs_list(struct request *q, struct answer *a)
+{
+	static const char *const q_columns[] = {"name", "desired", NULL};
+	static const struct api_collection all = {
+		.table = &sync_rules_table, .noun = "sync", .q_columns = q_columns, .show = show};
+
+	api_list(&all, q, a);
+}
+
+bool sync_of_route(struct request *q, struct answer *a, struct sync_rule *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!sync_rule_get(request_daemon(q)->store, request_param(q, "name"), ret, &err))
+		return true;
+	api_fail(a, &err, "berthctl sync list");
+	return false;
+}
+
+static void answer_row(struct request *q, struct answer *a, const struct sync_rule *row,
+		       bool is_new)
+{
+	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
+	json_t *shown = NULL;
+	char path[96];
+
+	if (api_parse(row->desired, &desired, &err) || show(q, row, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	path_of(row->name, path, sizeof(path));
+	if (is_new)
+		answer_created(a, path, shown, desired, row->generation);
+	else
+		answer_resource(a, q, shown, desired, row->generation);
+}
+
+void api_syncs_get(struct request *q, struct answer *a)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+
+	if (sync_of_route(q, a, &row))
+		answer_row(q, a, &row, false);
+}
+
+static int fill_defaults(json_t *desired, struct berth_error *err)
+{
+	json_t *defaults AUTO_JSON =
+		json_pack("{s:s, s:[], s:[], s:[], s:[], s:b, s:b, s:i, s:b}", "description", "",
+			  "repositories", "exclude", "tags", "platforms", "override", 1,
+			  "referrers", 1, "flatten", 0, "enabled", 1);
+
+	json_object_del(desired, "name");
+	if (!defaults || json_object_update_missing(desired, defaults))
+		return berth_fail_memory(err);
+	return 0;
+}
+
+/* Is the rule right by itself, with its ends, and beside the others? */
+static bool check(struct request *q, struct answer *a, const char *name, const char *own_id,
+		  json_t *desired)
+{
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+
+	if (fill_defaults(desired, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
+	if (!rule)
+		return false;
+	return sync_ends_known(q, a, rule) && sync_fits(q, a, name, own_id, desired);
+}
+
+/* Adds or changes the row, with its event, in one transaction. */
+static int save(struct daemon_state *d, const struct sync_rule *before, const char *name,
+		json_t *desired, struct berth_error *err)
+{
+	char id[UUID_ROOM], path[96];
+	char *text AUTO_FREE = js_canonical(desired);
+	int64_t now_ms = clock_unix_ms();
+	struct sync_rule row = {
+		.id = before->id ? before->id : id,
+		.name = (char *)name,
+		.desired = text,
+		.is_enabled = js_bool(desired, "enabled", true),
+		.generation = before->generation + 1,
+		.created_ms = before->id ? before->created_ms : now_ms,
+		.updated_ms = now_ms,
+	};
+
+	if (!text)
+		return berth_fail_memory(err);
+	uuid_make(id);
+	path_of(name, path, sizeof(path));
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	int code = before->id ? sync_rule_change(d->store, &row, err)
+			      : sync_rule_add(d->store, &row, err);
+	if (code || api_tell(d, path, before->id ? "changed" : "created", NULL, err))
+		return err->code;
+	return store_commit(STEAL(undo), err);
+}
+
+/* The end of POST, PUT and PATCH: checked, then planned or saved. */
+static void finish(struct request *q, struct answer *a, const struct sync_rule *before,
+		   const char *name, json_t *desired)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	char path[96];
+
+	path_of(name, path, sizeof(path));
+	if (!check(q, a, name, before->id, desired))
+		return;
+	if (request_dry_run(q)) {
+		answer_json(a, 200,
+			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
+		return;
+	}
+	if (save(d, before, name, desired, &err) || sync_rule_get(d->store, name, &row, &err))
+		api_fail(a, &err, NULL);
+	else
+		answer_row(q, a, &row, !before->id);
+}
+
+void api_syncs_create(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	const char *name = js_str(request_body(q), "name", "");
+	struct sync_rule other AUTO_SYNC_RULE = {.id = NULL};
+	struct sync_rule none = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (!sync_rule_get(d->store, name, &other, &err)) {
+		api_refuse(a, 409, "exists", "berthctl sync list",
+			   "there is a copy rule %s already", name);
+		return;
+	}
+	json_t *desired AUTO_JSON = json_deep_copy(request_body(q));
+	finish(q, a, &none, name, desired);
+}
+
+void api_syncs_put(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	const char *name = request_param(q, "name");
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+	json_t *before AUTO_JSON = NULL;
+
+	if (strcmp(js_str(request_body(q), "name", ""), name) != 0) {
+		findings_add(&f, "/name", "fixed", "expected %s, as in the path", name);
+		return;
+	}
+	int code = sync_rule_get(d->store, name, &row, &err);
+	if ((code && code != BERTH_E_NOT_FOUND) || api_parse(row.desired, &before, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	if (!answer_precondition(a, q, row.id != NULL, before, row.generation))
+		return;
+	json_t *desired AUTO_JSON = json_deep_copy(request_body(q));
+	finish(q, a, &row, name, desired);
+}
+
+/* Reads the rule and checks If-Match; *ret_before is its desired object. */
+static bool begin_change(struct request *q, struct answer *a, struct sync_rule *row,
+			 json_t **ret_before)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!sync_of_route(q, a, row))
+		return false;
+	if (api_parse(row->desired, ret_before, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	return answer_precondition(a, q, true, *ret_before, row->generation);
+}
+
+void api_syncs_patch(struct request *q, struct answer *a)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	json_t *before AUTO_JSON = NULL;
+
+	if (!begin_change(q, a, &row, &before))
+		return;
+	json_t *desired AUTO_JSON = json_merge_patch(before, request_body(q));
+	finish(q, a, &row, row.name, desired);
+}
+
+void api_syncs_delete(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *before AUTO_JSON = NULL;
+	char path[96];
+
+	if (!begin_change(q, a, &row, &before))
+		return;
+	path_of(row.name, path, sizeof(path));
+	if (request_dry_run(q)) {
+		answer_json(a, 200, api_plan(NULL, NULL, path));
+		return;
+	}
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (sync_rule_remove(d->store, row.id, &err) || api_tell(d, path, "deleted", NULL, &err) ||
+	    store_commit(STEAL(undo), &err))
+		api_fail(a, &err, NULL);
+	else
+		answer_empty(a, 204);
+}

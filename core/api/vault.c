@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets of an integration, and those of a change that is still being proved:
+ * the latter are sealed under an owner id of their own, so that a kill -9
+ * between acceptance and proof loses nothing. A dry run writes nothing; its
+ * secrets stay in this process's memory until its operation ends.
+ */
+#include "core/api/integration.h"
+
+#include <string.h>
+
+/* {owner: {field: text}} of running dry runs. One thread, no lock. */
+static json_t *in_memory;
+
+static int keep_in_memory(const char *owner, const json_t *secrets, struct berth_error *err)
+{
+	if (!in_memory)
+		in_memory = json_object();
+	if (!in_memory || json_object_set_new(in_memory, owner, json_deep_copy(secrets)))
+		return berth_fail_memory(err);
+	return 0;
+}
+
+int vault_put(struct daemon_state *d, const char *owner, const json_t *secrets, bool is_dry_run,
+	      struct berth_error *err)
+{
+	const char *field;
+	json_t *value;
+
+	if (is_dry_run)
+		return keep_in_memory(owner, secrets, err);
+	json_object_foreach ((json_t *)secrets, field, value) {
+		if (!json_is_string(value))
+			continue;
+		if (secret_store(d->store, d->sealer, owner, field, json_string_value(value), err))
+			return berth_wrap(err, "cannot keep %s", field);
+	}
+	return 0;
+}
+
+int vault_load(struct daemon_state *d, const char *owner, const char *field, char **ret,
+	       struct berth_error *err)
+{
+	const char *kept = js_str(json_object_get(in_memory, owner), field, NULL);
+
+	if (!kept)
+		return secret_load(d->store, d->sealer, owner, field, ret, err);
+	*ret = strdup(kept);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+/* fields: {field: true, or null for "remove it"}: names without values, as an
+ * operation's arguments have them. */
+int vault_settle(struct daemon_state *d, const char *owner, const char *integration_id,
+		 const json_t *fields, struct berth_error *err)
+{
+	const char *field;
+	json_t *value;
+
+	json_object_foreach ((json_t *)fields, field, value) {
+		char *text AUTO_SECRET = NULL;
+		int code;
+		if (json_is_null(value))
+			code = secret_remove(d->store, integration_id, field, err);
+		else if (!(code = vault_load(d, owner, field, &text, err)) && text)
+			code = secret_store(d->store, d->sealer, integration_id, field, text, err);
+		if (code)
+			return berth_wrap(err, "cannot keep %s", field);
+	}
+	return strcmp(owner, integration_id) ? vault_drop(d, owner, fields, err) : 0;
+}
+
+int vault_drop(struct daemon_state *d, const char *owner, const json_t *fields,
+	       struct berth_error *err)
+{
+	const char *field;
+	json_t *value;
+
+	json_object_foreach ((json_t *)fields, field, value)
+		if (secret_remove(d->store, owner, field, err))
+			return err->code;
+	vault_forget(owner);
+	return 0;
+}
+
+void vault_forget(const char *owner)
+{
+	json_t *secrets = json_object_get(in_memory, owner), *value;
+	const char *field;
+
+	json_object_foreach (secrets, field, value)
+		explicit_bzero((char *)json_string_value(value), json_string_length(value));
+	json_object_del(in_memory, owner);
+}
