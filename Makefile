@@ -5,6 +5,7 @@
 #   SAN=...    address,undefined or thread: sanitizers, in O=build-SAN
 #   COV=1      coverage, in O=build-cov
 #   WERROR=    warnings are not errors (packages)
+#   V=1        show whole commands
 #   DESTDIR, PREFIX, SYSCONFDIR, LIBDIR, UNITDIR: where install puts things
 #
 # A plugin is a folder plugins/NAME with C files; PKGS_NAME lists the
@@ -20,6 +21,8 @@ LIBDIR ?= $(PREFIX)/lib
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 PLUGINDIR ?= $(LIBDIR)/berth/plugins
 WERROR ?= -Werror
+Q := $(if $(V),,@)
+say = $(if $(V),,$(if $(findstring s,$(filter-out --%,$(MAKEFLAGS))),,@echo '  $(1) $@'))
 CCACHE := $(shell command -v ccache)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
@@ -57,24 +60,28 @@ $(O)/libberth.a: $(call obj,$(CORE_SRC)) $(GEN_OBJ)
 $(O)/libshared.a: $(call obj,$(SHARED_SRC))
 	@rm -f $@ && ar rcs $@ $^
 $(O)/berthd: $(O)/obj/core/main.o $(O)/libberth.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) -ldl
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) -ldl
 
 define PLUGIN
 $(O)/plugins/$(1).so: $$(call obj,$$(wildcard plugins/$(1)/*.c)) $(O)/libshared.a
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(ALL_LDFLAGS) $$(if $$(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -Wl,--gc-sections \
+	$$(call say,LINK)
+	$$(Q)$$(CC) -shared $$(ALL_LDFLAGS) $$(if $$(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -Wl,--gc-sections \
 		-o $$@ $$^ $$(call libs,$$(PKGS_plugin) $$(PKGS_$(1)))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call PLUGIN,$(p))))
 
 $(O)/obj/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
-	$(COMPILE)
+	$(call say,CC  )
+	$(Q)$(COMPILE)
 
 $(O)/unit/%: tests/unit/%.c $(O)/libberth.a
 	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
-	$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS) cmocka) -ldl
+	$(call say,TEST)
+	$(Q)$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS) cmocka) -ldl
 
 unit: all $(UNITS:%=$(O)/unit/%)
 	@for t in $(UNITS); do $(O)/unit/$$t >$(O)/unit/$$t.log 2>&1 && echo "ok   $$t" || \
@@ -84,7 +91,13 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "all unit check conform e2e fuzz lint bench demo install uninstall dist clean"
+	@echo "make            build/berthd, build/berthctl, build/plugins/*.so"
+	@echo "make unit       unit tests, seconds"
+	@echo "make check      every suite (installs what it needs; see tests/README.md)"
+	@echo "make demo       two registries, a daemon and a guided tour"
+	@echo "make lint fuzz bench e2e conform    one kind of check"
+	@echo "make install uninstall dist         DESTDIR and PREFIX are heeded"
+	@echo "make clean"
 
 .PHONY: all unit clean help
 .DELETE_ON_ERROR:

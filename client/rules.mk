@@ -11,13 +11,15 @@ $(O)/obj/client/jq.o: CFLAGS += $(if $(HAVE_JQ),-DBERTH_HAVE_JQ)
 $(O)/libclient.a: $(call obj,$(CLIENT_LIB_SRC))
 	@rm -f $@ && ar rcs $@ $^
 $(O)/berthctl: $(O)/obj/client/main.o $(O)/libclient.a $(O)/libshared.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 # Unit tests of the client: test_client_WHAT.c.
 $(O)/unit/test_client_%: tests/unit/test_client_%.c $(O)/libclient.a $(O)/libshared.a
 	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
-	$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libclient.a $(O)/libshared.a $(CLIENT_LIBS) \
+	$(call say,TEST)
+	$(Q)$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libclient.a $(O)/libshared.a $(CLIENT_LIBS) \
 		$(call libs,cmocka)
 
 # berthctl.1, berthctl-NOUN.1 and the completion scripts.

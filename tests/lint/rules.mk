@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make lint`: the checks of tests/lint/lint.sh, all or LINT="size format".
+
+lint: all
+	@tests/lint/lint.sh $(O) $(LINT)
+
+.PHONY: lint
