@@ -161,12 +161,12 @@ const struct config_option settings_options[] = {
 	COUNT_FIXED("operations", "step_tries", 1, 100, "3", operations.step_tries,
 		    "Runs of an operation that was interrupted, before it is given up"),
 
-	COUNT("copy", "transfers_max", 1, 256, "8", copy_transfers_max,
+	COUNT("copy", "transfers_max", 1, 256, "16", copy_transfers_max,
 	      "Blobs in flight of one copy"),
 	COUNT("copy", "requests_max", 1, 1024, "16", copy_requests_max,
 	      "Requests in flight at one registry of one copy"),
-	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "524288", copy_buffer_bytes,
-		  "Bytes of one blob between source and target"),
+	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "1048576", copy_buffer_bytes,
+		  "Bytes between source and target, of all blobs of one copy together"),
 
 	CIDRS("networks.platform", "allow", platform.allow, ALLOW_HELP),
 	CIDRS("networks.platform", "deny", platform.deny, DENY_HELP),

@@ -73,7 +73,7 @@ struct settings {
 	struct network_rules platform, workspace;
 	uint32_t copy_transfers_max; /* blobs in flight of one copy */
 	uint32_t copy_requests_max;  /* requests in flight at one registry */
-	uint64_t copy_buffer_bytes;  /* of one blob between source and target */
+	uint64_t copy_buffer_bytes;  /* between source and target, of all blobs together */
 };
 
 enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };

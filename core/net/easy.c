@@ -11,7 +11,7 @@
 #include "core/net/address.h"
 #include "core/net/http_private.h"
 
-#define STREAM_BUFFER_BYTES (128L << 10)
+#define STREAM_BUFFER_BYTES (64L << 10)
 #define SMALL_BUFFER_BYTES (16L << 10)
 
 static void refuse(struct net_exchange *x, const struct sockaddr *a, const char *why)

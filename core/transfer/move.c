@@ -87,6 +87,7 @@ static void move_free(struct move *m)
 	free(m->session);
 	t->sides[SIDE_SOURCE].lane->in_flight--;
 	t->sides[SIDE_TARGET].lane->in_flight--;
+	t->move_count--;
 	if (m->previous)
 		m->previous->next = m->next;
 	else
@@ -606,6 +607,7 @@ void move_start(struct transfer *t, struct place *p)
 	t->moves = m;
 	t->sides[SIDE_SOURCE].lane->in_flight++;
 	t->sides[SIDE_TARGET].lane->in_flight++;
+	t->move_count++;
 	ring_init(&m->ring, &t->pool);
 	attempt_begin(m);
 }

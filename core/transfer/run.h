@@ -192,7 +192,8 @@ struct transfer {
 	struct node *probe; /* asked first whether the source has a referrers API */
 	struct op *active;
 	struct move *moves; /* on their way */
-	struct vec ready;   /* places to be moved, in order */
+	unsigned move_count;
+	struct vec ready; /* places to be moved, in order */
 	size_t ready_next;
 	struct pool pool;
 	size_t cached_bytes;

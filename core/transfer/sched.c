@@ -154,6 +154,8 @@ static bool has_slot(const struct side *s)
 static bool has_slots_for_move(const struct transfer *t)
 {
 	const struct lane *a = t->sides[SIDE_SOURCE].lane, *b = t->sides[SIDE_TARGET].lane;
+	if (t->move_count >= t->set.moves)
+		return false;
 	if (a == b)
 		return a->in_flight + 2 <= a->limit;
 	return a->in_flight < a->limit && b->in_flight < b->limit;

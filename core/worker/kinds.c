@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
+#include "core/transfer/job.h"
 #include "core/worker/backend.h"
 #include "core/worker/child.h"
 #include "core/worker/plugins.h"
@@ -238,5 +239,7 @@ const struct job_type job_types[] = {
 	{"tag-delete", run_tag_delete},
 	{"artifact-delete", run_artifact_delete},
 	{"repository-delete", run_repository_delete},
+	{"copy-plan", transfer_job_plan},
+	{"copy-run", transfer_job_run},
 	{NULL, NULL},
 };

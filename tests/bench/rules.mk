@@ -4,7 +4,7 @@
 $(O)/tests/copybench: tests/bench/copy_main.c $(O)/libberth.a
 	@mkdir -p $(@D)
 	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
-	$(CC) $(ALL_LDFLAGS) -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS)) -ldl
+	$(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS)) -ldl
 
 CHECK_NEEDS += $(O)/tests/copybench
 

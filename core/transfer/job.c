@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copy jobs: from the frames to the engine and back. See job.h. */
+#include "core/transfer/job.h"
+
+#include <string.h>
+
+#include "core/base/js.h"
+#include "core/base/text.h"
+#include "core/transfer/engine.h"
+#include "core/worker/backend.h"
+#include "core/worker/child.h"
+
+struct copy {
+	struct job *job;
+	struct rule *rule;
+	struct net_loop *loop;
+	struct backend *source, *target; /* one where the rule stays in an instance */
+	struct registry *registries[2];
+	char *base_urls[2];
+	uint32_t flags[2];
+	struct transfer *transfer;
+	json_t *repositories; /* names at the source */
+};
+
+static void copy_done(struct copy *c)
+{
+	transfer_free(c->transfer);
+	if (c->registries[1] != c->registries[0])
+		registry_close(c->registries[1]);
+	registry_close(c->registries[0]);
+	net_loop_free(c->loop);
+	if (c->target != c->source)
+		backend_close(c->target);
+	backend_close(c->source);
+	free(c->base_urls[0]);
+	free(c->base_urls[1]);
+	rule_free(c->rule);
+	json_decref(c->repositories);
+}
+
+static bool is_one_instance(const struct copy *c)
+{
+	return !strcmp(c->rule->source.instance, c->rule->target.instance);
+}
+
+static int open_backends(struct copy *c, struct berth_error *err)
+{
+	int code = backend_open(c->job, c->rule->source.instance, &c->source, err);
+	if (code)
+		return code;
+	if (is_one_instance(c)) {
+		c->target = c->source;
+		return 0;
+	}
+	return backend_open(c->job, c->rule->target.instance, &c->target, err);
+}
+
+static bool is_true(const char *text, bool otherwise)
+{
+	return text && *text ? !strcmp(text, "true") : otherwise;
+}
+
+static int open_registry(struct copy *c, struct backend *b, const struct berth_oci_endpoint *at,
+			 struct registry **ret, struct berth_error *err)
+{
+	struct registry_settings s = {
+		.base_url = at->base_url,
+		.username = at->username,
+		.password = at->password,
+		.bearer = at->bearer,
+		.basic_first = at->flags & BERTH_OCI_BASIC_FIRST,
+		.tls_ca = backend_option(b, "tls_ca"),
+		.tls_client_cert = backend_option(b, "tls_client_cert"),
+		.tls_client_key = backend_option(b, "tls_client_key"),
+		.tls_verify = is_true(backend_option(b, "tls_verify"), true),
+		.auth_realms = backend_option(b, "auth_realms"),
+		.upload_hosts = backend_option(b, "upload_hosts"),
+		.allow_address = backend_allow_address,
+		.allow_user = b,
+	};
+	job_net_limits(c->job, &s.limits);
+	return registry_open(c->loop, &s, ret, err);
+}
+
+/* Where a repository of one end is; the first one opens the end's registry. */
+static int find_endpoint(struct copy *c, int end, const char *repository, char **ret_path,
+			 struct berth_error *err)
+{
+	struct backend *b = end ? c->target : c->source;
+	struct berth_oci_endpoint at;
+	int code = backend_oci_endpoint(b, repository, &at, err);
+	if (code)
+		return berth_wrap(err, "cannot find out where '%.150s' of '%s' is", repository,
+				  end ? c->rule->target.instance : c->rule->source.instance);
+	if (end && (at.flags & BERTH_OCI_NO_PUSH))
+		return berth_fail(err, BERTH_E_UNSUPPORTED,
+				  "'%.150s' of '%s' is a proxy or virtual: nothing can be pushed "
+				  "there",
+				  repository, c->rule->target.instance);
+	if (!c->base_urls[end]) {
+		c->flags[end] = at.flags;
+		c->base_urls[end] = strdup(at.base_url);
+		if (!c->base_urls[end])
+			return berth_fail_memory(err);
+		if (end && is_one_instance(c))
+			c->registries[1] = c->registries[0];
+		else
+			code = open_registry(c, b, &at, &c->registries[end], err);
+	} else if (strcmp(c->base_urls[end], at.base_url) != 0) {
+		return berth_fail(err, BERTH_E_UNSUPPORTED,
+				  "repositories of one rule are at different addresses: '%.150s' "
+				  "is not below the first one's",
+				  repository);
+	}
+	*ret_path = code ? NULL : strdup(at.repository);
+	return code || *ret_path ? code : berth_fail_memory(err);
+}
+
+static int cancelled(void *user)
+{
+	return job_cancelled(((struct copy *)user)->job);
+}
+
+static void send_item(void *user, const json_t *item)
+{
+	struct copy *c = user;
+	struct berth_error err = ERROR_INIT;
+	if (job_item(c->job, item, &err))
+		job_log(c->job, 4, "an outcome could not be sent: %s", err.message);
+}
+
+static void send_progress(void *user, uint64_t done, uint64_t total, const char *stage,
+			  const json_t *more)
+{
+	job_progress(((struct copy *)user)->job, done, total, "bytes", stage, more);
+}
+
+static int start_engine(struct copy *c, struct berth_error *err)
+{
+	const struct settings *settings = job_settings(c->job);
+	struct net_limits limits;
+	job_net_limits(c->job, &limits);
+	struct transfer_settings s = {
+		.loop = c->loop,
+		.source = {c->registries[0], c->flags[0]},
+		.target = {c->registries[1], c->flags[1]},
+		.in_flight = settings->copy_requests_max,
+		.moves = settings->copy_transfers_max,
+		.ring_bytes = (uint32_t)settings->copy_buffer_bytes,
+		.tries = limits.tries,
+		.backoff_ms = limits.backoff_ms,
+		.resume = json_is_object(json_object_get(job_args(c->job), "resume")),
+		.cancelled = cancelled,
+		.item = send_item,
+		.progress = send_progress,
+		.user = c,
+	};
+	return transfer_new(c->rule, &s, &c->transfer, err);
+}
+
+static int add_repository(struct copy *c, const char *name, struct berth_error *err)
+{
+	AUTO_FREE char *mapped = NULL, *source = NULL, *target = NULL;
+	int code = rule_map(c->rule, name, &mapped, err);
+	if (!code)
+		code = find_endpoint(c, 0, name, &source, err);
+	if (!code)
+		code = find_endpoint(c, 1, mapped, &target, err);
+	if (!code && !c->transfer)
+		code = start_engine(c, err);
+	if (code)
+		return code;
+	AUTO_FREE char *from = text_printf("%s/%s", c->rule->source.instance, name);
+	AUTO_FREE char *to = text_printf("%s/%s", c->rule->target.instance, mapped);
+	if (!from || !to)
+		return berth_fail_memory(err);
+	return transfer_add_repository(c->transfer, source, target, from, to, err);
+}
+
+static int collect(void *user, const struct berth_item *item, json_t *more, struct berth_error *err)
+{
+	struct copy *c = user;
+	(void)more;
+	if (item->kind != BERTH_ITEM_REPOSITORY || !rule_has_repository(c->rule, item->name))
+		return 0;
+	return json_array_append_new(c->repositories, json_string(item->name))
+		       ? berth_fail_memory(err)
+		       : 0;
+}
+
+static int find_repositories(struct copy *c, struct berth_error *err)
+{
+	const struct backend_sink to = {collect, c};
+	const struct rule_end *from = &c->rule->source;
+	c->repositories = json_array();
+	if (!c->repositories)
+		return berth_fail_memory(err);
+	if (from->repository)
+		return json_array_append_new(c->repositories, json_string(from->repository))
+			       ? berth_fail_memory(err)
+			       : 0;
+	int code = backend_repositories(c->source, NULL, &to, err);
+	if (code)
+		return berth_wrap(err, "cannot list the repositories of '%s'", from->instance);
+	if (json_array_size(c->repositories))
+		return 0;
+	return berth_fail(err, BERTH_E_NOT_FOUND, "no repository of '%s' %s%s is meant by the rule",
+			  from->instance, from->prefix ? "below " : "",
+			  from->prefix ? from->prefix : "");
+}
+
+static int prepare(struct copy *c, struct berth_error *err)
+{
+	size_t i;
+	json_t *name;
+	int code = rule_parse(json_object_get(job_args(c->job), "rule"), &c->rule, err);
+	if (!code)
+		code = open_backends(c, err);
+	if (!code)
+		code = net_loop_new(&c->loop, err);
+	if (!code)
+		code = find_repositories(c, err);
+	json_array_foreach (c->repositories, i, name) {
+		if (!code)
+			code = add_repository(c, json_string_value(name), err);
+	}
+	return code ? code : transfer_plan(c->transfer, err);
+}
+
+int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	struct copy c = {.job = j};
+	int code = prepare(&c, err);
+	if (!code) {
+		transfer_report_plan(c.transfer);
+		*ret_value = transfer_totals(c.transfer);
+	}
+	copy_done(&c);
+	return code;
+}
+
+int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	struct copy c = {.job = j};
+	int code = prepare(&c, err);
+	if (!code)
+		code = transfer_run(c.transfer, err);
+	if (!code)
+		*ret_value = transfer_totals(c.transfer);
+	copy_done(&c);
+	return code;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The jobs copy-plan and copy-run, as rows of core/worker/kinds.c: they open the
+ * two instances of a rule, ask them where their bytes are, and hand over to the
+ * engine. args: {"rule": {...}, "resume": {...} or null}.
+ */
+#ifndef CORE_TRANSFER_JOB_H
+#define CORE_TRANSFER_JOB_H
+
+#include "core/worker/job.h"
+
+/* One "step" item an image: more.action is copy, tag, present, keep or fail.
+ * The value is transfer_totals. */
+int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err);
+/* One "image" item an image: more.state is copied, present, kept, failed or
+ * skipped. Failed images are no error of the job: they are in the totals. */
+int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err);
+
+#endif
