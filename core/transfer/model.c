@@ -16,7 +16,7 @@ bool vec_add(struct transfer *t, struct vec *l, void *item)
 		void **items = reallocarray(l->items, room, sizeof *items);
 		if (!items) {
 			berth_fail_memory(&err);
-			run_end(t, &err);
+			run_abort(t, &err);
 			return false;
 		}
 		l->items = items;
@@ -32,7 +32,7 @@ void vec_done(struct vec *l)
 	*l = (struct vec){0};
 }
 
-void run_end(struct transfer *t, const struct berth_error *err)
+void run_abort(struct transfer *t, const struct berth_error *err)
 {
 	if (t->ended)
 		return;
@@ -46,7 +46,7 @@ struct fault *run_fault(struct transfer *t, const struct berth_error *err)
 	struct berth_error none = ERROR_INIT;
 	if (!f) {
 		berth_fail_memory(&none);
-		run_end(t, &none);
+		run_abort(t, &none);
 		return NULL;
 	}
 	f->err = *err;
@@ -81,7 +81,7 @@ static void *find_or_make(struct transfer *t, void **tree, const struct digest *
 	if (!*ret_new) {
 		free(object);
 		berth_fail_memory(&err);
-		run_end(t, &err);
+		run_abort(t, &err);
 		return NULL;
 	}
 	return object;
@@ -151,7 +151,7 @@ struct image *run_image(struct transfer *t, struct pair *p, const char *source_t
 		free(i);
 	}
 	berth_fail_memory(&err);
-	run_end(t, &err);
+	run_abort(t, &err);
 	return NULL;
 }
 

@@ -596,7 +596,7 @@ void move_start(struct transfer *t, struct place *p)
 	struct move *m = calloc(1, sizeof *m);
 	if (!m) {
 		berth_fail_memory(&err);
-		run_end(t, &err);
+		run_abort(t, &err);
 		return;
 	}
 	m->run = t;

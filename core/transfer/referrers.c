@@ -206,7 +206,7 @@ static void ask_api(struct transfer *t, struct node *n)
 		return;
 	}
 	berth_fail_memory(&err);
-	run_end(t, &err);
+	run_abort(t, &err);
 }
 
 void node_companions(struct transfer *t, struct node *n)

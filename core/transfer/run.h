@@ -219,7 +219,7 @@ struct place *run_place(struct transfer *t, struct pair *p, const struct digest 
 struct image *run_image(struct transfer *t, struct pair *p, const char *source_tag,
 			const char *target_tag);
 struct fault *run_fault(struct transfer *t, const struct berth_error *err);
-void run_end(struct transfer *t, const struct berth_error *err); /* ends the run */
+void run_abort(struct transfer *t, const struct berth_error *err); /* ends the run */
 void run_free_model(struct transfer *t);
 
 /* sched.c: ops, the slots of the registries, and the loop. */

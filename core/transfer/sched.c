@@ -15,7 +15,7 @@ static void end_no_memory(struct transfer *t)
 {
 	struct berth_error err = ERROR_INIT;
 	berth_fail_memory(&err);
-	run_end(t, &err);
+	run_abort(t, &err);
 }
 
 static void enqueue(struct op *op)
@@ -234,7 +234,7 @@ static int should_stop(void *user)
 	if (code) {
 		berth_fail(&err, code,
 			   code == BERTH_E_TIMEOUT ? "the deadline passed" : "cancelled");
-		run_end(t, &err);
+		run_abort(t, &err);
 	}
 	if (t->ended)
 		return 1;
@@ -250,7 +250,7 @@ int run_turns(struct transfer *t, struct berth_error *err)
 	while (!is_quiet(t) && !t->ended) {
 		int r = net_loop_run(t->set.loop, should_stop, t, err);
 		if (r)
-			run_end(t, err);
+			run_abort(t, err);
 	}
 	if (t->ended)
 		*err = t->end_err;
