@@ -36,7 +36,7 @@ static int prepare_head(struct op *op, struct registry_call *call, struct berth_
 	digest_format(&p->digest, digest);
 	call->method = "HEAD";
 	call->repository = p->pair->target;
-	call->rights = REGISTRY_PULL;
+	call->rights = TARGET_RIGHTS;
 	call->accept_status = absent;
 	call->follow = true;
 	return op_path(op, err, "/v2/%s/blobs/%s", p->pair->target, digest);
@@ -76,7 +76,7 @@ static int prepare_cancel(struct op *op, struct registry_call *call, struct bert
 	(void)err;
 	call->method = "DELETE";
 	call->repository = p->target;
-	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->rights = TARGET_RIGHTS;
 	call->accept_status = gone;
 	return 0;
 }
@@ -116,7 +116,7 @@ static int prepare_mount(struct op *op, struct registry_call *call, struct berth
 	call->method = "POST";
 	call->repository = p->pair->target;
 	call->mount_from = p->blob->home;
-	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->rights = TARGET_RIGHTS;
 	call->body = "";
 	call->once = true; /* a second answer would leave the first session open */
 	return op_path(op, err, "/v2/%s/blobs/uploads/?mount=%s&from=%s", p->pair->target, digest,
@@ -132,6 +132,7 @@ static void finish_mount(struct op *op, const struct berth_error *err)
 	struct berth_error none = ERROR_INIT;
 	if (!err->code && registry_status(op->q) == 201) {
 		t->done_mounts++;
+		p->by_us = true;
 		if (p->waiters.count)
 			node_account(p->waiters.items[0], 0, 1, 1);
 		place_present(t, p);

@@ -4,6 +4,7 @@
  * repository is new nothing is asked there; else one HEAD says whether a whole
  * branch is there already.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +50,9 @@ static int add_need(struct doc *m, const struct descriptor *d, bool is_manifest,
 			return 0;
 		return berth_fail(err, BERTH_E_INVALID, "it names one digest with two sizes");
 	}
+	need.media_type = is_manifest ? strdup(d->media_type) : NULL;
 	m->needs[m->need_count++] = need;
-	return 0;
+	return is_manifest && !need.media_type ? berth_fail_memory(err) : 0;
 }
 
 /* Layers that are fetched from elsewhere by those who run the image stay there. */
@@ -75,11 +77,30 @@ static int read_needs(struct doc *m, const struct manifest *parsed, struct berth
 	return r;
 }
 
+/* Indexes say a type and a size of their children: all must agree with the bytes. */
+static int check_said(const struct doc *m, const char *media_type, int64_t byte_count,
+		      struct berth_error *err)
+{
+	if (!m->said_type)
+		return 0;
+	if (m->said_bytes != byte_count)
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "an index gives %" PRId64 " bytes for a manifest of %" PRId64,
+				  m->said_bytes, byte_count);
+	if (!media_equal(m->said_type, media_type))
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "an index calls a manifest %.80s that is %.80s", m->said_type,
+				  media_type);
+	return 0;
+}
+
 static int parse(struct transfer *t, struct doc *m, const char *media_type, const char *bytes,
 		 size_t byte_count, struct berth_error *err)
 {
 	AUTO(manifest) struct manifest *parsed = NULL;
 	int r = manifest_parse(bytes, byte_count, media_type, &parsed, err);
+	if (!r)
+		r = check_said(m, parsed->media_type, (int64_t)byte_count, err);
 	if (!r)
 		r = read_needs(m, parsed, err);
 	if (r)
@@ -200,12 +221,29 @@ static void need_blob(struct transfer *t, struct node *n, const struct need *nee
 	vec_add(t, &p->waiters, n);
 }
 
+/* False: what this index says of the child is not what it is, or what others say. */
+static bool agree_on_child(struct transfer *t, struct node *n, struct doc *child,
+			   const struct need *need)
+{
+	struct berth_error err = ERROR_INIT;
+	int r = check_said(child, need->media_type, need->byte_count, &err);
+	child->said_type = child->said_type ? child->said_type : need->media_type;
+	child->said_bytes = need->byte_count;
+	if (!r && child->state == DOC_READ)
+		r = check_said(child, child->media_type, (int64_t)child->byte_count, &err);
+	if (r)
+		node_fail(t, n, run_fault(t, &err));
+	return !r;
+}
+
 static void need_child(struct transfer *t, struct node *n, const struct need *need)
 {
 	struct node *child = run_node(t, n->pair, &need->digest);
 	if (!child || !vec_add(t, &child->parents, n))
 		return;
 	n->pending++;
+	if (!agree_on_child(t, n, child->doc, need))
+		return;
 	if (child->state == NODE_FAILED) {
 		node_fail(t, n, child->why);
 		return;
@@ -250,7 +288,7 @@ static int prepare_head(struct op *op, struct registry_call *call, struct berth_
 	digest_format(&n->digest, digest);
 	call->method = "HEAD";
 	call->repository = n->pair->target;
-	call->rights = REGISTRY_PULL;
+	call->rights = TARGET_RIGHTS;
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = absent;
 	return op_path(op, err, "/v2/%s/manifests/%s", n->pair->target, digest);

@@ -167,6 +167,8 @@ static void free_doc(void *object)
 	struct doc *m = object;
 	free(m->media_type);
 	free(m->bytes);
+	for (size_t i = 0; i < m->need_count; i++)
+		free(m->needs[i].media_type);
 	free(m->needs);
 	vec_done(&m->waiters);
 	free(m);

@@ -106,6 +106,7 @@ static void move_end(struct move *m, bool by_us)
 	uint64_t bytes = (uint64_t)b->byte_count;
 	t->done_bytes += bytes;
 	t->done_blobs++;
+	p->by_us = by_us;
 	if (p->waiters.count)
 		node_account(p->waiters.items[0], by_us ? bytes : 0, 0, m->attempt);
 	move_free(m);
@@ -341,7 +342,7 @@ static void read_start(struct move *m)
 static int write_request(struct move *m, struct registry_call *call, struct berth_error *err)
 {
 	call->repository = m->place->pair->target;
-	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->rights = TARGET_RIGHTS;
 	call->user = m;
 	return registry_start(target_of(m), call, &m->writer, err);
 }

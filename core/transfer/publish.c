@@ -113,7 +113,7 @@ static int prepare_put_node(struct op *op, struct registry_call *call, struct be
 	digest_format(&n->digest, digest);
 	call->method = "PUT";
 	call->repository = n->pair->target;
-	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->rights = TARGET_RIGHTS;
 	call->content_type = n->doc->media_type;
 	call->body = n->doc->bytes;
 	call->body_byte_count = n->doc->byte_count;
@@ -135,22 +135,55 @@ static int check_put(struct op *op, const struct digest *expected, struct berth_
 	return berth_fail(err, BERTH_E_DIGEST, "the target says that it stored %.100s", header);
 }
 
+/* Registries that say 201 and keep nothing exist: a child has no tag that would be
+ * read back, so it is asked for by its digest. */
+static int prepare_child_back(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	int r = prepare_put_node(op, call, err);
+	call->method = "HEAD";
+	call->body = NULL;
+	call->body_byte_count = 0;
+	call->content_type = NULL;
+	call->accept = MEDIA_ACCEPT;
+	return r;
+}
+
+static void end_put_node(struct op *op, struct berth_error *err)
+{
+	struct node *n = op->object;
+	if (n->state == NODE_FAILED)
+		return;
+	if (!err->code) {
+		node_put_done(op->run, n);
+		return;
+	}
+	berth_wrap(err, "cannot put a manifest into '%.150s'", n->pair->label_target);
+	node_fail(op->run, n, run_fault(op->run, err));
+}
+
+static void finish_child_back(struct op *op, const struct berth_error *err)
+{
+	struct node *n = op->object;
+	struct berth_error mine = *err;
+	if (mine.code == BERTH_E_NOT_FOUND)
+		berth_wrap(&mine,
+			   "the target said that it stored a manifest, but does not have it");
+	else if (!mine.code)
+		check_put(op, &n->digest, &mine);
+	end_put_node(op, &mine);
+}
+
 static void finish_put_node(struct op *op, const struct berth_error *err)
 {
 	struct node *n = op->object;
-	struct transfer *t = op->run;
 	struct berth_error mine = *err;
 	if (!mine.code)
 		check_put(op, &n->digest, &mine);
-	doc_release(t, n->doc);
-	if (n->state == NODE_FAILED)
-		return;
-	if (mine.code) {
-		berth_wrap(&mine, "cannot put a manifest into '%.150s'", n->pair->label_target);
-		node_fail(t, n, run_fault(t, &mine));
-		return;
-	}
-	node_put_done(t, n);
+	doc_release(op->run, n->doc);
+	if (mine.code)
+		end_put_node(op, &mine);
+	else
+		op_again(op, prepare_child_back, finish_child_back);
 }
 
 static void finish_node_bytes(struct op *op, const struct berth_error *err)
@@ -215,7 +248,7 @@ static int prepare_back(struct op *op, struct registry_call *call, struct berth_
 	struct image *i = op->object;
 	call->method = op->step ? "GET" : "HEAD";
 	call->repository = i->pair->target;
-	call->rights = REGISTRY_PULL;
+	call->rights = TARGET_RIGHTS;
 	call->accept = MEDIA_ACCEPT;
 	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
 }
@@ -234,18 +267,73 @@ static int check_back(const struct op *op, const char *header, const struct dige
 			  header);
 }
 
+#define PROOF_MAX_BYTES ((int64_t)1 << 20)
+
+/* The smallest blob that was put into a repository. */
+static struct place *smallest_blob(const struct transfer *t, const struct pair *pair)
+{
+	struct place *found = NULL;
+	for (size_t i = 0; i < t->places_ordered.count; i++) {
+		struct place *p = t->places_ordered.items[i];
+		if (p->pair == pair && p->by_us && p->blob->byte_count <= PROOF_MAX_BYTES &&
+		    (!found || p->blob->byte_count < found->blob->byte_count))
+			found = p;
+	}
+	return found;
+}
+
+static int prepare_proof(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	const struct image *i = op->object;
+	const struct place *p = smallest_blob(op->run, i->pair);
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&p->digest, digest);
+	call->method = "GET";
+	call->repository = i->pair->target;
+	call->rights = TARGET_RIGHTS;
+	call->follow = true;
+	return op_path(op, err, "/v2/%s/blobs/%s", i->pair->target, digest);
+}
+
+static void fail_back(struct op *op, struct berth_error *err)
+{
+	struct image *i = op->object;
+	i->pair->is_proved = false;
+	fail_image_with(op->run, i, err, "cannot read back");
+}
+
+static void finish_proof(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	struct digest expected, is;
+	const char *text = strrchr(op->path, '/');
+	if (!mine.code && !digest_parse(text ? text + 1 : "", &expected, &mine)) {
+		const struct buf *body = registry_body(op->q);
+		if (!doc_check(buf_text(body), body->byte_count, &expected, NULL, &is, &mine)) {
+			image_end(op->run, i, IMAGE_COPIED);
+			return;
+		}
+	}
+	berth_wrap(&mine, "a blob that the target said it stored is not there as it was sent");
+	fail_back(op, &mine);
+}
+
 static void finish_back(struct op *op, const struct berth_error *err)
 {
 	struct image *i = op->object;
 	struct berth_error mine = *err;
 	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
+	bool proves = op->step == 2;
 	if (!mine.code && !op->step && (!header || !*header)) {
 		op->step = 1;
 		op_again(op, prepare_back, finish_back);
 		return;
 	}
 	if (mine.code || check_back(op, header, put_digest(i), &mine))
-		fail_image_with(op->run, i, &mine, "cannot read back");
+		fail_back(op, &mine);
+	else if (proves && smallest_blob(op->run, i->pair))
+		op_again(op, prepare_proof, finish_proof);
 	else
 		image_end(op->run, i, IMAGE_COPIED);
 }
@@ -256,7 +344,7 @@ static int prepare_put_tag(struct op *op, struct registry_call *call, struct ber
 	const struct doc *m = i->root->doc;
 	call->method = "PUT";
 	call->repository = i->pair->target;
-	call->rights = REGISTRY_PULL | REGISTRY_PUSH;
+	call->rights = TARGET_RIGHTS;
 	call->content_type = i->body ? i->body_type : m->media_type;
 	call->body = i->body ? i->body : m->bytes;
 	call->body_byte_count = i->body ? i->body_byte_count : m->byte_count;
@@ -270,10 +358,15 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 	doc_release(op->run, i->root->doc);
 	if (!mine.code)
 		check_put(op, put_digest(i), &mine);
-	if (mine.code)
+	if (mine.code) {
 		fail_image_with(op->run, i, &mine, "cannot put");
-	else
-		op_again(op, prepare_back, finish_back);
+		return;
+	}
+	/* The first tag of each repository is read whole, with a blob: headers can be
+	 * made up by a target that keeps nothing. */
+	op->step = i->pair->is_proved ? 0 : 2;
+	i->pair->is_proved = true;
+	op_again(op, prepare_back, finish_back);
 }
 
 static void put_tag(struct op *op)

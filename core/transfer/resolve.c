@@ -100,7 +100,7 @@ static int prepare_ask(struct op *op, struct registry_call *call, struct berth_e
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
 	call->method = op->step ? "GET" : "HEAD";
 	call->repository = at_source ? i->pair->source : i->pair->target;
-	call->rights = REGISTRY_PULL;
+	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = at_source ? NULL : absent;
 	return op_path(op, err, "/v2/%s/manifests/%s", call->repository,
@@ -276,7 +276,7 @@ static int prepare_list(struct op *op, struct registry_call *call, struct berth_
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
 	call->method = "GET";
 	call->repository = at_source ? p->source : p->target;
-	call->rights = REGISTRY_PULL;
+	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
 	call->accept = "application/json";
 	call->accept_status = at_source ? NULL : absent;
 	if (op->step)

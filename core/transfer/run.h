@@ -53,16 +53,21 @@ struct pair {
 	struct vec target_tags;    /* sorted */
 	bool target_listed;        /* target_tags is the whole truth */
 	bool target_new;           /* nothing is there: nothing needs asking */
+	bool is_proved;            /* something that was put here has been read whole */
 	unsigned listing;          /* lists on their way */
 	struct vec source_tags;    /* while listing */
 	void *nodes, *places;      /* trees by digest */
 	struct fault *why;         /* its lists failed */
 };
 
+/* One token for all that is asked of a target repository, reads included. */
+#define TARGET_RIGHTS (REGISTRY_PULL | REGISTRY_PUSH)
+
 /* What a manifest refers to. */
 struct need {
 	struct digest digest;
 	int64_t byte_count;
+	char *media_type; /* of a manifest; NULL: a blob */
 	bool is_manifest;
 };
 enum doc_state { DOC_UNREAD, DOC_READING, DOC_READ, DOC_FAILED };
@@ -73,7 +78,9 @@ struct doc {
 	char *media_type;
 	char *bytes; /* NULL: not kept, read again when needed */
 	size_t byte_count;
-	bool pinned;        /* made here: the source does not have it */
+	bool pinned;           /* made here: the source does not have it */
+	const char *said_type; /* what indexes say of it; NULL: none spoke of it */
+	int64_t said_bytes;
 	struct need *needs; /* children and blobs, each once */
 	size_t need_count;
 	unsigned users;     /* requests that send bytes just now */
@@ -128,6 +135,7 @@ struct place {
 	struct pair *pair;
 	struct place *next_of_blob;
 	struct vec waiters; /* nodes */
+	bool by_us;         /* sent or mounted, not found */
 	char *session;      /* an upload that a refused mount opened */
 	struct fault *why;
 };
