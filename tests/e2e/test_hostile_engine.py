@@ -22,6 +22,9 @@ from table import CASES, SOURCE, USERS  # noqa: E402
 LIMITS = ("--connect-ms=2000", "--answer-ms=4000", "--low-speed-s=1", "--tries=3",
           "--backoff-ms=5", "--retry-after-ms=200")
 BOUND_S = 90
+# With sanitizers, a finding must not look like a failed copy.
+ENV = {**os.environ, "ASAN_OPTIONS": "exitcode=99", "TSAN_OPTIONS": "exitcode=99",
+       "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
 # The engine starts from references; whether /v2/ is a registry's is asked when a
 # registry is integrated, and lists of repositories are the plugin's.
 MINE = [case for case in CASES if case.job == "copy" and not case.id.startswith("base-")]
@@ -43,7 +46,7 @@ class Engine:
             rule["tags"] = [judge.TAG]
         argv = [self.program, *LIMITS, f"--ca={self.ca}", *ends, json.dumps(rule)]
         try:
-            done = subprocess.run(argv, capture_output=True, check=False, timeout=BOUND_S)
+            done = subprocess.run(argv, capture_output=True, check=False, timeout=BOUND_S, env=ENV)
         except subprocess.TimeoutExpired:
             return judge.Result(False, "", ended=False)
         text = (done.stdout + done.stderr).decode("utf-8", "replace")
