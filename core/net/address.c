@@ -16,7 +16,7 @@ static const struct {
 	uint32_t net;
 	int bits;
 } special_v4[] = {
-	{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},	{0xa9fe0000, 16},
+	{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
 	{0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15},
 	{0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 4},  {0xf0000000, 4},
 };
@@ -24,7 +24,8 @@ static const struct {
 static bool is_public_v4(uint32_t ip)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(special_v4); i++)
-		if (ip >> (32 - special_v4[i].bits) == special_v4[i].net >> (32 - special_v4[i].bits))
+		if (ip >> (32 - special_v4[i].bits) ==
+		    special_v4[i].net >> (32 - special_v4[i].bits))
 			return false;
 	return true;
 }

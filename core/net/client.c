@@ -70,8 +70,8 @@ static struct net_exchange *find_overdue(struct net_client *c, int cancelled)
 
 static void watch(struct net_task *t)
 {
-	struct net_client *c = (struct net_client *)(void *)((char *)t -
-							     offsetof(struct net_client, tick));
+	struct net_client *c =
+		(struct net_client *)(void *)((char *)t - offsetof(struct net_client, tick));
 	const struct net_settings *s = &c->settings;
 	int cancelled = s->cancelled ? s->cancelled(s->cancelled_user) : 0;
 	/* Its end may free others, so the list is looked through anew. */

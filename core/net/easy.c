@@ -55,8 +55,7 @@ static int before_request(void *user, char *primary_ip, char *local_ip, int prim
 	(void)local_ip;
 	(void)primary_port;
 	(void)local_port;
-	if (address_parse(primary_ip, &a) &&
-	    may_connect(x, (const struct sockaddr *)&a, sizeof a))
+	if (address_parse(primary_ip, &a) && may_connect(x, (const struct sockaddr *)&a, sizeof a))
 		return CURL_PREREQFUNC_OK;
 	return CURL_PREREQFUNC_ABORT;
 }
@@ -64,9 +63,8 @@ static int before_request(void *user, char *primary_ip, char *local_ip, int prim
 
 static void set_blob(CURL *e, CURLoption option, const char *pem)
 {
-	struct curl_blob blob = {.data = (void *)(uintptr_t)pem,
-				 .len = strlen(pem),
-				 .flags = CURL_BLOB_NOCOPY};
+	struct curl_blob blob = {
+		.data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_NOCOPY};
 	curl_easy_setopt(e, option, &blob);
 }
 

@@ -28,7 +28,8 @@ static const struct {
 	{X509_V_ERR_CERT_SIGNATURE_FAILURE, "has a wrong signature", false},
 	{X509_V_ERR_CERT_REVOKED, "has been revoked", false},
 	{X509_V_ERR_EE_KEY_TOO_SMALL, "has a key that is too weak", false},
-	{X509_V_ERR_CA_KEY_TOO_SMALL, "is signed by an authority with a key that is too weak", false},
+	{X509_V_ERR_CA_KEY_TOO_SMALL, "is signed by an authority with a key that is too weak",
+	 false},
 	{X509_V_ERR_CA_MD_TOO_WEAK, "is signed with a hash that is too weak", false},
 	{X509_V_ERR_INVALID_CA, "is signed by a certificate that is no authority", false},
 	{X509_V_ERR_INVALID_PURPOSE, "is not one for servers", false},
@@ -56,7 +57,8 @@ static void explain_certificate(struct net_exchange *x, struct berth_error *err)
 {
 	long verdict = X509_V_OK;
 	if (text_has(x, "subject name")) { /* libcurl's own check, after OpenSSL's */
-		berth_fail(err, BERTH_E_TLS, "the certificate of %s is for another name", x->origin);
+		berth_fail(err, BERTH_E_TLS, "the certificate of %s is for another name",
+			   x->origin);
 		return;
 	}
 	curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
@@ -80,7 +82,7 @@ static void explain_handshake(struct net_exchange *x, struct berth_error *err)
 	bool wants_cert = text_has(x, "certificate required") || text_has(x, "handshake failure") ||
 			  text_has(x, "bad certificate");
 	berth_fail(err, BERTH_E_TLS, "no TLS connection to %s%s", x->origin,
-		   plain	? " (it seems to speak plain http there)"
+		   plain        ? " (it seems to speak plain http there)"
 		   : wants_cert ? " (it may want a client certificate)"
 				: "");
 }
@@ -101,8 +103,8 @@ struct reason {
 
 static const struct reason reasons[] = {
 	{CURLE_COULDNT_RESOLVE_HOST, BERTH_E_UNAVAILABLE, true, "the name of ", " was not found"},
-	{CURLE_COULDNT_RESOLVE_PROXY, BERTH_E_UNAVAILABLE, true,
-	 "the name of the proxy to ", " was not found"},
+	{CURLE_COULDNT_RESOLVE_PROXY, BERTH_E_UNAVAILABLE, true, "the name of the proxy to ",
+	 " was not found"},
 	{CURLE_COULDNT_CONNECT, BERTH_E_UNAVAILABLE, true, "no connection to ", ""},
 	{CURLE_OPERATION_TIMEDOUT, BERTH_E_UNAVAILABLE, true, "no connection to ", " in time"},
 	{CURLE_GOT_NOTHING, BERTH_E_UNAVAILABLE, true, "", " hung up without an answer"},
@@ -114,16 +116,18 @@ static const struct reason reasons[] = {
 	{CURLE_UNSUPPORTED_PROTOCOL, BERTH_E_PROTOCOL, false, "", " does not answer in HTTP"},
 	{CURLE_WEIRD_SERVER_REPLY, BERTH_E_PROTOCOL, false, "", " does not answer in HTTP"},
 	{CURLE_HTTP2, BERTH_E_PROTOCOL, false, "", " does not answer in HTTP/1.1"},
-	{CURLE_BAD_CONTENT_ENCODING, BERTH_E_PROTOCOL, false, "", " sent a body that can't be read"},
-	{CURLE_SSL_CERTPROBLEM, BERTH_E_INVALID, false,
-	 "the client certificate or key for ", " is no use"},
+	{CURLE_BAD_CONTENT_ENCODING, BERTH_E_PROTOCOL, false, "",
+	 " sent a body that can't be read"},
+	{CURLE_SSL_CERTPROBLEM, BERTH_E_INVALID, false, "the client certificate or key for ",
+	 " is no use"},
 	{CURLE_SSL_CACERT_BADFILE, BERTH_E_INVALID, false, "the CA for ", " is no PEM certificate"},
 	{CURLE_URL_MALFORMAT, BERTH_E_INVALID, false, "an URL at ", " that is none"},
 };
 
 static void explain_by_table(struct net_exchange *x, CURLcode result, struct berth_error *err)
 {
-	static const struct reason other = {0, BERTH_E_INTERNAL, false, "the request to ", " failed"};
+	static const struct reason other = {0, BERTH_E_INTERNAL, false, "the request to ",
+					    " failed"};
 	const struct reason *found = &other;
 	for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)
 		if (reasons[i].result == result)
@@ -135,7 +139,8 @@ static void explain_by_table(struct net_exchange *x, CURLcode result, struct ber
 static bool is_tls_alert(const struct net_exchange *x, CURLcode result)
 {
 	return result == CURLE_SSL_CONNECT_ERROR ||
-	       ((result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR) && text_has(x, "alert "));
+	       ((result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR) &&
+		text_has(x, "alert "));
 }
 
 void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *err)
@@ -145,7 +150,8 @@ void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *er
 		*err = x->failure;
 		return;
 	}
-	if (x->refused && (result == CURLE_COULDNT_CONNECT || result == CURLE_ABORTED_BY_CALLBACK)) {
+	if (x->refused &&
+	    (result == CURLE_COULDNT_CONNECT || result == CURLE_ABORTED_BY_CALLBACK)) {
 		explain_refused(x, err);
 		return;
 	}

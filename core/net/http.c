@@ -99,8 +99,8 @@ static void begin(struct net_exchange *x)
 
 static void run_task(struct net_task *t)
 {
-	struct net_exchange *x = (struct net_exchange *)(void *)((char *)t -
-								 offsetof(struct net_exchange, task));
+	struct net_exchange *x =
+		(struct net_exchange *)(void *)((char *)t - offsetof(struct net_exchange, task));
 	if (x->dead) {
 		retire(x);
 	} else if (x->wants_start) {
@@ -159,8 +159,8 @@ static int set_call(struct net_exchange *x, const struct net_call *call, struct 
 	return net_easy_set_call(x, call, err);
 }
 
-int net_exchange_start(struct net_client *c, const struct net_call *call,
-		       struct net_exchange **ret, struct berth_error *err)
+int net_exchange_start(struct net_client *c, const struct net_call *call, struct net_exchange **ret,
+		       struct berth_error *err)
 {
 	struct net_exchange *x = NULL;
 	int r = make(c, &x, err);

@@ -13,7 +13,7 @@
 struct net_client {
 	struct net_loop *loop;
 	struct net_settings settings; /* its strings are owned */
-	int ca_fd;		      /* the private authority for old libcurl, or -1 */
+	int ca_fd;                    /* the private authority for old libcurl, or -1 */
 	int64_t skew_s;
 	struct net_exchange *active; /* a list by next, prev */
 	struct net_exchange *idle;   /* handles to use again, by next */
@@ -33,9 +33,9 @@ struct net_exchange {
 	struct net_task task; /* start, resume or free at the next round */
 	CURL *easy;
 	struct curl_slist *lines;
-	struct net_call call;	     /* method, url, headers are not kept */
+	struct net_call call;            /* method, url, headers are not kept */
 	char origin[URL_HOST_ROOM + 16]; /* for errors */
-	struct buf head;	     /* kept headers: name NUL value NUL ... */
+	struct buf head;                 /* kept headers: name NUL value NUL ... */
 	struct buf body;
 	size_t header_bytes;
 	int status;

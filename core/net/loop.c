@@ -23,7 +23,7 @@ struct net_timer {
 struct net_loop {
 	CURLM *multi;
 	CURLSH *share;
-	struct net_timer *timers; /* the next one due first */
+	struct net_timer *timers;     /* the next one due first */
 	struct net_task queue, ticks; /* heads of rings */
 	uint64_t tick_ms;
 	int running; /* easy handles, as libcurl counted them last */
@@ -87,8 +87,10 @@ int net_timer_start(struct net_loop *loop, uint64_t delay_ms, void (*fire)(void 
 	struct net_timer *t = calloc(1, sizeof *t), **at = &loop->timers;
 	if (!t)
 		return berth_fail_memory(err);
-	*t = (struct net_timer){
-		.loop = loop, .due_ms = clock_monotonic_ms() + delay_ms, .fire = fire, .user = user};
+	*t = (struct net_timer){.loop = loop,
+				.due_ms = clock_monotonic_ms() + delay_ms,
+				.fire = fire,
+				.user = user};
 	while (*at && (*at)->due_ms <= t->due_ms)
 		at = &(*at)->next;
 	t->next = *at;

@@ -18,7 +18,7 @@ struct net_task {
 };
 
 void net_task_queue(struct net_loop *loop, struct net_task *t); /* again is no change */
-void net_task_drop(struct net_task *t);			       /* not queued is no change */
+void net_task_drop(struct net_task *t);                         /* not queued is no change */
 /* Runs t about every 250 ms until dropped. */
 void net_task_tick(struct net_loop *loop, struct net_task *t);
 

@@ -33,7 +33,8 @@ static bool has_odd_bytes(const char *s)
 static int parse(const char *url, CURLU **ret, struct berth_error *err)
 {
 	if (strlen(url) > URL_MAX_BYTES)
-		return berth_fail(err, BERTH_E_LIMIT, "an URL of more than %d bytes", URL_MAX_BYTES);
+		return berth_fail(err, BERTH_E_LIMIT, "an URL of more than %d bytes",
+				  URL_MAX_BYTES);
 	if (has_odd_bytes(url))
 		return berth_fail(err, BERTH_E_INVALID,
 				  "an URL with a space, a control or a non-ASCII character");
@@ -118,8 +119,9 @@ int url_normalize(const char *url, char **ret, struct berth_error *err)
 	if (query || fragment)
 		return berth_fail(err, BERTH_E_INVALID, "an address with a query or a fragment");
 	if (user)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "an address with a user in it (there are fields for user and password)");
+		return berth_fail(
+			err, BERTH_E_INVALID,
+			"an address with a user in it (there are fields for user and password)");
 	url_format_origin(&origin, shown, sizeof shown);
 	size_t n = path ? strlen(path) : 0;
 	while (n && path[n - 1] == '/')

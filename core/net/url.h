@@ -16,7 +16,7 @@
 /* Scheme, host and port: what a credential belongs to (RFC 6454). */
 struct url_origin {
 	bool is_https;
-	unsigned short port;	  /* the scheme's own where none was written */
+	unsigned short port;      /* the scheme's own where none was written */
 	char host[URL_HOST_ROOM]; /* lower case, without a trailing dot; IPv6 in brackets */
 };
 
@@ -31,8 +31,7 @@ void url_format_origin(const struct url_origin *o, char *to, size_t room);
 MUST_USE int url_normalize(const char *url, char **ret, struct berth_error *err);
 /* reference, which may be relative, as seen from base (RFC 3986 5.3), without
  * user information and fragment; free() *ret. */
-MUST_USE int url_join(const char *base, const char *reference, char **ret,
-		      struct berth_error *err);
+MUST_USE int url_join(const char *base, const char *reference, char **ret, struct berth_error *err);
 /* Path and query alone, for a request at another origin; free() *ret. */
 MUST_USE int url_path_query(const char *url, char **ret, struct berth_error *err);
 /* url with "name=value" (already encoded) at the end of its query; free(). NULL

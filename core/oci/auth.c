@@ -327,8 +327,10 @@ static int fail_refused(const struct registry_request *q, const struct challenge
 	else if (q->sent == SENT_TOKEN && short_of_rights)
 		berth_fail_http(err, 403, "%s: the user has not the right for it", what);
 	else if (q->sent == SENT_TOKEN)
-		berth_fail_http(err, 401, "%s: the user, the password or the user's rights were "
-					  "refused", what);
+		berth_fail_http(err, 401,
+				"%s: the user, the password or the user's rights were "
+				"refused",
+				what);
 	else
 		berth_fail_http(err, 401, "%s: the user or the password was refused", what);
 	return berth_cause(err, "%s", cause);
@@ -375,7 +377,8 @@ int auth_challenged(struct registry_request *q, struct berth_error *err)
 	struct challenge c = {0};
 	const char *header;
 
-	for (int i = 0; i < 8 && (header = net_exchange_header(q->exchange, "www-authenticate", i)); i++)
+	for (int i = 0; i < 8 && (header = net_exchange_header(q->exchange, "www-authenticate", i));
+	     i++)
 		challenge_parse(header, &c);
 	bool is_final = q->challenges++ > 0 || q->sent == SENT_BEARER ||
 			(q->sent == SENT_TOKEN && q->has_fresh_token);

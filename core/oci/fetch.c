@@ -73,10 +73,11 @@ static int take_body(struct slot *s, struct berth_error *err)
 	if (r)
 		return r;
 	if (by_digest && !digest_equal(&asked, &found))
-		return berth_fail(err, BERTH_E_DIGEST,
-				  "the registry's manifest %.80s of %.100s has other bytes than its "
-				  "digest says",
-				  item->reference, s->batch->repository);
+		return berth_fail(
+			err, BERTH_E_DIGEST,
+			"the registry's manifest %.80s of %.100s has other bytes than its "
+			"digest says",
+			item->reference, s->batch->repository);
 	digest_format(&found, item->digest);
 	item->header_differs = said && *said && strcmp(said, item->digest) != 0;
 	item->is_found = true;
@@ -155,8 +156,7 @@ int fetch_manifests(struct registry *r, const char *repository, struct fetch_ite
 			  .count = count,
 			  .err = ERROR_INIT};
 	fill(&b);
-	int rc = b.err.code || !count ? b.err.code
-				      : net_loop_run(registry_loop(r), ended, &b, err);
+	int rc = b.err.code || !count ? b.err.code : net_loop_run(registry_loop(r), ended, &b, err);
 	for (size_t i = 0; i < FETCH_WINDOW; i++)
 		registry_request_free(b.slots[i].request);
 	if (b.err.code)
@@ -194,9 +194,10 @@ int fetch_blob(struct registry *r, const char *repository, const char *digest, s
 	const struct buf *body = registry_body(q);
 	rc = digest_of(asked.algorithm, buf_text(body), body->byte_count, &found, err);
 	if (!rc && !digest_equal(&asked, &found))
-		rc = berth_fail(err, BERTH_E_DIGEST,
-				"the registry's blob %.80s of %.100s has other bytes than its digest "
-				"says",
-				digest, repository);
+		rc = berth_fail(
+			err, BERTH_E_DIGEST,
+			"the registry's blob %.80s of %.100s has other bytes than its digest "
+			"says",
+			digest, repository);
 	return rc ? rc : buf_add(ret, buf_text(body), body->byte_count, err);
 }

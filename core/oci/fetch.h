@@ -13,9 +13,9 @@
 
 struct fetch_item {
 	const char *reference; /* a tag or digest; borrowed */
-	bool head_only;	       /* the digest alone is wanted */
+	bool head_only;        /* the digest alone is wanted */
 	/* Filled in: */
-	bool is_found;	     /* false: 404 */
+	bool is_found;       /* false: 404 */
 	bool header_differs; /* the server's digest header is not the body's digest */
 	char digest[DIGEST_TEXT_ROOM];
 	char media_type[128];

@@ -25,7 +25,7 @@ struct list {
 	size_t page_count, seen_room;
 	uint64_t item_count, left_out;
 	uint64_t first_hash; /* of the last page's first item */
-	bool without_n;	     /* the server refused our page size */
+	bool without_n;      /* the server refused our page size */
 };
 
 static void page_done(void *user, struct registry_request *q, const struct berth_error *err);
@@ -52,12 +52,12 @@ int list_parse_page(enum list_kind kind, const char *bytes, size_t byte_count, j
 	size_t i;
 	*ret = NULL;
 	if (!json_is_object(root) || (items && !json_is_null(items) && !json_is_array(items)) ||
-	    (!items && kind == LIST_CATALOG))
+	    !items)
 		return berth_fail(err, BERTH_E_PROTOCOL, "a page without a list of %s", key);
-	json_array_foreach(items, i, v)
+	json_array_foreach (items, i, v)
 		if (!json_is_string(v))
-			return berth_fail(err, BERTH_E_PROTOCOL, "a page of %s with one that is no text",
-					  key);
+			return berth_fail(err, BERTH_E_PROTOCOL,
+					  "a page of %s with one that is no text", key);
 	if (json_is_array(items))
 		*ret = json_incref(items);
 	return 0;
@@ -118,9 +118,8 @@ static int ask_first(struct list *l, struct berth_error *err)
 	char n[24] = "";
 	if (!l->without_n)
 		snprintf(n, sizeof n, "?n=%d", PAGE_ITEMS);
-	AUTO_FREE char *path =
-		l->repository ? text_printf("/v2/%s/tags/list%s", l->repository, n)
-			      : text_printf("/v2/_catalog%s", n);
+	AUTO_FREE char *path = l->repository ? text_printf("/v2/%s/tags/list%s", l->repository, n)
+					     : text_printf("/v2/_catalog%s", n);
 	return path ? ask_page(l, path, err) : berth_fail_memory(err);
 }
 
@@ -140,8 +139,7 @@ static int give_items(struct list *l, const json_t *items, struct berth_error *e
 	size_t i;
 	json_t *v;
 	uint32_t most = net_client_limits(l->registry->client)->items_max;
-	json_array_foreach((json_t *)(uintptr_t)items, i, v)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)items, i, v) {
 		const char *name = json_string_value(v);
 		if (is_full(l))
 			return 0;

@@ -16,7 +16,7 @@ struct list;
 struct list_call {
 	enum list_kind kind;
 	const char *repository; /* of LIST_TAGS */
-	uint64_t items_max;	/* stop without an error after so many; 0: all */
+	uint64_t items_max;     /* stop without an error after so many; 0: all */
 	/* Each name, in the server's order; nonzero: stop, BERTH_E_CANCELLED.
 	 * Names that the grammar does not know are left out and counted. */
 	int (*item)(void *user, const char *name);
@@ -36,7 +36,7 @@ MUST_USE int list_run(struct registry *r, const struct list_call *call, uint64_t
 
 /* One page {"repositories": [...]} or {"tags": [...] or null}: checks that all
  * items are texts. *ret (to json_decref) is the array, or NULL for null. */
-MUST_USE int list_parse_page(enum list_kind kind, const char *bytes, size_t byte_count, json_t **ret,
-			     struct berth_error *err);
+MUST_USE int list_parse_page(enum list_kind kind, const char *bytes, size_t byte_count,
+			     json_t **ret, struct berth_error *err);
 
 #endif

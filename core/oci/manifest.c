@@ -42,7 +42,7 @@ static int annotations_member(const json_t *o, const json_t **ret, struct berth_
 	int r = member(o, "annotations", JSON_OBJECT, ret, err);
 	if (r || !*ret)
 		return r;
-	json_object_foreach((json_t *)(uintptr_t)*ret, key, v)
+	json_object_foreach ((json_t *)(uintptr_t)*ret, key, v)
 		if (!json_is_string(v))
 			return wrong(err, "an annotation that is no text");
 	return 0;
@@ -144,10 +144,8 @@ static const struct {
 	enum manifest_kind kind;
 	bool must_name_itself; /* Docker's: mediaType is a must inside */
 } kinds[] = {
-	{MEDIA_OCI_MANIFEST, MANIFEST_IMAGE, false},
-	{MEDIA_OCI_INDEX, MANIFEST_INDEX, false},
-	{MEDIA_DOCKER_MANIFEST, MANIFEST_IMAGE, true},
-	{MEDIA_DOCKER_LIST, MANIFEST_INDEX, true},
+	{MEDIA_OCI_MANIFEST, MANIFEST_IMAGE, false},   {MEDIA_OCI_INDEX, MANIFEST_INDEX, false},
+	{MEDIA_DOCKER_MANIFEST, MANIFEST_IMAGE, true}, {MEDIA_DOCKER_LIST, MANIFEST_INDEX, true},
 	{MEDIA_OCI_ARTIFACT, MANIFEST_ARTIFACT, true},
 };
 
@@ -165,7 +163,8 @@ static const char *type_of_shape(const json_t *root)
 	return json_object_get(root, "config") ? MEDIA_OCI_MANIFEST : NULL;
 }
 
-static int set_kind(struct manifest *m, const char *type, bool names_itself, struct berth_error *err)
+static int set_kind(struct manifest *m, const char *type, bool names_itself,
+		    struct berth_error *err)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
 		if (!media_equal(kinds[i].media_type, type))
@@ -223,12 +222,13 @@ static int check_shape(const struct manifest *m, struct berth_error *err)
 	if (is_index && (has(root, "config") || has(root, "layers") || has(root, "fsLayers")))
 		return wrong(err, "an index with config or layers: it could be read in two ways");
 	if (!is_index && (has(root, "manifests") || has(root, "fsLayers")))
-		return wrong(err, "an image with a list of manifests: it could be read in two ways");
-	if (is_index && !json_object_get(root, "manifests"))
+		return wrong(err,
+			     "an image with a list of manifests: it could be read in two ways");
+	if (is_index && !json_is_array(json_object_get(root, "manifests")))
 		return wrong(err, "an index without a list of manifests");
 	if (m->kind == MANIFEST_IMAGE && !has(root, "config"))
 		return wrong(err, "an image without a config");
-	if (m->kind == MANIFEST_IMAGE && !json_object_get(root, "layers"))
+	if (m->kind == MANIFEST_IMAGE && !json_is_array(json_object_get(root, "layers")))
 		return wrong(err, "an image without a list of layers");
 	return 0;
 }
@@ -304,7 +304,7 @@ int64_t manifest_bytes(const struct manifest *m)
 {
 	int64_t sum = m->config.media_type ? m->config.size : 0;
 	for (size_t i = 0; i < m->layer_count; i++) {
-		bool again = false;
+		bool again = m->config.digest && !strcmp(m->layers[i].digest, m->config.digest);
 		for (size_t j = 0; j < i && !again; j++)
 			again = !strcmp(m->layers[i].digest, m->layers[j].digest);
 		if (!again && m->layers[i].size <= INT64_MAX - sum)

@@ -24,10 +24,10 @@
 struct descriptor {
 	const char *media_type, *digest;
 	int64_t size;
-	const char *artifact_type;			     /* NULL: none */
+	const char *artifact_type;                            /* NULL: none */
 	const char *os, *architecture, *variant, *os_version; /* NULL: not said */
-	bool is_foreign; /* has urls: its bytes may be elsewhere and not here */
-	bool is_attestation; /* BuildKit's: platform unknown/unknown, or annotated so */
+	bool is_foreign;           /* has urls: its bytes may be elsewhere and not here */
+	bool is_attestation;       /* BuildKit's: platform unknown/unknown, or annotated so */
 	const json_t *annotations; /* NULL: none; borrowed */
 };
 
@@ -35,7 +35,7 @@ enum manifest_kind { MANIFEST_IMAGE, MANIFEST_INDEX, MANIFEST_ARTIFACT };
 
 struct manifest {
 	enum manifest_kind kind;
-	const char *media_type;	   /* as its Content-Type must be when it is put */
+	const char *media_type;    /* as its Content-Type must be when it is put */
 	const char *artifact_type; /* of the manifest itself; NULL: none */
 	struct descriptor config;  /* media_type NULL: none (index, artifact) */
 	struct descriptor subject; /* digest NULL: none */

@@ -63,8 +63,7 @@ static const char *thing_of(const char *type)
 	return NULL;
 }
 
-const char *media_thing(const char *artifact_type, const char *config_type,
-			const char *layer_type)
+const char *media_thing(const char *artifact_type, const char *config_type, const char *layer_type)
 {
 	const char *thing = thing_of(artifact_type);
 	if (!thing)

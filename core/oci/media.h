@@ -8,7 +8,8 @@
 
 #define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_OCI_ARTIFACT "application/vnd.oci.artifact.manifest.v1+json" /* withdrawn; read only */
+#define MEDIA_OCI_ARTIFACT                                                                         \
+	"application/vnd.oci.artifact.manifest.v1+json" /* withdrawn; read only */
 #define MEDIA_OCI_CONFIG "application/vnd.oci.image.config.v1+json"
 #define MEDIA_OCI_EMPTY "application/vnd.oci.empty.v1+json"
 #define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -18,8 +19,8 @@
 
 /* What every request for a manifest accepts. Without the list types a
  * docker-registry 2.8 answers an index's tag with its amd64 child. */
-#define MEDIA_ACCEPT                                                                             \
-	MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST \
+#define MEDIA_ACCEPT                                                                               \
+	MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST  \
 			", " MEDIA_OCI_ARTIFACT
 
 /* Are the types equal, letter case and parameters ("; charset=utf-8") aside? */
@@ -29,7 +30,6 @@ bool media_is_image_config(const char *type);
 /* A word for people: "image", "helm-chart", "signature", "sbom",
  * "attestation", "wasm", "artifact", from an artifact type or a config's or
  * layer's type (NULL where absent). */
-const char *media_thing(const char *artifact_type, const char *config_type,
-			const char *layer_type);
+const char *media_thing(const char *artifact_type, const char *config_type, const char *layer_type);
 
 #endif

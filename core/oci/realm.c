@@ -59,8 +59,8 @@ static int refuse(const struct url_origin *o, const char *why, struct berth_erro
 {
 	char shown[URL_HOST_ROOM + 16];
 	url_format_origin(o, shown, sizeof shown);
-	return berth_fail(err, BERTH_E_DENIED, "the registry names %s as its token server: %s",
-			  shown, why);
+	return berth_fail(err, BERTH_E_DENIED,
+			  "the registry names %s as its token server (realm): %s", shown, why);
 }
 
 int realm_check(const char *realm, const struct url_origin *registry, const char *list,
@@ -70,7 +70,7 @@ int realm_check(const char *realm, const struct url_origin *registry, const char
 	int r = url_parse_origin(realm, &o, err);
 	if (r) {
 		err->code = BERTH_E_PROTOCOL;
-		return berth_wrap(err, "the registry names a token server that is no URL");
+		return berth_wrap(err, "the registry names a token server (realm) that is no URL");
 	}
 	bool same_host = !strcmp(o.host, registry->host);
 	if (!o.is_https && registry->is_https)

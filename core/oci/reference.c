@@ -161,14 +161,15 @@ int reference_parse(const char *text, struct reference *ret, struct berth_error 
 
 	memset(ret, 0, sizeof *ret);
 	if (!slash)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "'%.100s' is no reference (INTEGRATION/REPOSITORY[:TAG][@DIGEST])",
-				  text);
+		return berth_fail(
+			err, BERTH_E_INVALID,
+			"'%.100s' is no reference (INTEGRATION/REPOSITORY[:TAG][@DIGEST])", text);
 	int r = take_integration(text, (size_t)(slash - text), ret, err);
 	for (const char *s = slash + 1; s < end; s++)
 		colon = *s == ':' ? s : *s == '/' ? NULL : colon;
 	if (!r)
-		r = take_repository(slash + 1, (size_t)((colon ? colon : end) - slash - 1), ret, err);
+		r = take_repository(slash + 1, (size_t)((colon ? colon : end) - slash - 1), ret,
+				    err);
 	if (!r && colon)
 		r = take_tag(colon + 1, (size_t)(end - colon - 1), ret, err);
 	if (!r && at)

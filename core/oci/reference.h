@@ -16,7 +16,7 @@
 struct reference {
 	char integration[64];
 	char repository[REPOSITORY_MAX_BYTES + 1];
-	char tag[TAG_MAX_BYTES + 1];	/* "" where none was written */
+	char tag[TAG_MAX_BYTES + 1];   /* "" where none was written */
 	char digest[DIGEST_TEXT_ROOM]; /* "" where none was written */
 };
 

@@ -46,21 +46,22 @@ static int give(const struct buf *body, const char *type,
 
 /* One page: gives its entries and finds the next one. */
 static int take_page(struct registry_request *q, const char *asked,
-		     int (*each)(void *user, const struct descriptor *d), void *user, char **ret_next,
-		     struct berth_error *err)
+		     int (*each)(void *user, const struct descriptor *d), void *user,
+		     char **ret_next, struct berth_error *err)
 {
 	int rc = give(registry_body(q), registry_header(q, "content-type"), each, user, err);
 	if (!rc)
 		rc = registry_next(q, ret_next, err);
 	if (!rc && *ret_next && !strcmp(*ret_next, asked))
-		rc = berth_fail(err, BERTH_E_PROTOCOL, "the list of referrers is not whole: its "
-						       "pages go round in a circle");
+		rc = berth_fail(err, BERTH_E_PROTOCOL,
+				"the list of referrers is not whole: its "
+				"pages go round in a circle");
 	return rc;
 }
 
 static int by_api(struct registry *r, const char *repository, const char *digest,
-		  int (*each)(void *user, const struct descriptor *d), void *user, bool *ret_is_there,
-		  struct berth_error *err)
+		  int (*each)(void *user, const struct descriptor *d), void *user,
+		  bool *ret_is_there, struct berth_error *err)
 {
 	AUTO_FREE char *path = text_printf("/v2/%s/referrers/%s", repository, digest);
 	*ret_is_there = false;
@@ -100,8 +101,8 @@ static int by_tag(struct registry *r, const char *repository, const char *digest
 }
 
 int referrers_list(struct registry *r, const char *repository, const char *digest,
-		   int (*each)(void *user, const struct descriptor *d), void *user, bool *ret_by_api,
-		   struct berth_error *err)
+		   int (*each)(void *user, const struct descriptor *d), void *user,
+		   bool *ret_by_api, struct berth_error *err)
 {
 	bool is_there;
 	int rc = by_api(r, repository, digest, each, user, &is_there, err);

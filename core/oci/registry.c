@@ -69,7 +69,8 @@ static int set_credentials(struct registry *r, const struct registry_settings *s
 	return 0;
 }
 
-static int set_client(struct registry *r, const struct registry_settings *s, struct berth_error *err)
+static int set_client(struct registry *r, const struct registry_settings *s,
+		      struct berth_error *err)
 {
 	struct net_settings net = {
 		.tls_ca = s->tls_ca,
@@ -142,9 +143,8 @@ void registry_close(struct registry *r)
 
 static const char **call_text(struct registry_call *c, size_t n)
 {
-	const char **texts[] = {&c->method,	  &c->repository, &c->path,
-				&c->mount_from,	  &c->accept,	  &c->content_type,
-				&c->range,	  &c->content_range};
+	const char **texts[] = {&c->method, &c->repository,   &c->path,  &c->mount_from,
+				&c->accept, &c->content_type, &c->range, &c->content_range};
 	return n < ARRAY_COUNT(texts) ? texts[n] : NULL;
 }
 

@@ -23,14 +23,14 @@
 
 /* How to reach one registry. Strings are copied by registry_open. */
 struct registry_settings {
-	const char *base_url; /* scheme://host[:port][/prefix], before /v2/ */
+	const char *base_url;                     /* scheme://host[:port][/prefix], before /v2/ */
 	const char *username, *password, *bearer; /* NULL: none */
 	const char *tls_ca, *tls_client_cert, *tls_client_key; /* PEM text or NULL */
 	bool tls_verify;
-	bool basic_first;	   /* BERTH_OCI_BASIC_FIRST */
-	const char *auth_realms;   /* hosts allowed as Bearer realm, comma-separated */
-	const char *upload_hosts;  /* origins allowed in upload Locations */
-	struct net_limits limits;  /* time-outs and caps, from configuration */
+	bool basic_first;         /* BERTH_OCI_BASIC_FIRST */
+	const char *auth_realms;  /* hosts allowed as Bearer realm, comma-separated */
+	const char *upload_hosts; /* origins allowed in upload Locations */
+	struct net_limits limits; /* time-outs and caps, from configuration */
 	/* May this address be connected to? NULL: any. */
 	int (*allow_address)(void *user, const void *sockaddr, uint32_t byte_count);
 	void *allow_user;
@@ -71,15 +71,15 @@ typedef void registry_done(void *user, struct registry_request *q, const struct 
 /* One request. Everything is borrowed until done but the strings, which are
  * copied. Zero members mean the default. */
 struct registry_call {
-	const char *method;	/* "GET", "HEAD", "POST", "PATCH", "PUT", "DELETE" */
+	const char *method;     /* "GET", "HEAD", "POST", "PATCH", "PUT", "DELETE" */
 	const char *repository; /* for the token's scope */
-	const char *path;	/* below base_url, begins with /v2/; or an absolute upload URL */
+	const char *path;       /* below base_url, begins with /v2/; or an absolute upload URL */
 	const char *mount_from; /* a second repository that needs pull */
-	unsigned rights;	/* REGISTRY_* */
+	unsigned rights;        /* REGISTRY_* */
 	const char *accept, *content_type, *range, *content_range;
 	const unsigned short *accept_status; /* ends with 0; besides 2xx these are no error */
-	bool follow;	       /* follow redirects (blob GET and HEAD only) */
-	bool once;	       /* never repeat by itself (a body that can't be read again) */
+	bool follow;                         /* follow redirects (blob GET and HEAD only) */
+	bool once;             /* never repeat by itself (a body that can't be read again) */
 	size_t body_max_bytes; /* cap of a body kept in memory; 0: 4 MiB */
 	/* A body in memory, or streamed: produce gives bytes, 0 at the end,
 	 * NET_PAUSE to be asked again after registry_resume. */
@@ -100,7 +100,7 @@ struct registry_call {
 /* Starts it; done is called from net_loop_run, never from here. */
 MUST_USE int registry_start(struct registry *r, const struct registry_call *call,
 			    struct registry_request **ret, struct berth_error *err);
-void registry_resume(struct registry_request *q); /* after NET_PAUSE */
+void registry_resume(struct registry_request *q);       /* after NET_PAUSE */
 void registry_request_free(struct registry_request *q); /* cancels one in flight; no done then */
 
 int registry_status(const struct registry_request *q);

@@ -39,7 +39,8 @@ static unsigned next_random(struct registry *r)
 
 uint64_t retry_backoff_ms(struct registry *r, unsigned tries)
 {
-	uint64_t base = (uint64_t)net_client_limits(r->client)->backoff_ms << (tries > 6 ? 6 : tries);
+	uint64_t base = (uint64_t)net_client_limits(r->client)->backoff_ms
+			<< (tries > 6 ? 6 : tries);
 	return base / 2 + next_random(r) % (base / 2 + 1);
 }
 
@@ -99,8 +100,8 @@ bool retry_after_status(struct registry_request *q, int status)
 	const struct net_limits *l = net_client_limits(q->registry->client);
 	bool moves_bytes = q->call.consume || q->call.produce;
 	/* 429 and 503 say that nothing was done, so a POST may be repeated too. */
-	bool safe = request_is_repeatable(q) ||
-		    (is_busy(status) && !q->call.once && !q->call.produce);
+	bool safe =
+		request_is_repeatable(q) || (is_busy(status) && !q->call.once && !q->call.produce);
 	if (!has_try_left(q) || !is_passing(status) || !safe)
 		return false;
 	int64_t asked = retry_parse(registry_header(q, "retry-after"), clock_unix_ms(),

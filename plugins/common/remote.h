@@ -42,22 +42,22 @@ MUST_USE int remote_give_fact(struct berth_sink *sink, const char *name, json_t 
 			      struct berth_error *err);
 
 /* The options that remote_open reads, for a plugin's table. */
-#define REMOTE_OPTIONS                                                                           \
-	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL,                                     \
-	 "Where the server is: http or https, host, port and path prefix."},                     \
-		{"username", BERTH_OPT_STRING, 0, NULL, "User name; none: anonymous."},          \
-		{"password", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL, "Password of the user."}, \
-		{"tls_verify", BERTH_OPT_BOOL, 0, "true", "Check the server's certificate."},    \
-		{"tls_ca", BERTH_OPT_STRING, 0, NULL,                                            \
-		 "Certificates (PEM) of the only authorities to trust for this server."},        \
-		{"tls_client_cert", BERTH_OPT_STRING, 0, NULL, "Client certificate (PEM)."},     \
-		{"tls_client_key", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL,                     \
-		 "Key of the client certificate (PEM)."},                                        \
-		{"auth_realms", BERTH_OPT_STRING, 0, NULL,                                       \
-		 "Foreign hosts that may be this server's token server, comma-separated."},      \
-	{                                                                                        \
-		"upload_hosts", BERTH_OPT_STRING, 0, NULL,                                       \
-			"Foreign hosts that uploads may be sent to, comma-separated."            \
+#define REMOTE_OPTIONS                                                                             \
+	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL,                                       \
+	 "Where the server is: http or https, host, port and path prefix."},                       \
+		{"username", BERTH_OPT_STRING, 0, NULL, "User name; none: anonymous."},            \
+		{"password", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL, "Password of the user."},   \
+		{"tls_verify", BERTH_OPT_BOOL, 0, "true", "Check the server's certificate."},      \
+		{"tls_ca", BERTH_OPT_STRING, 0, NULL,                                              \
+		 "Certificates (PEM) of the only authorities to trust for this server."},          \
+		{"tls_client_cert", BERTH_OPT_STRING, 0, NULL, "Client certificate (PEM)."},       \
+		{"tls_client_key", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL,                       \
+		 "Key of the client certificate (PEM)."},                                          \
+		{"auth_realms", BERTH_OPT_STRING, 0, NULL,                                         \
+		 "Foreign hosts that may be this server's token server, comma-separated."},        \
+	{                                                                                          \
+		"upload_hosts", BERTH_OPT_STRING, 0, NULL,                                         \
+			"Foreign hosts that uploads may be sent to, comma-separated."              \
 	}
 
 #endif

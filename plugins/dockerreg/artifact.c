@@ -9,10 +9,10 @@
 #include "core/base/js.h"
 #include "core/base/text.h"
 #include "core/oci/fetch.h"
-#include "core/oci/referrers.h"
 #include "core/oci/reference.h"
-#include "plugins/dockerreg/document.h"
+#include "core/oci/referrers.h"
 #include "plugins/dockerreg/dockerreg.h"
+#include "plugins/dockerreg/document.h"
 
 #define CONFIG_MAX_BYTES ((size_t)4 << 20)
 #define CHILDREN_READ_MAX 64
@@ -39,10 +39,11 @@ static int read_manifest(struct reading *g, const char *reference, struct fetch_
 	if (r)
 		return r;
 	if (item->header_differs && d->remote.host->log)
-		d->remote.host->log(d->remote.call, BERTH_LOG_WARNING,
-				    "the registry's digest header for %s of %s is not the digest of "
-				    "what it sent",
-				    reference, g->repository);
+		d->remote.host->log(
+			d->remote.call, BERTH_LOG_WARNING,
+			"the registry's digest header for %s of %s is not the digest of "
+			"what it sent",
+			reference, g->repository);
 	memcpy(g->digest, item->digest, sizeof g->digest);
 	return manifest_parse(buf_text(&item->body), item->body.byte_count, item->media_type,
 			      &g->manifest, err);
@@ -180,7 +181,8 @@ static int add_cosign(struct reading *g, struct berth_error *err)
 		snprintf(tags[i] + n, sizeof tags[i] - n, "%s", made[i].suffix);
 		items[i] = (struct fetch_item){.reference = tags[i], .head_only = true};
 	}
-	int r = fetch_manifests(g->d->remote.registry, g->repository, items, ARRAY_COUNT(made), err);
+	int r = fetch_manifests(g->d->remote.registry, g->repository, items, ARRAY_COUNT(made),
+				err);
 	for (size_t i = 0; !r && i < ARRAY_COUNT(made); i++) {
 		struct descriptor d = {.digest = items[i].digest,
 				       .media_type = items[i].media_type,
@@ -194,8 +196,8 @@ static int add_cosign(struct reading *g, struct berth_error *err)
 
 static int add_referrers(struct reading *g, struct berth_error *err)
 {
-	int r = referrers_list(g->d->remote.registry, g->repository, g->digest, on_referrer, g, NULL,
-			       err);
+	int r = referrers_list(g->d->remote.registry, g->repository, g->digest, on_referrer, g,
+			       NULL, err);
 	/* A list that can't be read is told; the artifact itself is known. */
 	if (r == BERTH_E_PROTOCOL || r == BERTH_E_LIMIT || r == BERTH_E_DENIED) {
 		json_object_set_new(g->doc, "referrers_error", json_string(err->message));
@@ -208,8 +210,7 @@ static void add_summary(json_t *doc)
 {
 	size_t i, signatures = 0, sboms = 0;
 	json_t *v;
-	json_array_foreach(json_object_get(doc, "referrers"), i, v)
-	{
+	json_array_foreach (json_object_get(doc, "referrers"), i, v) {
 		signatures += !strcmp(js_str(v, "kind", ""), "signature");
 		sboms += !strcmp(js_str(v, "kind", ""), "sbom");
 	}
@@ -234,8 +235,7 @@ static int give_referrers(struct reading *g, struct berth_error *err)
 	size_t i;
 	json_t *v;
 	int r = 0;
-	json_array_foreach(g->referrers, i, v)
-	{
+	json_array_foreach (g->referrers, i, v) {
 		struct give item = {.kind = BERTH_ITEM_REFERRER,
 				    .digest = js_str(v, "digest", NULL),
 				    .bytes = (uint64_t)js_int(v, "size", 0),

@@ -141,7 +141,8 @@ static int collect(void *user, const char *name)
 	return names_add(c->to, name, &c->err);
 }
 
-int tags_all(struct dockerreg *d, const char *repository, struct names *ret, struct berth_error *err)
+int tags_all(struct dockerreg *d, const char *repository, struct names *ret,
+	     struct berth_error *err)
 {
 	struct collecting c = {.to = ret, .err = ERROR_INIT};
 	struct list_call list = {

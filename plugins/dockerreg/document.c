@@ -41,7 +41,7 @@ static void put_pairs(json_t *to, const char *key, const json_t *pairs)
 	const char *name;
 	json_t *v, *copy = json_object();
 	size_t count = 0;
-	json_object_foreach((json_t *)(uintptr_t)pairs, name, v)
+	json_object_foreach ((json_t *)(uintptr_t)pairs, name, v)
 		if (json_is_string(v) && strlen(name) <= TEXT_BYTES && count++ < PAIRS_MAX)
 			json_object_set_new(copy, name, clip(json_string_value(v)));
 	if (count)
@@ -53,7 +53,7 @@ static void put_words(json_t *to, const char *key, const json_t *words)
 {
 	size_t i;
 	json_t *v, *copy = json_array();
-	json_array_foreach((json_t *)(uintptr_t)words, i, v)
+	json_array_foreach ((json_t *)(uintptr_t)words, i, v)
 		if (json_is_string(v) && i < WORDS_MAX)
 			json_array_append_new(copy, clip(json_string_value(v)));
 	if (json_array_size(copy))
@@ -108,8 +108,7 @@ static void add_history(json_t *doc, const json_t *history)
 {
 	size_t i, layer = 0;
 	json_t *v, *copy = json_array(), *layers = json_object_get(doc, "layers");
-	json_array_foreach((json_t *)(uintptr_t)history, i, v)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)history, i, v) {
 		json_t *one = json_object();
 		put_clipped(one, "created", v, "created");
 		put_clipped(one, "created_by", v, "created_by");
@@ -139,7 +138,7 @@ static json_t *config_of(const json_t *config)
 	put_clipped(to, "stop_signal", inner, "StopSignal");
 	put_words(to, "entrypoint", json_object_get(inner, "Entrypoint"));
 	put_words(to, "cmd", json_object_get(inner, "Cmd"));
-	json_object_foreach(json_object_get(inner, "ExposedPorts"), name, v)
+	json_object_foreach (json_object_get(inner, "ExposedPorts"), name, v)
 		if (json_array_size(ports) < WORDS_MAX)
 			json_array_append_new(ports, clip(name));
 	if (json_array_size(ports))

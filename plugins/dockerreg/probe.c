@@ -173,12 +173,11 @@ int slot_overview(void *self, const struct berth_call *call, struct berth_sink *
 {
 	struct dockerreg *d = self;
 	uint64_t count = 0;
-	struct list_call list = {.kind = LIST_CATALOG,
-				 .items_max = OVERVIEW_MAX,
-				 .item = count_one,
-				 .user = &count};
+	struct list_call list = {
+		.kind = LIST_CATALOG, .items_max = OVERVIEW_MAX, .item = count_one, .user = &count};
 	remote_begin(&d->remote, call);
-	int r = remote_give_fact(sink, "spaces", json_integer((json_int_t)d->prefix_count + 1), err);
+	int r = remote_give_fact(sink, "spaces", json_integer((json_int_t)d->prefix_count + 1),
+				 err);
 	if (r)
 		return r;
 	r = list_run(d->remote.registry, &list, NULL, err);

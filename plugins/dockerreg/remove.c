@@ -32,8 +32,9 @@ static int send_delete(struct dockerreg *d, const char *repository, const char *
 	if (r != BERTH_E_UNSUPPORTED)
 		return r;
 	berth_fail_http(err, 405, "deletion is off at %s", d->base_url);
-	return berth_cause(err, "HTTP %d; set storage.delete.enabled to true there, restart it, and "
-				"run its garbage collection afterwards to free the space",
+	return berth_cause(err,
+			   "HTTP %d; set storage.delete.enabled to true there, restart it, and "
+			   "run its garbage collection afterwards to free the space",
 			   *ret_status);
 }
 
@@ -95,7 +96,8 @@ static int check_alone(const struct fetch_item *items, size_t count, const char 
 		   "the server can't delete tag %s alone: %zu other tag%s of the same digest would "
 		   "go too",
 		   tag, found, found == 1 ? "" : "s");
-	return berth_cause(err, "%s (distribution 2.x deletes by digest; 3.x can delete a tag)", others);
+	return berth_cause(err, "%s (distribution 2.x deletes by digest; 3.x can delete a tag)",
+			   others);
 }
 
 static int delete_last_tag(struct dockerreg *d, const char *repository, const char *tag,
@@ -170,10 +172,8 @@ static int give_step(struct berth_sink *sink, const char *repository, const stru
 	AUTO_JSON json_t *more = json_object();
 	json_object_set_new(more, "action", json_string("delete"));
 	json_object_set_new(more, "object", json_string(item->reference));
-	struct give g = {.kind = BERTH_ITEM_STEP,
-			 .name = repository,
-			 .digest = item->digest,
-			 .more = more};
+	struct give g = {
+		.kind = BERTH_ITEM_STEP, .name = repository, .digest = item->digest, .more = more};
 	return remote_give(sink, &g, err);
 }
 
