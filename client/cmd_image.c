@@ -32,6 +32,12 @@ static const struct flag search_flags[] = {
 	{0},
 };
 
+static const struct flag show_flags[] = {
+	{"platform", 'p', FLAG_TEXT, "OS/ARCH", .help = "only this platform of an index"},
+	{"brief", 0, FLAG_TRUE, NULL, .help = "do not read each platform's layers"},
+	{0},
+};
+
 /* What a person types for each item, beside the API's own members: only for
  * what is printed by columns, since JSON is the API's body as it is. */
 static void add_references(const struct cli *c, json_t *body, const char *repository)
@@ -132,6 +138,29 @@ static int fetch_artifact(struct cli *c, const char *path, json_t **ret)
 	return *ret ? -1 : cli_usage(c, "berthd's operation brought no artifact");
 }
 
+enum { PLATFORM_READ_MAX = 16 };
+
+/* Reads each platform's own document into its "detail", for its layers. What
+ * cannot be read is shown without them. */
+static void read_platforms(struct cli *c, const struct reference *ref, const char *id,
+			   json_t *artifact)
+{
+	const char *only = cli_flag(c, "platform", NULL);
+	json_t *all = json_object_get(artifact, "platforms");
+	for (size_t i = json_array_size(all); only && i-- > 0;)
+		if (strcmp(js_str(json_array_get(all, i), "platform", ""), only) != 0)
+			json_array_remove(all, i);
+	for (size_t i = 0; i < json_array_size(all) && i < PLATFORM_READ_MAX; i++) {
+		json_t *one = json_array_get(all, i), *detail = NULL;
+		struct reference child = *ref;
+		snprintf(child.digest, sizeof(child.digest), "%s", js_str(one, "digest", ""));
+		AUTO_FREE char *path = thing_path(&child, id);
+		if (!path || cli_has(c, "brief") || fetch_artifact(c, path, &detail) >= 0)
+			return;
+		json_object_set_new(one, "detail", detail);
+	}
+}
+
 static int show(struct cli *c)
 {
 	struct reference ref;
@@ -150,6 +179,7 @@ static int show(struct cli *c)
 		return status;
 	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
 		return show_resource(c, artifact, NULL);
+	read_platforms(c, &ref, id, artifact);
 	struct pager pager = {0};
 	if (!cli_has(c, "no-pager"))
 		term_pager_start(&pager, &c->out);
@@ -241,7 +271,10 @@ const struct command image_commands[] = {
 			   "without a tag means :latest.",
 		.operands = {{"REF", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"}},
+		.flags = show_flags,
 		.examples = {{"berthctl image show hub/team/app:1.2", "as a person reads it"},
+			     {"berthctl image show hub/team/app:1.2 --platform linux/arm64",
+			      "one platform of an index"},
 			     {"berthctl image show hub/team/app:1.2 --jq .digest", "its digest"}},
 		.method = "GET",
 		.route = "/v1/spaces/{id}/artifacts/{reference}",
