@@ -20,7 +20,7 @@ static const struct column columns[] = {
 	{"ACTION", "action", COL_TEXT, false},
 	{"NOUN", "noun", COL_TEXT, false},
 	{"NAME", "name", COL_TEXT, false},
-	{"MEMBERS", "members", COL_TEXT, false},
+	{"MEMBERS", "members", COL_LONG, false},
 	{NULL},
 };
 

@@ -63,12 +63,12 @@ static const struct column audit_columns[] = {
 	{"TIME", "at", COL_TIME, false},
 	{"BY", "user", COL_TEXT, false},
 	{"ACTION", "action", COL_TEXT, false},
-	{"RESOURCE", "resource", COL_TEXT, false},
+	{"RESOURCE", "resource", COL_LONG, false},
 	{"RESULT", "result", COL_STATE, false},
 	{"UID", "uid", COL_TEXT, true},
 	{"STATUS", "status", COL_TEXT, true},
 	{"REQUEST", "request", COL_TEXT, true},
-	{"DETAIL", "detail", COL_TEXT, true},
+	{"DETAIL", "detail", COL_LONG, true},
 	{NULL},
 };
 

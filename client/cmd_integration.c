@@ -89,11 +89,11 @@ static const struct column columns[] = {
 	{"ARTIFACTS", "status.overview.artifacts", COL_COUNT, true},
 	{"SIZE", "status.overview.bytes", COL_BYTES, true},
 	{"CHECKED", "status.checked_at", COL_TIME, false},
-	{"REASON", "status.reason", COL_TEXT, true},
-	{"MESSAGE", "status.message", COL_TEXT, true},
+	{"REASON", "status.reason", COL_LONG, true},
+	{"MESSAGE", "status.message", COL_LONG, true},
 	{"SINCE", "status.since", COL_TIME, true},
 	{"USER", "username", COL_TEXT, true},
-	{"DESCRIPTION", "description", COL_TEXT, true},
+	{"DESCRIPTION", "description", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},
 	{NULL},
 };
@@ -148,9 +148,9 @@ static void probed(struct cli *c, const json_t *operation)
 	show_resource(c, status ? status : result,
 		      (const struct column[]){{"STATE", "phase", COL_STATE, false},
 					      {"VERSION", "version", COL_TEXT, false},
-					      {"REASON", "reason", COL_TEXT, false},
-					      {"MESSAGE", "message", COL_TEXT, false},
-					      {"FEATURES", "features", COL_TEXT, false},
+					      {"REASON", "reason", COL_LONG, false},
+					      {"MESSAGE", "message", COL_LONG, false},
+					      {"FEATURES", "features", COL_LONG, false},
 					      {"CHECKED", "checked_at", COL_TIME, false},
 					      {NULL}});
 }

@@ -11,14 +11,14 @@
 static const struct column plugin_columns[] = {
 	{"NAME", "name", COL_TEXT, false},       {"LOADED", "ok", COL_YES, false},
 	{"VERSION", "version", COL_TEXT, false}, {"ABI", "abi", COL_TEXT, false},
-	{"SUMMARY", "summary", COL_TEXT, false}, {"ERROR", "error", COL_TEXT, false},
-	{"FILE", "file", COL_TEXT, true},        {NULL},
+	{"SUMMARY", "summary", COL_LONG, false}, {"ERROR", "error", COL_LONG, false},
+	{"FILE", "file", COL_LONG, true},        {NULL},
 };
 
 static const struct column option_columns[] = {
 	{"OPTION", "key", COL_TEXT, false},       {"TYPE", "type", COL_TEXT, false},
 	{"REQUIRED", "required", COL_YES, false}, {"DEFAULT", "default", COL_TEXT, false},
-	{"HELP", "help", COL_TEXT, false},        {NULL},
+	{"HELP", "help", COL_LONG, false},        {NULL},
 };
 
 /* The plugin, then its options as a table. */

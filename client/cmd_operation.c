@@ -13,14 +13,14 @@ const struct column operation_columns[] = {
 	{"STATE", "state", COL_STATE, false},
 	{"DONE", "progress.done", COL_COUNT, true},
 	{"TOTAL", "progress.total", COL_COUNT, true},
-	{"STAGE", "progress.stage", COL_TEXT, true},
+	{"STAGE", "progress.stage", COL_LONG, true},
 	{"BY", "requester.name", COL_TEXT, false},
-	{"RESOURCES", "resources", COL_TEXT, true},
+	{"RESOURCES", "resources", COL_LONG, true},
 	{"ATTEMPTS", "attempts", COL_COUNT, true},
 	{"CREATED", "created_at", COL_TIME, false},
 	{"STARTED", "started_at", COL_TIME, true},
 	{"UPDATED", "updated_at", COL_TIME, true},
-	{"ERROR", "error.title", COL_TEXT, false},
+	{"ERROR", "error.title", COL_LONG, false},
 	{NULL},
 };
 

@@ -32,7 +32,7 @@ static const struct column columns[] = {
 	{"PRESENT", "status.present", COL_YES, true},
 	{"SEEN", "status.seen_at", COL_TIME, false},
 	{"ID", "id", COL_TEXT, true},
-	{"DESCRIPTION", "description", COL_TEXT, true},
+	{"DESCRIPTION", "description", COL_LONG, true},
 	{NULL},
 };
 

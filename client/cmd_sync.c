@@ -69,8 +69,8 @@ static const struct column columns[] = {
 	{"FROM", "source", COL_TEXT, false},
 	{"TO", "target", COL_TEXT, false},
 	{"ENABLED", "enabled", COL_YES, false},
-	{"REPOSITORIES", "repositories", COL_TEXT, true},
-	{"TAGS", "tags", COL_TEXT, true},
+	{"REPOSITORIES", "repositories", COL_LONG, true},
+	{"TAGS", "tags", COL_LONG, true},
 	{"PLATFORMS", "platforms", COL_TEXT, true},
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},
@@ -79,7 +79,7 @@ static const struct column columns[] = {
 	{"COPIED", "status.last_run.copied", COL_COUNT, true},
 	{"FAILED", "status.last_run.failed", COL_COUNT, true},
 	{"FINISHED", "status.last_run.finished_at", COL_TIME, false},
-	{"DESCRIPTION", "description", COL_TEXT, true},
+	{"DESCRIPTION", "description", COL_LONG, true},
 	{NULL},
 };
 static const struct column run_columns[] = {

@@ -64,6 +64,7 @@ struct operand {
 
 enum column_kind {
 	COL_TEXT,
+	COL_LONG,   /* text that may be cut to the terminal's width */
 	COL_STATE,  /* a word that may be painted */
 	COL_BYTES,  /* 1.5 GiB at a terminal */
 	COL_COUNT,  /* a number, or how many items an array has */

@@ -48,6 +48,8 @@ static char *made_by(const char *line)
 	const char *tail = bytes > 11 ? line + bytes - 11 : "";
 	if (!strcmp(tail, " # buildkit"))
 		bytes -= 11;
+	while (bytes && line[bytes - 1] == ' ')
+		bytes--;
 	return text_printf("%.*s", (int)(bytes < 4096 ? bytes : 4096), line);
 }
 

@@ -137,7 +137,8 @@ void suggest_name(struct cli *c)
 	struct closest all = {.count = 0};
 	const struct operand *o = c->command->operands;
 	const char *typed = cli_operand(c, 0);
-	if (!typed || !o->name || (c->command->traits & CMD_OFFLINE) || o->names == NAMES_NONE)
+	if (!c->problem || !typed || !o->name || (c->command->traits & CMD_OFFLINE) ||
+	    o->names == NAMES_NONE)
 		return;
 	names_list(c, o->names, "", SUGGEST_BUDGET_MS, keep, &all);
 	all.names[all.count] = NULL;

@@ -101,7 +101,7 @@ static struct libscols_table *make_table(struct cli *c, const struct columns *co
 		scols_table_set_termwidth(t, c->out.width);
 	for (size_t i = 0; i < cols->count; i++) {
 		int flags = is_number(cols->list[i].kind) ? SCOLS_FL_RIGHT : 0;
-		if (is_cut && i)
+		if (is_cut && cols->list[i].kind == COL_LONG)
 			flags |= SCOLS_FL_TRUNC;
 		struct libscols_column *made =
 			scols_table_new_column(t, cols->list[i].title, 0, flags);
@@ -128,6 +128,32 @@ static int add_row(struct cli *c, struct libscols_table *t, const struct columns
 		}
 	}
 	return line ? 0 : -1;
+}
+
+/* Columns for -o wide that no item has anything in only take width. */
+static void drop_empty(const json_t *items, struct columns *cols)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < cols->count; i++) {
+		bool is_used = !cols->list[i].is_wide;
+		for (size_t row = 0; row < json_array_size(items) && !is_used; row++) {
+			const json_t *value =
+				value_at(json_array_get(items, row), cols->list[i].path);
+			bool is_empty = json_is_string(value) && !json_string_length(value);
+			is_used = value && !json_is_null(value) && !is_empty;
+		}
+		if (is_used)
+			cols->list[kept++] = cols->list[i];
+	}
+	cols->count = kept;
+}
+
+/* "LAST RUN" as "Last run". */
+static void detail_title(const char *title, char *to, size_t room)
+{
+	snprintf(to, room, "%s", title);
+	for (char *s = to; *s && s[1]; s++)
+		s[1] = s[1] >= 'A' && s[1] <= 'Z' ? (char)(s[1] + 32) : s[1];
 }
 
 static int print_table(struct cli *c, const json_t *items, const struct columns *cols)
@@ -271,7 +297,11 @@ int show_list(struct cli *c, const json_t *body, const struct column *columns)
 		return status;
 	choose_columns(c, columns ? columns : c->command->columns, false, &cols);
 	status = show_items(c, items, &cols);
-	return status >= 0 ? status : print_table(c, items, &cols);
+	if (status >= 0)
+		return status;
+	if (!cli_has(c, "columns"))
+		drop_empty(items, &cols);
+	return print_table(c, items, &cols);
 }
 
 static void print_detail(struct cli *c, const json_t *body, const struct columns *cols)
@@ -284,12 +314,13 @@ static void print_detail(struct cli *c, const json_t *body, const struct columns
 	for (size_t i = 0; i < cols->count; i++) {
 		const struct column *col = &cols->list[i];
 		AUTO_FREE char *text = shown(c, body, col);
+		char title[64];
 		if (!text || !*text)
 			continue;
+		detail_title(col->title, title, sizeof(title));
 		enum paint paint = col->kind == COL_STATE ? paint_of_state(text) : PAINT_NONE;
-		fprintf(c->out.file, "%s%s:%s%*s %s%s%s\n", term_paint(&c->out, PAINT_BOLD),
-			col->title, term_paint(&c->out, PAINT_NONE),
-			(int)(widest - strlen(col->title)), "",
+		fprintf(c->out.file, "%s%s:%s%*s %s%s%s\n", term_paint(&c->out, PAINT_BOLD), title,
+			term_paint(&c->out, PAINT_NONE), (int)(widest - strlen(col->title)), "",
 			paint ? term_paint(&c->out, paint) : "", text,
 			paint ? term_paint(&c->out, PAINT_NONE) : "");
 	}
