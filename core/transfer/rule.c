@@ -324,12 +324,11 @@ bool rule_has_repository(const struct rule *r, const char *repository)
 bool rule_is_referrer_tag(const char *tag)
 {
 	static const char *const ends[] = {"", ".sig", ".att", ".sbom"};
-	const char *hex = strlen(tag) > 7 ? tag + 7 : "";
-	size_t n = strspn(hex, "0123456789abcdef");
-	bool form = (!strncmp(tag, "sha256-", 7) && n == 64) ||
-		    (!strncmp(tag, "sha512-", 7) && n == 128);
-	for (size_t i = 0; form && i < ARRAY_COUNT(ends); i++)
-		if (!strcmp(hex + n, ends[i]))
+	size_t n = !strncmp(tag, "sha256-", 7) ? 64 : !strncmp(tag, "sha512-", 7) ? 128 : 0;
+	if (!n || strspn(tag + 7, "0123456789abcdef") != n)
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
+		if (!strcmp(tag + 7 + n, ends[i]))
 			return true;
 	return false;
 }
