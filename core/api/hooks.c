@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/api/api.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/daemon/daemon.h"
@@ -129,7 +130,7 @@ static void audit(struct daemon_state *d, const struct http_audit *entry)
 					.detail = detail};
 	if (!d || !d->store)
 		return;
-	snprintf(user, sizeof user, "uid %u", (unsigned)entry->caller->uid);
+	api_user_name(entry->caller->uid, user, sizeof user);
 	js_put_str(detail, "problem", entry->problem);
 	if (audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, &err))
 		log_error("an audit row is lost: %s: %s", err.message, err.cause);

@@ -151,8 +151,10 @@ bool api_submit_id(struct request *q, struct answer *a, const struct op_request 
 		api_fail(a, &err, NULL);
 		return false;
 	}
-	if (!api_hold(q, a, ret->id, request_wait_s(q)))
-		answer_operation(q, a, ret->id, request_wait_s(q) > 0);
+	/* The 202 stands first: it is what an Idempotency-Key keeps of a held answer. */
+	answer_operation(q, a, ret->id, false);
+	if (request_wait_s(q) && !api_hold(q, a, ret->id, request_wait_s(q)))
+		answer_operation(q, a, ret->id, true);
 	return true;
 }
 

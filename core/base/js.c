@@ -5,6 +5,7 @@
  */
 #include "core/base/js.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,20 +50,37 @@ static void measure_byte(struct measure *m, char c)
 	}
 }
 
+/* "at line 1, column 65" of byte i. */
+static void say_where(const char *bytes, size_t i, char *to, size_t room)
+{
+	size_t line = 1, start = 0;
+	for (size_t k = 0; k < i; k++)
+		if (bytes[k] == '\n') {
+			line++;
+			start = k + 1;
+		}
+	snprintf(to, room, "at line %zu, column %zu", line, i - start + 1);
+}
+
 static int check_limits(const char *bytes, size_t byte_count, const struct js_limits *limits,
 			struct berth_error *err)
 {
 	struct measure m = {.nodes = 1};
+	char where[64];
 	if (byte_count > limits->bytes)
 		return berth_fail(err, BERTH_E_LIMIT, "JSON of more than %zu bytes", limits->bytes);
-	for (size_t i = 0; i < byte_count; i++)
+	for (size_t i = 0; i < byte_count; i++) {
 		measure_byte(&m, bytes[i]);
-	if (m.nodes > limits->nodes)
-		return berth_fail(err, BERTH_E_LIMIT, "JSON with more than %zu values",
-				  limits->nodes);
-	if (m.deepest > limits->depth)
-		return berth_fail(err, BERTH_E_LIMIT, "JSON nested deeper than %zu levels",
-				  limits->depth);
+		if (m.nodes <= limits->nodes && m.deepest <= limits->depth)
+			continue;
+		say_where(bytes, i, where, sizeof where);
+		return m.nodes > limits->nodes
+			       ? berth_fail(err, BERTH_E_LIMIT, "JSON with more than %zu values %s",
+					    limits->nodes, where)
+			       : berth_fail(err, BERTH_E_LIMIT,
+					    "JSON nested deeper than %zu levels %s", limits->depth,
+					    where);
+	}
 	return 0;
 }
 

@@ -170,8 +170,10 @@ static void call_handler(struct request *q)
 	}
 	a->is_held = false;
 	q->route->handle(q, a);
-	if (!a->status && !a->is_held)
+	if (!a->status && (!a->is_held || q->key_is_open)) {
+		a->is_held = false;
 		refuse(q, "internal", "the handler of %s gave no answer", q->route->operation);
+	}
 	finish_key(q);
 }
 

@@ -81,8 +81,7 @@ void list_end(struct list *l, const struct request *q, struct answer *a, struct 
 	int r = store_list(store, l->table, &l->page, add_row, &m, &listing, &err);
 
 	if (r == BERTH_E_INVALID) {
-		/* What is left to be wrong are sort and cursor. */
-		const char *where = l->page.cursor ? "?cursor" : "?sort";
+		const char *where = strncmp(err.message, "sort", 4) ? "?cursor" : "?sort";
 		answer_problem(a, 0, "parameter-invalid", &err, NULL);
 		answer_fault(a, where, "bad-value", "%s", err.message);
 	} else if (r) {
