@@ -293,9 +293,11 @@ bool integration_needs_proof(const json_t *before, const json_t *after, const js
 		return false;
 	if (json_object_size(secrets) || !js_bool(before, "enabled", true))
 		return true;
-	for (size_t i = 0; i < ARRAY_COUNT(proved); i++)
-		if (!json_equal(json_object_get(before, proved[i]),
-				json_object_get(after, proved[i])))
+	for (size_t i = 0; i < ARRAY_COUNT(proved); i++) {
+		json_t *old = json_object_get(before, proved[i]);
+		json_t *new = json_object_get(after, proved[i]);
+		if ((old || new) && !json_equal(old, new))
 			return true;
+	}
 	return false;
 }

@@ -12,7 +12,7 @@
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
 
-static const char *const q_columns[] = {"name", "kind", "desired", NULL};
+static const char *const q_columns[] = {"name", NULL};
 void api_integrations_list(struct request *q, struct answer *a)
 {
 	static const struct api_collection all = {.table = &integrations_table,

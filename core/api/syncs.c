@@ -37,7 +37,7 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 
 void api_syncs_list(struct request *q, struct answer *a)
 {
-	static const char *const q_columns[] = {"name", "desired", NULL};
+	static const char *const q_columns[] = {"name", NULL};
 	static const struct api_collection all = {
 		.table = &sync_rules_table, .noun = "sync", .q_columns = q_columns, .show = show};
 

@@ -143,7 +143,8 @@ static void finish_key(struct request *q)
 	if (!q->key_is_open)
 		return;
 	q->key_is_open = false;
-	if (q->answer.status && q->answer.status < 500 && !request_dry_run(q))
+	if (q->answer.status && q->answer.status < 500 &&
+	    (!request_dry_run(q) || q->answer.status == 202))
 		kept = keep_answer(&q->answer);
 	if (hooks->key_finish(q->server->config.daemon, &q->key, kept, &err)) {
 		q->answer.is_held = false;

@@ -99,13 +99,16 @@ class Document:
         if schema and "json" in kind and "ndjson" not in kind:
             if not isinstance(body, (dict, list)):
                 raise ContractError(f"{where}: the body is no JSON document")
-            if "fields" not in urllib.parse.parse_qs(urllib.parse.urlsplit(target).query):
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(target).query)
+            if "fields" not in query and query.get("recursion") != ["0"]:
                 self.check(schema, body, where)
         return None
 
     def check(self, schema, value, where):
         """Raise ContractError unless value has the form of schema."""
         schema = self.resolve(schema)
+        if "oneOf" in schema:
+            self._check_one(schema["oneOf"], value, where)
         kinds = schema.get("type")
         if kinds:
             kinds = kinds if isinstance(kinds, list) else [kinds]
@@ -130,6 +133,15 @@ class Document:
             if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
                 raise ContractError(f"{where}: {value} is out of range")
 
+    def _check_one(self, schemas, value, where):
+        faults = []
+        for schema in schemas:
+            try:
+                return self.check(schema, value, where)
+            except ContractError as fault:
+                faults.append(str(fault))
+        raise ContractError("; ".join(faults))
+
     def _check_object(self, schema, value, where):
         members = schema.get("properties", {})
         for key in schema.get("required", []):
@@ -143,11 +155,6 @@ class Document:
                 raise ContractError(f"{where}: {key} is not in the document")
             elif isinstance(others, dict):
                 self.check(others, member, f"{where}/{key}")
-        if "x-item" in schema:
-            item = {"$ref": f"#/components/schemas/{schema['x-item']}"}
-            for number, entry in enumerate(value.get("items", [])):
-                if isinstance(entry, dict):
-                    self.check(item, entry, f"{where}/items/{number}")
 
 
 class CheckedApi(Api):

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test case with a daemon between two registries, every answer checked.
+
+The registries and the daemon are shared by the tests of one class: `hub` is
+open and has the demo set, `mirror` wants a password and is empty at first.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import unittest
+import urllib.parse
+import uuid
+
+from . import sets
+from .daemon import ApiAnswer, Daemon
+from .images import Client
+from .openapi import CheckedApi
+from .proc import wait_until, workdir
+from .registry import Registry
+
+PASSWORD = "canary-Zq81-password"
+ENDED = ("succeeded", "failed", "cancelled", "interrupted")
+
+
+class ApiCase(unittest.TestCase):
+    """Registries and a daemon; integrations hub and mirror unless a class says no."""
+
+    integrate = True
+    config = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = workdir(cls)
+        cls.hub = cls.enter(Registry(os.path.join(cls.dir, "hub")))
+        cls.mirror = cls.enter(Registry(os.path.join(cls.dir, "mirror"),
+                                        users={"robot": PASSWORD}))
+        cls.images = sets.push_set(Client(cls.hub.url), sets.demo())
+        cls.daemon = cls.enter(Daemon(os.path.join(cls.dir, "berth"), config=cls.config))
+        cls.api = CheckedApi(cls.daemon.socket)
+        cls.daemon.api = cls.api
+        if cls.integrate:
+            cls.daemon.add("hub", cls.hub)
+            cls.daemon.add("mirror", cls.mirror, "robot", PASSWORD)
+            cls.settle()
+
+    @classmethod
+    def enter(cls, context):
+        value = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return value
+
+    @classmethod
+    def settle(cls):
+        """Wait until no operation is open."""
+        wait_until(lambda: not cls.api.get("/v1/operations?filter=" + urllib.parse.quote(
+            "state in ('pending', 'running', 'cancelling')"))["items"], "all operations ended")
+
+    def ask(self, method, path, body=None, **headers):
+        """Any request; the answer, whatever its status."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.api.request(method, path, body, named)
+
+    def refused(self, status, code, method, path, body=None, **headers):
+        """A request that must be refused with that status and code; the problem."""
+        answer = self.ask(method, path, body, **headers)
+        self.assertEqual((status, code), (answer.status, answer.body.get("code")), answer.body)
+        self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+        return answer.body
+
+    def pointers(self, problem):
+        return [one.get("pointer", one.get("parameter")) for one in problem["errors"]]
+
+    def done(self, operation):
+        """Wait for an operation that must succeed; its document."""
+        ended = self.api.wait(operation)
+        self.assertEqual("succeeded", ended["state"], ended)
+        return ended
+
+    def failed(self, operation, code):
+        """Wait for an operation that must fail with that problem."""
+        ended = self.api.wait(operation)
+        self.assertEqual(("failed", code), (ended["state"], ended.get("error", {}).get("code")),
+                         ended)
+        return ended["error"]
+
+    def etag(self, path):
+        return self.ask("GET", path).headers["ETag"]
+
+    def names(self, path):
+        return [item["name"] for item in self.api.get(path)["items"]]
+
+    def space(self, integration, name="default"):
+        """The id of a space."""
+        found = [item for item in self.api.get(f"/v1/integrations/{integration}/spaces")["items"]
+                 if item["name"] == name]
+        self.assertEqual(1, len(found), f"space {integration}/{name}")
+        return found[0]["id"]
+
+
+def quote(text):
+    """A reference or repository as one segment of a path."""
+    return urllib.parse.quote(text, safe="")
+
+
+def key():
+    return str(uuid.uuid4())
+
+
+def as_user(uid, path, method, target, body="", gid=None):
+    """One request over the socket by another user; ApiAnswer, or None where the
+    connection itself is refused. Needs root."""
+    program = (
+        "import http.client, os, socket, sys\n"
+        "uid, gid, path, method, target, body = sys.argv[1:]\n"
+        "os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid))\n"
+        "c = http.client.HTTPConnection('localhost')\n"
+        "c.sock = socket.socket(socket.AF_UNIX)\n"
+        "try: c.sock.connect(path)\n"
+        "except PermissionError: sys.exit(77)\n"
+        "head = {'Content-Type': 'application/json'} if body else {}\n"
+        "c.request(method, target, body or None, head)\n"
+        "a = c.getresponse(); print(a.status); print(a.read().decode())\n")
+    done = subprocess.run([sys.executable, "-c", program, str(uid), str(gid or uid), path, method,
+                           target, body], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode == 77:
+        return None
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    status, _, text = done.stdout.partition("\n")
+    return ApiAnswer(int(status), {}, text.strip())
+
+
+def raw(path, data, until=b"\r\n\r\n", seconds=10):
+    """Bytes to the socket, and what comes back up to `until`."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(seconds)
+        sock.connect(path)
+        sock.sendall(data)
+        got = b""
+        while until not in got:
+            piece = sock.recv(65536)
+            if not piece:
+                break
+            got += piece
+    return got
