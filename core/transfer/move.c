@@ -427,6 +427,7 @@ static void commit_start(struct move *m)
 						      .path = url,
 						      .content_type = "application/octet-stream",
 						      .body = "",
+						      .once = true,
 						      .done = put_done},
 			      &err)
 		    : berth_fail_memory(&err);
@@ -527,8 +528,11 @@ static void open_start(struct move *m)
 	snprintf(path, sizeof path, "/v2/%s/blobs/uploads/", m->place->pair->target);
 	m->stage = STAGE_OPEN;
 	if (write_request(m,
-			  &(struct registry_call){
-				  .method = "POST", .path = path, .body = "", .done = open_done},
+			  &(struct registry_call){.method = "POST",
+						  .path = path,
+						  .body = "",
+						  .once = true,
+						  .done = open_done},
 			  &err))
 		m->broken = err;
 }

@@ -362,11 +362,38 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 		fail_image_with(op->run, i, &mine, "cannot put");
 		return;
 	}
-	/* The first tag of each repository is read whole, with a blob: headers can be
-	 * made up by a target that keeps nothing. */
+	i->is_put = true;
+	image_settle(op->run, i);
+}
+
+/* The first tag of each repository is read whole, with a blob: headers can be made
+ * up by a target that keeps nothing. */
+static void back_start(struct transfer *t, struct image *i)
+{
+	struct op *op = op_add(t, SIDE_TARGET, i, prepare_back, finish_back);
+	if (!op)
+		return;
 	op->step = i->pair->is_proved ? 0 : 2;
 	i->pair->is_proved = true;
-	op_again(op, prepare_back, finish_back);
+}
+
+/* Tags of one digest are read back when all of them are put: docker-registry 2.8
+ * rewrites the digest's link with each PUT, and a HEAD that comes between answers
+ * 500. */
+void image_settle(struct transfer *t, struct image *i)
+{
+	struct node *n = i->root;
+	if (!i->is_pending)
+		return;
+	i->is_pending = false;
+	if (--n->tags_pending)
+		return;
+	for (size_t k = 0; k < n->images.count; k++) {
+		struct image *one = n->images.items[k];
+		if (one->is_put && one->state == IMAGE_WAITING)
+			back_start(t, one);
+		one->is_put = false;
+	}
 }
 
 static void put_tag(struct op *op)
@@ -452,9 +479,15 @@ static void image_put(struct transfer *t, struct image *i)
 		return;
 	if (is_same_as_target(i) || (!i->target_tag && i->root->is_there)) {
 		image_end(t, i, IMAGE_PRESENT);
-	} else if (!i->target_tag || (i->merges && t->sides[SIDE_TARGET].referrers == API_YES)) {
+		return;
+	}
+	if (!i->target_tag || (i->merges && t->sides[SIDE_TARGET].referrers == API_YES)) {
 		image_end(t, i, IMAGE_COPIED); /* there by digest, and listed by the API */
-	} else if (!m->bytes) {
+		return;
+	}
+	i->is_pending = true;
+	i->root->tags_pending++;
+	if (!m->bytes) {
 		op_add(t, SIDE_SOURCE, i, prepare_image_again, finish_image_bytes);
 	} else if (asks_before(t, i)) {
 		op_add(t, SIDE_TARGET, i, prepare_before, finish_before);

@@ -35,6 +35,7 @@ void image_end(struct transfer *t, struct image *i, enum image_state state)
 	if (i->state != IMAGE_WAITING)
 		return;
 	i->state = state;
+	image_settle(t, i);
 	if (t->moving)
 		report_image(t, i);
 	if (!i->subject)

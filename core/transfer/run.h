@@ -103,16 +103,17 @@ struct node {
 	enum node_state state;
 	struct doc *doc;
 	struct pair *pair;
-	unsigned depth;      /* below an index */
-	unsigned level;      /* a referrer, a referrer of a referrer, ... */
-	unsigned pending;    /* places, children and subjects that are awaited */
-	unsigned companions; /* images that must be there before a tag of this */
-	bool is_there;       /* found at the target, not put by us */
-	struct vec parents;  /* nodes */
-	struct vec images;   /* that are this node under a tag */
-	struct vec gated;    /* nodes that must not be put before this one */
-	struct node *lists;  /* it is the list of what refers to this node */
-	json_t *found;       /* what the referrers API said so far */
+	unsigned depth;        /* below an index */
+	unsigned level;        /* a referrer, a referrer of a referrer, ... */
+	unsigned pending;      /* places, children and subjects that are awaited */
+	unsigned companions;   /* images that must be there before a tag of this */
+	bool is_there;         /* found at the target, not put by us */
+	struct vec parents;    /* nodes */
+	struct vec images;     /* that are this node under a tag */
+	unsigned tags_pending; /* PUTs of its tags that are not answered */
+	struct vec gated;      /* nodes that must not be put before this one */
+	struct node *lists;    /* it is the list of what refers to this node */
+	json_t *found;         /* what the referrers API said so far */
 	uint64_t sent_bytes;
 	unsigned mounts;
 	unsigned attempts; /* the most that one of its blobs took */
@@ -162,8 +163,10 @@ struct image {
 	char *target_tag;                           /* NULL: by digest alone */
 	struct digest source_digest, target_digest; /* algorithm 0: not known, or absent */
 	unsigned asking;
-	bool is_there; /* some manifest has the target tag */
-	bool merges;   /* a list of referrers: united with the target's own */
+	bool is_pending; /* counted in root->tags_pending */
+	bool is_put;     /* to be read back */
+	bool is_there;   /* some manifest has the target tag */
+	bool merges;     /* a list of referrers: united with the target's own */
 	struct node *root;
 	struct node *subject;   /* it is a companion of this node */
 	char *body, *body_type; /* united bytes, else the root's */
@@ -308,8 +311,9 @@ void move_mend(struct transfer *t); /* ends uploads whose requests could not sta
 json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 
 /* publish.c: manifests and tags put, in order. */
-void node_ready(struct transfer *t, struct node *n); /* one thing less is awaited */
-void node_begin(struct transfer *t, struct node *n); /* the plan is made */
+void node_ready(struct transfer *t, struct node *n);    /* one thing less is awaited */
+void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
+void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
 void node_companion_done(struct transfer *t, struct node *n);
 
 #endif
