@@ -41,11 +41,30 @@ bool text_is_utf8(const char *s, size_t byte_count)
 	return true;
 }
 
+/* Bytes of a character that would move the cursor or turn the text around: C1
+ * controls, bidirectional marks and overrides, zero-width ones. 0: none of them. */
+static size_t hidden_char(const unsigned char *s)
+{
+	if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0)
+		return 2; /* U+0080 to 9F */
+	if (s[0] == 0xE2 && s[1] == 0x80 && ((s[2] >= 0x8B && s[2] <= 0x8F) || s[2] >= 0xA8))
+		return s[2] <= 0xAE ? 3 : 0; /* U+200B to 200F, 2028 to 202E */
+	if (s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9)
+		return 3;                                            /* U+2066 to 2069 */
+	return s[0] == 0xEF && s[1] == 0xBB && s[2] == 0xBF ? 3 : 0; /* U+FEFF */
+}
+
 void text_blank_controls(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	for (; *s; s++) {
+		size_t n = hidden_char((const unsigned char *)s);
+		if (n) {
+			memset(s, ' ', n);
+			s += n - 1;
+		} else if ((unsigned char)*s < 0x20 || *s == 0x7f) {
 			*s = ' ';
+		}
+	}
 }
 
 void text_trim_utf8(char *s)

@@ -13,7 +13,8 @@
 
 /* Is it well-formed UTF-8 (no overlong form, surrogate or value over 10FFFF)? */
 bool text_is_utf8(const char *s, size_t byte_count);
-/* Replaces bytes below 0x20 and 0x7f by spaces, in place. */
+/* Replaces controls (C0, DEL, C1), bidirectional and zero-width characters by
+ * spaces, in place: what is left can't move a cursor or turn text around. */
 void text_blank_controls(char *s);
 /* Cuts an incomplete character off the end and blanks malformed bytes by '?'. */
 void text_trim_utf8(char *s);

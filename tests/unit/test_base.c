@@ -161,9 +161,40 @@ static void the_closest_word_is_found(void **state)
 	assert_null(text_closest("zzzzz", words));
 }
 
+static void text_that_would_move_a_cursor_is_blanked(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"a\x1b[2Jb\x7f", "a [2Jb "},
+		{"\xc2\x9b"
+		 "31m",
+		 "  31m"},
+		{"no \xe2\x80\xae"
+		 "exe",
+		 "no    exe"},
+		{"\xe2\x81\xa6"
+		 "x\xe2\x81\xa9",
+		 "   x   "},
+		{"\xef\xbb\xbf"
+		 "x",
+		 "   x"},
+		{"caf\xc3\xa9 \xe2\x80\x94 \xe2\x80\xb0", "caf\xc3\xa9 \xe2\x80\x94 \xe2\x80\xb0"},
+		{"\xe2\x80", "\xe2\x80"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[64];
+		snprintf(text, sizeof text, "%s", cases[i].in);
+		text_blank_controls(text);
+		assert_string_equal(text, cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_that_would_move_a_cursor_is_blanked),
 		cmocka_unit_test(names_follow_convention_seven),
 		cmocka_unit_test(malformed_utf8_is_seen),
 		cmocka_unit_test(globs_match_as_documented),
