@@ -11,7 +11,14 @@ $(O)/docs/berth.conf.5: $(O)/conf_gen
 	@mkdir -p $(@D)
 	$< man >$@
 
-MANUALS := $(O)/docs/berth.conf.5 $(wildcard docs/*.[1578])
+$(O)/api_gen: docs/api_gen.c $(O)/libberth.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ docs/api_gen.c $(O)/libberth.a $(call libs,$(PKGS)) -ldl
+$(O)/docs/berth-api.7: $(O)/api_gen docs/berth-api.7.in
+	@mkdir -p $(@D)
+	$< docs/berth-api.7.in >$@
+
+MANUALS := $(O)/docs/berth.conf.5 $(O)/docs/berth-api.7 $(wildcard docs/*.[1578])
 docs: $(O)/etc/berth.conf $(MANUALS)
 CHECK_NEEDS += docs
 .PHONY: docs

@@ -77,7 +77,8 @@ static void audit(const struct request *q)
 		.path = q->path_text,
 		.operation = q->route ? q->route->operation : "",
 		.problem = q->answer.problem,
-		.status = q->answer.status,
+		/* What was held answered its 202 first; the operation's end is audited there. */
+		.status = q->answer.is_woken ? 202 : q->answer.status,
 		.dry_run = request_dry_run(q),
 	};
 	if (hooks && hooks->audit && q->route && (q->route->audit != AUDIT_NONE || is_refusal))
