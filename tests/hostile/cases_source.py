@@ -496,6 +496,8 @@ case("tags-cut-with-length", SOURCE, "55", "half a list with the length of that 
 
 
 def _tag_pages(server, request, origin=""):
+    if request.name not in server.registry.tags:
+        return None
     tags = sorted(server.registry.tags[request.name])
     start = tags.index(request.query["last"]) + 1 if "last" in request.query else 0
     response = Response(200, {"name": request.name, "tags": tags[start:start + 1]},
