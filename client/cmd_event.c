@@ -14,15 +14,27 @@ static const struct flag watch_flags[] = {
 	{0},
 };
 
+/* What became of it: an operation's state, a phase, what was done. */
+static const char *event_word(const json_t *data)
+{
+	static const char *const members[] = {"state", "phase", "result", "action"};
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+		if (js_str(data, members[i], NULL))
+			return js_str(data, members[i], "");
+	return "";
+}
+
 /* "2026-11-22T18:04:11Z  operation  running  /v1/operations/..." */
 static void event_line(struct cli *c, const json_t *event)
 {
 	const json_t *data = json_object_get(event, "data");
+	const char *word = event_word(data);
+	const char *more = js_str(data, "kind", js_str(data, "reason", js_str(data, "action", "")));
 	AUTO_FREE char *time = cell_text(json_object_get(event, "at"), COL_TIME, true);
-	AUTO_FREE char *text = text_printf(
-		"%-24s  %-9s  %-11s  %s  %s", time ? time : "", js_str(event, "type", ""),
-		js_str(event, "action", js_str(data, "state", js_str(data, "phase", ""))),
-		js_str(event, "resource", ""), js_str(data, "kind", js_str(data, "reason", "")));
+	AUTO_FREE char *text =
+		text_printf("%-24s  %-9s  %-11s  %s  %s", time ? time : "",
+			    js_str(event, "type", ""), event_word(data),
+			    js_str(event, "resource", ""), strcmp(word, more) != 0 ? more : "");
 	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
 	size_t bytes = safe ? strlen(safe) : 0;
 	while (bytes && safe[bytes - 1] == ' ')
@@ -59,12 +71,12 @@ const struct command event_commands[] = {
 };
 
 static const struct column audit_columns[] = {
-	{"ID", "id", COL_COUNT, false},
+	{"NUMBER", "number", COL_COUNT, false},
 	{"TIME", "at", COL_TIME, false},
 	{"BY", "user", COL_TEXT, false},
 	{"ACTION", "action", COL_TEXT, false},
-	{"RESOURCE", "resource", COL_LONG, false},
 	{"RESULT", "result", COL_STATE, false},
+	{"RESOURCE", "resource", COL_LONG, false},
 	{"UID", "uid", COL_TEXT, true},
 	{"STATUS", "status", COL_TEXT, true},
 	{"REQUEST", "request", COL_TEXT, true},
@@ -103,7 +115,7 @@ const struct command audit_commands[] = {
 		.route = "/v1/audit",
 		.traits = CMD_LISTS,
 		.columns = audit_columns,
-		.name_path = "id",
+		.name_path = "number",
 		.run = run_list,
 	},
 	{

@@ -141,18 +141,25 @@ static int create(struct cli *c)
 	return send_change(c, &change);
 }
 
+static const struct column status_columns[] = {
+	{"STATE", "status.phase", COL_STATE, false},
+	{"REASON", "status.reason", COL_TEXT, false},
+	{"MESSAGE", "status.message", COL_TEXT, false},
+	{"VERSION", "status.version", COL_TEXT, false},
+	{"FEATURES", "status.features", COL_TEXT, false},
+	{"CHECKED", "status.checked_at", COL_TIME, false},
+	{NULL},
+};
+
+/* What the probe changed: the integration as it is now. */
 static void probed(struct cli *c, const json_t *operation)
 {
-	const json_t *result = json_object_get(operation, "result");
-	const json_t *status = json_object_get(result, "status");
-	show_resource(c, status ? status : result,
-		      (const struct column[]){{"STATE", "phase", COL_STATE, false},
-					      {"VERSION", "version", COL_TEXT, false},
-					      {"REASON", "reason", COL_LONG, false},
-					      {"MESSAGE", "message", COL_LONG, false},
-					      {"FEATURES", "features", COL_LONG, false},
-					      {"CHECKED", "checked_at", COL_TIME, false},
-					      {NULL}});
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *now = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/integrations/{0}");
+	(void)operation;
+	if (path && !api_get(c, path, &now, &err))
+		show_resource(c, now, status_columns);
 }
 
 static int probe(struct cli *c)

@@ -25,6 +25,7 @@ struct figures {
 	bool is_bytes;
 	int percent; /* -1: the total is not known */
 	const char *stage;
+	size_t stream_count;
 };
 
 static struct figures figures_of(const json_t *operation)
@@ -36,6 +37,7 @@ static struct figures figures_of(const json_t *operation)
 		.rate = js_int(p, "bytes_per_s", 0),
 		.is_bytes = !strcmp(js_str(p, "unit", "bytes"), "bytes"),
 		.stage = js_str(p, "stage", js_str(operation, "state", "")),
+		.stream_count = json_array_size(value_at(p, "more.streams")),
 	};
 	f.percent = f.total > 0 ? (int)((double)f.done * 100 / (double)f.total) : -1;
 	f.percent = f.percent > 100 ? 100 : f.percent;
@@ -101,6 +103,8 @@ static void show_bar(struct cli *c, const struct figures *f)
 		fputs("  ", c->err.file);
 	}
 	fprintf(c->err.file, "%s  %.*s", text, room, stage ? stage : "");
+	if (f->stream_count && room > 24)
+		fprintf(c->err.file, ", %zu streams", f->stream_count);
 	fflush(c->err.file);
 }
 

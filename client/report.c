@@ -81,17 +81,17 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	size_t i;
 	const json_t *one;
 	const char *title = js_str(problem, "title", "berthd answered with an error");
-	const char *detail = js_str(problem, "detail", NULL);
 	const char *cause = js_str(problem, "cause", NULL);
-	line(c, PAINT_RED, "error", detail && !cause && strlen(title) < 24 ? detail : title);
-	if (detail && (cause || strlen(title) >= 24) && strcmp(detail, title) != 0)
-		line(c, PAINT_BOLD, "cause", detail);
+	const char *error = js_str(problem, "detail", title);
+	line(c, PAINT_RED, "error", error);
 	if (cause)
 		line(c, PAINT_BOLD, "cause", cause);
 	json_array_foreach (json_object_get(problem, "errors"), i, one) {
-		AUTO_FREE char *text = text_printf("%s: %s", js_str(one, "pointer", "request"),
-						   js_str(one, "detail", js_str(one, "code", "")));
-		if (text)
+		const char *detail = js_str(one, "detail", js_str(one, "code", ""));
+		const char *at = js_str(one, "pointer", js_str(one, "parameter", "request"));
+		AUTO_FREE char *text = text_printf("%s: %s", at, detail);
+		bool is_said = strstr(detail, error) || strstr(error, detail);
+		if (text && !is_said)
 			line(c, PAINT_BOLD, "cause", text);
 	}
 	upstream_line(c, problem);

@@ -19,10 +19,21 @@ static const struct {
 	{"fail", "FAIL", "FAILED", PAINT_RED},       {"failed", "FAIL", "FAILED", PAINT_RED},
 };
 
-static void image_line(struct cli *c, const json_t *image, bool is_plan)
+/* A plan's images have an action, a run's a state. */
+static const char *state_of(const json_t *image)
+{
+	return js_str(image, "state", js_str(image, "action", ""));
+}
+
+static const char *target_of(const json_t *image)
+{
+	return js_str(image, "target", js_str(image, "source", ""));
+}
+
+static void image_line(struct cli *c, const json_t *image, bool is_plan, size_t width)
 {
 	char size[24] = "";
-	const char *word = js_str(image, "outcome", js_str(image, "action", ""));
+	const char *word = state_of(image);
 	const char *shown = word;
 	enum paint paint = PAINT_NONE;
 	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
@@ -34,10 +45,11 @@ static void image_line(struct cli *c, const json_t *image, bool is_plan)
 	AUTO_FREE char *digest = cell_text(json_object_get(image, "digest"), COL_DIGEST, is_whole);
 	if (js_int(image, "bytes", 0))
 		format_bytes(js_int(image, "bytes", 0), size);
-	fprintf(c->out.file, "%s%-9s%s ", paint ? term_paint(&c->out, paint) : "", shown,
-		paint ? term_paint(&c->out, PAINT_NONE) : "");
-	term_put(&c->out, js_str(image, "target", js_str(image, "source", "")));
-	fputs("  ", c->out.file);
+	AUTO_FREE char *target = term_escape(&c->out, target_of(image), false);
+	size_t columns = target ? term_columns(target) : 0;
+	fprintf(c->out.file, "%s%-9s%s %s%*s  ", paint ? term_paint(&c->out, paint) : "", shown,
+		paint ? term_paint(&c->out, PAINT_NONE) : "", target ? target : "",
+		(int)(width > columns ? width - columns : 0), "");
 	term_put(&c->out, digest ? digest : "");
 	fprintf(c->out.file, "%s%s\n", *size ? "  " : "", size);
 }
@@ -70,8 +82,10 @@ static int64_t either(const json_t *totals, const char *one, const char *other)
 static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 {
 	char bytes[24];
-	int64_t copied = js_int(totals, "copied", js_int(totals, "copy", 0));
-	int64_t images = js_int(totals, "images", 0);
+	int64_t copied = js_int(totals, "copied", 0), images = js_int(totals, "images", 0);
+	if (is_plan)
+		copied = images - js_int(totals, "present", 0) - js_int(totals, "kept", 0) -
+			 js_int(totals, "skipped", 0) - js_int(totals, "failed", 0);
 	format_bytes(is_plan ? js_int(totals, "bytes", 0) : either(totals, "bytes_done", "bytes"),
 		     bytes);
 	fprintf(c->out.file, "%s%lld image%s%s: %lld %s", term_paint(&c->out, PAINT_BOLD),
@@ -87,19 +101,39 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 	fputc('\n', c->out.file);
 }
 
+static int by_target(const void *a, const void *b)
+{
+	return strcmp(target_of(*(json_t *const *)a), target_of(*(json_t *const *)b));
+}
+
+/* The images in the order of their targets' names. */
+static void image_lines(struct cli *c, const json_t *images, bool is_plan)
+{
+	size_t i, count = json_array_size(images), width = 0;
+	json_t *one;
+	AUTO_FREE json_t **sorted = calloc(count ? count : 1, sizeof(json_t *));
+	bool is_long = count > 50 && c->format != FORMAT_WIDE;
+	if (!sorted)
+		return;
+	json_array_foreach (images, i, one) {
+		size_t columns = term_columns(target_of(one));
+		sorted[i] = one;
+		width = columns > width && columns <= 60 ? columns : width;
+	}
+	qsort(sorted, count, sizeof(json_t *), by_target);
+	for (i = 0; i < count; i++) {
+		const char *state = state_of(sorted[i]);
+		if (is_long && (!strcmp(state, "present") || !strcmp(state, "skipped")))
+			continue;
+		image_line(c, sorted[i], is_plan, width);
+		error_line(c, sorted[i]);
+	}
+}
+
 static void print(struct cli *c, const json_t *report, bool is_plan)
 {
-	size_t i;
-	const json_t *image, *images = json_object_get(report, "outcomes");
 	const json_t *totals = json_object_get(report, "totals");
-	bool is_wide = c->format == FORMAT_WIDE || json_array_size(images) <= 50;
-	json_array_foreach (images, i, image) {
-		const char *word = js_str(image, "outcome", js_str(image, "action", ""));
-		if (!is_wide && (!strcmp(word, "present") || !strcmp(word, "skipped")))
-			continue;
-		image_line(c, image, is_plan);
-		error_line(c, image);
-	}
+	image_lines(c, json_object_get(report, "outcomes"), is_plan);
 	totals_line(c, json_is_object(totals) ? totals : report, is_plan);
 }
 

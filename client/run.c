@@ -129,15 +129,28 @@ static int show_plan(struct cli *c, const json_t *plan)
 	return EXIT_OK;
 }
 
+/* For operations whose end is said by one sentence. */
+static void no_result(struct cli *c, const json_t *operation)
+{
+	(void)c;
+	(void)operation;
+}
+
 /* Shows the answer to a change. */
 static int show_change(struct cli *c, const struct change *change, const json_t *body)
 {
 	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
 	bool is_operation = json_object_get(body, "state") && json_object_get(body, "attempts");
-	if (is_operation && c->status == 202)
-		return follow_operation(c, body, change->result);
-	if (is_operation)
-		return follow_outcome(c, body, change->result);
+	if (is_operation) {
+		follow_result *result = change->done && !change->result && !cli_has(c, "dry-run")
+						? no_result
+						: change->result;
+		int status = c->status == 202 ? follow_operation(c, body, result)
+					      : follow_outcome(c, body, result);
+		if (result == no_result && status == EXIT_OK && !cli_has(c, "no-wait"))
+			cli_note(c, "%s", change->done);
+		return status;
+	}
 	if (cli_has(c, "dry-run"))
 		return body ? show_plan(c, body) : EXIT_OK;
 	if (change->done && is_person)

@@ -252,15 +252,14 @@ static void an_operation_is_followed_to_its_end(void **state)
 	(void)state;
 	int status = RUN(ANSWERS(HTTP_JSON("202 Accepted", "", OPERATION("pending", "")),
 				 HTTP_JSON("200 OK", "", OPERATION("running", "")),
-				 HTTP_JSON("200 OK", "",
-					   OPERATION("succeeded", ",\"result\":{\"status\":"
-								  "{\"phase\":\"healthy\"}}"))),
+				 HTTP_JSON("200 OK", "", OPERATION("succeeded", ",\"result\":{}")),
+				 HTTP_JSON("200 OK", "", HUB)),
 			 "integration", "probe", "hub");
 	assert_int_equal(status, EXIT_OK);
 	assert_non_null(strstr(server.asked[0], "POST /v1/integrations/hub/probe "));
 	assert_non_null(strstr(server.asked[1],
 			       "GET /v1/operations/11111111-2222-4333-8444-555555555555/wait?"));
-	assert_non_null(strstr(said, "healthy"));
+	assert_non_null(strstr(said, "State:    healthy\n"));
 }
 
 static void a_failed_operation_gives_its_problem_and_exit(void **state)
