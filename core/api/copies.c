@@ -195,7 +195,7 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	json_object_set_new(rule, "names", f.names);
 	json_object_set_new(rule, "tags", f.tags);
 	if (code)
-		api_fail(a, &err, "berthctl sync runs");
+		api_fail(a, &err, "berthctl sync list");
 	else if (!has_any)
 		api_refuse(a, 409, "run-has-no-failures", NULL, "nothing failed in run %s", run_id);
 	return !code && has_any;
@@ -209,7 +209,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
 	if (!row.is_enabled) {
-		api_refuse(a, 409, "sync-disabled", "berthctl sync edit",
+		api_refuse(a, 409, "sync-disabled", "berthctl sync list",
 			   "copy rule %s is disabled", row.name);
 		return;
 	}
@@ -344,7 +344,7 @@ void api_sync_runs_get(struct request *q, struct answer *a)
 				  row.id);
 	if (code || copy_outcomes(d, row.id, &outcomes, &err) || show_run(d, &row, &shown, &err)) {
 		json_decref(outcomes);
-		api_fail(a, &err, "berthctl sync runs");
+		api_fail(a, &err, "berthctl sync list");
 		return;
 	}
 	json_object_set_new(shown, "outcomes", outcomes);

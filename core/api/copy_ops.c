@@ -8,6 +8,7 @@
 
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/space.h"
 #include "core/api/sync.h"
 #include "core/base/clock.h"
 
@@ -85,15 +86,57 @@ static int keep_outcome(struct operation *op, const json_t *item, struct berth_e
 	return sync_outcome_put(api_daemon()->store, &row, err);
 }
 
+/* What is at the target now is in its index at once, not after a refresh. */
+static int index_image(struct operation *op, const char *target_id, const json_t *item,
+		       struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	const json_t *more = json_object_get(item, "more");
+	const char *state = js_str(more, "state", "");
+	struct reference to = {.integration = ""};
+	struct berth_error ignored = ERROR_INIT;
+	char target[512];
+	int64_t repository_id = 0;
+
+	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
+		 js_str(item, "name", ""));
+	if ((strcmp(state, "copied") != 0 && strcmp(state, "present") != 0) ||
+	    js_bool(more, "referrer", false) || reference_parse(target, &to, &ignored) || !*to.tag)
+		return 0;
+	if (space_repository(d, target_id, to.repository, &repository_id, err))
+		return err->code;
+	struct tag row = {.repository_id = repository_id,
+			  .name = to.tag,
+			  .digest = (char *)js_str(item, "digest", ""),
+			  .seen_ms = clock_unix_ms()};
+	return tag_put(d->store, &row, err);
+}
+
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
+	struct integration to AUTO_INTEGRATION = {.id = NULL};
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (items, i, item)
-		if (!strcmp(js_str(item, "kind", ""), "image") && keep_outcome(op, item, err))
+	if (integration_get(api_daemon()->store, js_str(op->arguments, "target", ""), &to, err))
+		return err->code;
+	json_array_foreach (items, i, item) {
+		if (strcmp(js_str(item, "kind", ""), "image") != 0)
+			continue;
+		if (keep_outcome(op, item, err) || index_image(op, to.id, item, err))
 			return err->code;
+	}
 	return 0;
+}
+
+static int recount_target(const struct operation *op, struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct integration to AUTO_INTEGRATION = {.id = NULL};
+
+	if (integration_get(d->store, js_str(op->arguments, "target", ""), &to, err))
+		return err->code;
+	return space_recount_all(d, to.id, err);
 }
 
 static int end_run(struct operation *op, const char *state, const json_t *totals,
@@ -144,6 +187,8 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 	struct daemon_state *d = api_daemon();
 	json_t *outcomes = NULL;
 
+	if (recount_target(op, err))
+		return err->code;
 	if (why->code)
 		return end_run(op, why->code == BERTH_E_CANCELLED ? "cancelled" : "failed", value,
 			       err);

@@ -69,6 +69,7 @@ static bool repository_of_route(struct request *q, struct answer *a, const struc
 				struct repository *ret)
 {
 	struct berth_error err = ERROR_INIT;
+	char hint[128];
 	const char *name = request_param(q, "repository");
 	int code = repository_get(request_daemon(q)->store, space->integration_id, name, ret, &err);
 
@@ -77,7 +78,8 @@ static bool repository_of_route(struct request *q, struct answer *a, const struc
 				 space->name, name);
 	if (!err.code)
 		return true;
-	api_fail(a, &err, "berthctl integration refresh");
+	snprintf(hint, sizeof(hint), "berthctl integration refresh %s", space->integration);
+	api_fail(a, &err, hint);
 	return false;
 }
 

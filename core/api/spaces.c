@@ -12,6 +12,12 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
+/* Made by a user, who may take it back? */
+static bool is_declared(const struct space *it)
+{
+	return !strcmp(it->origin, "declared") && strcmp(it->name, SPACE_DEFAULT) != 0;
+}
+
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct space *it = row;
@@ -25,8 +31,8 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		json_object_set_new(status, "artifacts", json_integer(it->artifact_count));
 	json_t *shown = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "id", it->id,
 				  "integration", it->integration, "name", it->name, "declared",
-				  !strcmp(it->origin, "declared"), "public", it->is_public ? 1 : 0,
-				  "mode", it->mode, "push", it->can_push ? 1 : 0, "status", status);
+				  is_declared(it), "public", it->is_public ? 1 : 0, "mode",
+				  it->mode, "push", it->can_push ? 1 : 0, "status", status);
 	if (!shown)
 		return berth_fail_memory(err);
 	if (it->quota_bytes >= 0)
@@ -144,10 +150,16 @@ static int recount(void *user, const void *row, struct berth_error *err)
 
 int space_recount_all(struct daemon_state *d, const char *integration_id, struct berth_error *err)
 {
+	static const struct store_sql tags = {
+		"repositories-recount",
+		"UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags t WHERE "
+		"t.repository_id = repositories.id) WHERE integration_id = ?"};
 	const struct store_value values[] = {V_TEXT(integration_id)};
 	struct store_page page = {
 		.within = "s.integration_id = ?", .within_values = values, .within_count = 1};
 
+	if (store_run(d->store, &tags, values, 1, NULL, err))
+		return err->code;
 	return api_each(d->store, &spaces_table, &page, recount, d->store, err);
 }
 
@@ -309,7 +321,7 @@ void api_spaces_delete(struct request *q, struct answer *a)
 	json_t *desired AUTO_JSON = desired_of(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation))
 		return;
-	if (strcmp(row.origin, "declared") != 0 || !strcmp(row.name, SPACE_DEFAULT)) {
+	if (!is_declared(&row)) {
 		api_refuse(a, 409, "space-fixed", NULL,
 			   "space %s was not declared here: it can't be taken back", row.name);
 		return;

@@ -131,7 +131,7 @@ static bool is_refused(struct answer *a, const struct routes *r)
 	for (size_t i = 1; i < r->count; i++) {
 		if (!sync_same_target(own, &r->items[i]))
 			continue;
-		api_refuse(a, 409, "sync-target-taken", "berthctl sync show",
+		api_refuse(a, 409, "sync-target-taken", "berthctl sync list",
 			   "copy rules %s and %s would write the same tags", own->name,
 			   r->items[i].name);
 		return true;
