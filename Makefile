@@ -52,8 +52,10 @@ GEN :=
 
 all: $(O)/berthd $(O)/berthctl $(PLUGINS:%=$(O)/plugins/%.so)
 
-# Further rules by area: generated tables, tests, documents, packaging.
--include $(wildcard core/*/rules.mk client/rules.mk tests/rules.mk tests/*/rules.mk docs/rules.mk packaging/rules.mk)
+# Further rules by area: generated tables, documents, packaging, tests. The
+# order counts: tests/rules.mk comes last and needs what the others add.
+-include $(wildcard core/*/rules.mk client/rules.mk docs/rules.mk packaging/rules.mk tests/*/rules.mk)
+-include tests/rules.mk
 
 $(O)/libberth.a: $(call obj,$(CORE_SRC)) $(GEN_OBJ)
 	@rm -f $@ && ar rcs $@ $^
