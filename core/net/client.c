@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/net/http_private.h"
+#include "core/net/pem.h"
 
 /* Where the n-th text of the settings is, NULL after the last. */
 static const char **text_at(struct net_settings *s, size_t n)
@@ -79,6 +80,14 @@ static void watch(struct net_task *t)
 		net_exchange_ended(x, CURLE_ABORTED_BY_CALLBACK);
 }
 
+static int check_pems(const struct net_settings *s, struct berth_error *err)
+{
+	int r = s->tls_ca ? pem_check_ca(s->tls_ca, err) : 0;
+	if (!r && s->tls_client_cert)
+		r = pem_check_pair(s->tls_client_cert, s->tls_client_key, err);
+	return r;
+}
+
 int net_client_new(struct net_loop *loop, const struct net_settings *settings,
 		   struct net_client **ret, struct berth_error *err)
 {
@@ -89,6 +98,8 @@ int net_client_new(struct net_loop *loop, const struct net_settings *settings,
 	c->ca_fd = -1;
 	c->settings = *settings;
 	int r = own_texts(&c->settings, err);
+	if (!r)
+		r = check_pems(&c->settings, err);
 	if (!r)
 		r = store_ca(c, err);
 	if (r)
