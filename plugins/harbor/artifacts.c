@@ -107,7 +107,7 @@ static void put_config(json_t *doc, const json_t *extra)
 	static const char *const keys[][2] = {{"Cmd", "cmd"},
 					      {"Entrypoint", "entrypoint"},
 					      {"User", "user"},
-					      {"WorkingDir", "working_dir"},
+					      {"WorkingDir", "workdir"},
 					      {"Labels", "labels"}};
 	put_platform(doc, extra);
 	js_put_str(doc, "author", js_str(extra, "author", NULL));
@@ -122,11 +122,11 @@ static json_t *document(json_t *artifact)
 {
 	json_t *doc = json_object();
 	js_put_str(doc, "digest", js_str(artifact, "digest", NULL));
-	js_put_str(doc, "type", type_of(artifact));
+	js_put_str(doc, "kind", type_of(artifact));
 	js_put_str(doc, "media_type", js_str(artifact, "manifest_media_type", NULL));
 	js_put_str(doc, "artifact_type",
 		   js_str(artifact, "artifact_type", js_str(artifact, "media_type", NULL)));
-	json_object_set_new(doc, "bytes", json_integer(js_int(artifact, "size", 0)));
+	json_object_set_new(doc, "size", json_integer(js_int(artifact, "size", 0)));
 	if (is_index(artifact))
 		put_platforms(doc, artifact);
 	else
@@ -153,9 +153,9 @@ static json_t *referrers(const json_t *artifact)
 			if (!strcmp(accessories[k].accessory, kind))
 				type = accessories[k].type;
 		js_put_str(r, "digest", js_str(one, "digest", NULL));
-		js_put_str(r, "type", type);
+		js_put_str(r, "kind", type);
 		js_put_str(r, "artifact_type", kind);
-		json_object_set_new(r, "bytes", json_integer(js_int(one, "size", 0)));
+		json_object_set_new(r, "size", json_integer(js_int(one, "size", 0)));
 		json_array_append_new(list, r);
 	}
 	return list;
@@ -230,7 +230,7 @@ int harbor_artifact(void *self, const struct berth_call *call, const char *repos
 				&(struct give){.kind = BERTH_ITEM_ARTIFACT,
 					       .name = reference,
 					       .digest = js_str(artifact, "digest", NULL),
-					       .bytes = (uint64_t)js_int(doc, "bytes", 0),
+					       .bytes = (uint64_t)js_int(doc, "size", 0),
 					       .updated_ms = harbor_time(artifact, "push_time"),
 					       .more = doc},
 				err);
