@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo` away from a terminal: it shows what it promises and tidies up."""
+
+import glob
+import os
+import subprocess
+import unittest
+
+from berthtest import Daemon, need, proc, workdir
+
+
+class Demo(unittest.TestCase):
+    def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(self):
+        need("docker-registry", "htpasswd", "openssl")
+        Daemon.program("berthctl")
+        folder = workdir(self)
+        done = subprocess.run([os.path.join(proc.TREE, "tests", "demo", "demo")], text=True,
+                              capture_output=True, check=False, timeout=300,
+                              stdin=subprocess.DEVNULL,
+                              env={**os.environ, "TMPDIR": folder, "BERTH_BUILD": proc.build_dir()})
+        self.assertEqual(0, done.returncode, done.stdout[-3000:] + done.stderr[-3000:])
+        for line in ("$ berthctl integration add second", "$ berthctl space list",
+                     "$ berthctl copy first/shop/web second/shop/web", "$ berthctl operation list"):
+            self.assertIn(line, done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
+        self.assertNotIn("only-for-the-demo", done.stdout + done.stderr)
+        self.assertEqual([], os.listdir(folder))
+        self.assertEqual([], self.processes_below(folder))
+
+    @staticmethod
+    def processes_below(folder):
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as file:
+                    if folder.encode() in file.read():
+                        found.append(path)
+            except OSError:
+                continue  # it ended while we looked
+        return found
+
+
+if __name__ == "__main__":
+    unittest.main()
