@@ -46,7 +46,8 @@ void findings_add(struct findings *f, const char *pointer, const char *code, con
 	va_end(ap);
 	if (!f->count++) {
 		struct berth_error err = ERROR_INIT;
-		(void)berth_fail(&err, BERTH_E_INVALID, "%s: %s", pointer, detail);
+		(void)berth_fail(&err, BERTH_E_INVALID, "%s%s%s", pointer, *pointer ? ": " : "",
+				 detail);
 		answer_problem(f->answer, 422, "validation-failed", &err, NULL);
 	}
 	answer_fault(f->answer, pointer, code, "%s", detail);

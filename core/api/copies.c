@@ -112,7 +112,8 @@ void api_copies_create(struct request *q, struct answer *a)
 	if (api_resumed(q, a))
 		return;
 	json_t *rule AUTO_JSON = copy_engine_rule(request_body(q), &f);
-	if (!rule || !sync_ends_known(q, a, rule) || is_onto_itself(q, a, rule))
+	if (!rule || !sync_ends_known(q, a, rule) || is_onto_itself(q, a, rule) ||
+	    !engine_rule_is_right(rule, &f))
 		return;
 	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "copy", .rule = rule};
 	start(q, a, &s);

@@ -20,11 +20,14 @@ struct sync_end {
 };
 MUST_USE int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *err);
 
-/* The engine's rule (core/transfer/rule.h) of a copy rule, checked. Findings
- * name the API's members. NULL: there were findings. */
+/* The engine's rule (core/transfer/rule.h) of a copy rule. Findings name the
+ * API's members. NULL: there were findings. */
 json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
 /* The same of the body of POST /v1/copies. */
 json_t *copy_engine_rule(const json_t *body, struct findings *f) MUST_USE;
+
+/* The engine's own parser has the last word; what it refuses is a finding. */
+bool engine_rule_is_right(const json_t *rule, struct findings *f);
 
 /* Could what a writes be what b writes (or, feeds: what b reads)? By literal
  * beginnings of names and tags, so that the answer "no" is sure. The addresses

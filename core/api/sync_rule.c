@@ -47,18 +47,16 @@ static void put_common(json_t *rule, const json_t *from)
 	}
 }
 
-/* The engine's parser has the last word. */
-static json_t *checked(json_t *take_rule, struct findings *f)
+bool engine_rule_is_right(const json_t *rule, struct findings *f)
 {
 	struct berth_error err = ERROR_INIT;
 	struct rule *parsed AUTO(rule) = NULL;
 
-	if (!rule_parse(take_rule, &parsed, &err))
-		return take_rule;
+	if (!rule_parse(rule, &parsed, &err))
+		return true;
 	findings_add(f, "", "rule-invalid", "%s%s%s", err.message, *err.cause ? ": " : "",
 		     err.cause);
-	json_decref(take_rule);
-	return NULL;
+	return false;
 }
 
 json_t *sync_engine_rule(const json_t *desired, struct findings *f)
@@ -77,7 +75,7 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 	js_put_str(json_object_get(rule, "source"), "prefix", source.path);
 	js_put_str(json_object_get(rule, "target"), "prefix", target.path);
 	put_common(rule, desired);
-	return checked(rule, f);
+	return rule;
 }
 
 /* Tags: those asked for, all, or the one of the reference. */
@@ -138,7 +136,7 @@ json_t *copy_engine_rule(const json_t *body, struct findings *f)
 	put_tags(rule, body, &source, f);
 	put_target(rule, js_str(body, "target", ""), &source, f);
 	if (!f->count)
-		return checked(rule, f);
+		return rule;
 	json_decref(rule);
 	return NULL;
 }

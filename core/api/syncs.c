@@ -108,7 +108,8 @@ static bool check(struct request *q, struct answer *a, const char *name, const c
 	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
 	if (!rule)
 		return false;
-	return sync_ends_known(q, a, rule) && sync_fits(q, a, name, own_id, desired);
+	return sync_ends_known(q, a, rule) && sync_fits(q, a, name, own_id, desired) &&
+	       engine_rule_is_right(rule, &f);
 }
 
 /* Adds or changes the row, with its event, in one transaction. */

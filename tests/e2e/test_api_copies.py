@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v1/copies and /v1/syncs between real registries: Y1 Y4 Y5 Y7."""
+
+import os
+import unittest
+
+from berthtest import Client
+from berthtest.apicase import PASSWORD, ApiCase, key, quote
+
+
+class Case(ApiCase):
+    def target(self):
+        return Client(self.mirror.url, "robot", PASSWORD)
+
+    def digest(self, repository, tag):
+        return self.target().digest(repository, tag)
+
+    def source_digest(self, repository, tag):
+        return next(image.digest for name, version, image in self.images
+                    if (name, version) == (repository, tag))
+
+    def copy(self, source, target, **more):
+        return self.api.post("/v1/copies", {"source": source, "target": target, **more})
+
+
+class Copies(Case):
+    def test_one_tag_arrives_with_its_digest_and_is_in_the_index(self):
+        done = self.done(self.copy("hub/shop/web:2.0.0", "mirror/one/web:v2"))
+        self.assertEqual(self.source_digest("shop/web", "2.0.0"), self.digest("one/web", "v2"))
+        result = done["result"]
+        self.assertEqual((1, 0), (result["copied"], result["failed"]))
+        self.assertEqual([("hub/shop/web:2.0.0", "mirror/one/web:v2", "copied")],
+                         [(one["source"], one["target"], one["state"])
+                          for one in result["outcomes"]])
+        hits = self.api.get("/v1/images?q=mirror/one/web:v2")["items"]
+        self.assertEqual([self.source_digest("shop/web", "2.0.0")], [h["digest"] for h in hits])
+
+    def test_again_there_is_nothing_to_do(self):
+        self.done(self.copy("hub/legacy/app:stable", "mirror"))
+        result = self.done(self.copy("hub/legacy/app:stable", "mirror"))["result"]
+        self.assertEqual((0, 1, 0), (result["copied"], result["present"], result["bytes_done"]))
+
+    def test_all_tags_and_an_index_arrive(self):
+        result = self.done(self.copy("hub/shop/api", "mirror/all/api", all_tags=True))["result"]
+        self.assertEqual(3, result["copied"])
+        self.done(self.copy("hub/shop/tool:3.2", "mirror/all/tool"))
+        self.assertEqual(self.source_digest("shop/tool", "3.2"), self.digest("all/tool", "3.2"))
+
+    def test_a_dry_run_plans_and_writes_nothing(self):
+        before = self.mirror.counts()
+        operation = self.api.post("/v1/copies?dry_run=true",
+                                  {"source": "hub/shop/jobs:1.0.0", "target": "mirror/dry/jobs"})
+        plan = self.done(operation)["result"]
+        self.assertTrue(plan["dry_run"])
+        self.assertEqual([("hub/shop/jobs:1.0.0", "copy")],
+                         [(one["source"], one["action"]) for one in plan["outcomes"]])
+        self.assertGreater(plan["bytes"], 0)
+        self.assertIsNone(self.digest("dry/jobs", "1.0.0"))
+        written = {kind for kind in self.mirror.counts() - before
+                   if kind.startswith(("PUT", "POST", "PATCH"))}
+        self.assertEqual(set(), written)
+
+    def test_an_image_that_is_not_there_fails_with_its_cause(self):
+        operation = self.copy("hub/shop/web:none", "mirror/none/web")
+        ended = self.api.wait(operation)
+        self.assertEqual(("failed", "not-found"), (ended["state"], ended["error"]["code"]), ended)
+
+    def test_a_copy_onto_itself_is_refused(self):
+        for target in ("hub", "hub/shop/web", "hub/shop/web:1.0.0"):
+            self.refused(409, "copy-onto-itself", "POST", "/v1/copies",
+                         {"source": "hub/shop/web:1.0.0", "target": target})
+        self.done(self.copy("hub/shop/web:1.0.0", "hub/shop/web:again"))
+
+    def test_references_are_checked(self):
+        for source, target, pointers in (
+                ("hub/shop/web", "mirror", ["/source"]), ("hub", "mirror", ["/source"]),
+                ("hub/shop/web:1.0.0", "mirror/UPPER", ["/target"]),
+                ("hub/shop/web:1.0.0", "docker.io/library/x:1", ["/target"]),
+                ("nobody/a:1", "nowhere/a:1", ["/source", "/target"])):
+            problem = self.refused(422, "validation-failed", "POST", "/v1/copies",
+                                   {"source": source, "target": target})
+            self.assertEqual(pointers, self.pointers(problem), source)
+        problem = self.refused(422, "validation-failed", "POST", "/v1/copies", {
+            "source": "hub/shop/web:1.0.0", "target": "mirror", "all_tags": True})
+        self.assertEqual(["/source"], self.pointers(problem))
+
+    def test_platforms_and_keep(self):
+        self.done(self.copy("hub/shop/tool:3.2", "mirror/amd/tool", platforms=["linux/amd64"]))
+        self.assertNotEqual(self.source_digest("shop/tool", "3.2"), self.digest("amd/tool", "3.2"))
+        self.done(self.copy("hub/shop/web:1.0.0", "mirror/keep/web:x"))
+        result = self.done(self.copy("hub/shop/web:1.1.0", "mirror/keep/web:x",
+                                     override=False))["result"]
+        self.assertEqual((1, 0), (result["kept"], result["copied"]))
+        self.assertEqual(self.source_digest("shop/web", "1.0.0"), self.digest("keep/web", "x"))
+
+
+class Syncs(Case):
+    def tearDown(self):
+        for name in self.names("/v1/syncs"):
+            self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+
+    def make(self, name, source, target, **more):
+        answer = self.ask("POST", "/v1/syncs",
+                          {"name": name, "source": source, "target": target, **more})
+        self.assertEqual(201, answer.status, answer.body)
+        return answer
+
+    def run_sync(self, name, body=None):
+        return self.api.post(f"/v1/syncs/{name}/runs", body)
+
+    def test_a_rule_is_made_shown_changed_and_deleted(self):
+        made = self.make("shop", "hub/shop", "mirror/copy", tags=["2.*"], description="nightly")
+        self.assertEqual("/v1/syncs/shop", made.headers["Location"])
+        self.assertEqual((["2.*"], True, 0), (made.body["tags"], made.body["override"],
+                                              made.body["flatten"]))
+        self.assertEqual(["shop"], self.names("/v1/syncs?q=shp"))
+        changed = self.ask("PATCH", "/v1/syncs/shop", {"tags": None, "enabled": False},
+                           If_Match=made.headers["ETag"])
+        self.assertEqual(([], False), (changed.body["tags"], changed.body["enabled"]))
+        self.refused(412, "precondition-failed", "PATCH", "/v1/syncs/shop", {"enabled": True},
+                     If_Match=made.headers["ETag"])
+        body = {"name": "shop", "source": "hub/shop", "target": "mirror/copy"}
+        self.refused(428, "precondition-required", "PUT", "/v1/syncs/shop", body)
+        put = self.ask("PUT", "/v1/syncs/shop", body, If_Match="*")
+        self.assertEqual((200, ""), (put.status, put.body["description"]))
+        fresh = self.ask("PUT", "/v1/syncs/fresh", {"name": "fresh", "source": "hub/team",
+                                                    "target": "mirror/fresh"},
+                         If_None_Match="*")
+        self.assertEqual(201, fresh.status, fresh.body)
+        self.refused(412, "precondition-failed", "PUT", "/v1/syncs/fresh", {
+            "name": "fresh", "source": "hub/team", "target": "mirror/fresh"}, If_None_Match="*")
+        self.refused(409, "exists", "POST", "/v1/syncs", body)
+        self.refused(428, "precondition-required", "DELETE", "/v1/syncs/shop")
+        self.assertEqual(204, self.ask("DELETE", "/v1/syncs/shop", If_Match="*").status)
+        self.refused(404, "not-found", "GET", "/v1/syncs/shop")
+
+    def test_dry_runs_change_nothing(self):
+        plan = self.ask("POST", "/v1/syncs?dry_run=true", {
+            "name": "dry", "source": "hub/shop", "target": "mirror/dry"})
+        self.assertEqual((200, ["/v1/syncs/dry"]), (plan.status, plan.body["create"]))
+        self.assertEqual([], self.names("/v1/syncs"))
+        self.make("dry", "hub/shop", "mirror/dry")
+        plan = self.ask("PATCH", "/v1/syncs/dry?dry_run=true", {"enabled": False})
+        self.assertEqual(["/v1/syncs/dry"], plan.body["update"])
+        plan = self.ask("DELETE", "/v1/syncs/dry?dry_run=true", If_Match="*")
+        self.assertEqual(["/v1/syncs/dry"], plan.body["delete"])
+        self.assertTrue(self.api.get("/v1/syncs/dry")["enabled"])
+
+    def test_a_plan_a_run_and_its_report(self):
+        self.make("report", "hub/shop", "mirror/report", repositories=["web", "api"],
+                  tags=["1.*"])
+        plan = self.done(self.api.post("/v1/syncs/report/plan", None))["result"]
+        self.assertEqual(4, len(plan["outcomes"]))
+        done = self.done(self.run_sync("report"))
+        self.assertEqual(4, done["result"]["copied"])
+        self.assertEqual(self.source_digest("shop/api", "1.1.0"), self.digest("report/api",
+                                                                             "1.1.0"))
+        runs = self.api.get("/v1/syncs/report/runs")["items"]
+        self.assertEqual([(done["id"], "succeeded")], [(r["id"], r["state"]) for r in runs])
+        run = self.api.get(f"/v1/syncs/report/runs/{done['id']}")
+        self.assertEqual({"copied"}, {one["state"] for one in run["outcomes"]})
+        self.assertEqual(4, run["totals"]["copied"])
+        last = self.api.get("/v1/syncs/report")["status"]["last_run"]
+        self.assertEqual(done["id"], last["id"])
+        again = self.done(self.run_sync("report"))["result"]
+        self.assertEqual((0, 4), (again["copied"], again["present"]))
+        self.refused(404, "not-found", "GET",
+                     "/v1/syncs/report/runs/00000000-0000-4000-8000-000000000000")
+
+    def test_what_failed_is_repeated_alone(self):
+        self.make("partly", "hub/shop", "mirror/partly", repositories=["jobs"])
+        victim = self.source_digest("shop/jobs", "2.0.0")
+        image = next(one for name, tag, one in self.images if (name, tag) == ("shop/jobs",
+                                                                              "2.0.0"))
+        layer = image.blobs()[-1]
+        hidden = self.hide_blob(layer.digest)
+        try:
+            ended = self.api.wait(self.run_sync("partly"))
+        finally:
+            hidden()
+        self.assertEqual("failed", ended["state"], ended)
+        run = self.api.get(f"/v1/syncs/partly/runs/{ended['id']}")
+        states = {one["target"].rpartition(":")[2]: one["state"] for one in run["outcomes"]}
+        self.assertEqual({"1.0.0": "copied", "1.1.0": "copied", "2.0.0": "failed"}, states)
+        again = self.done(self.run_sync("partly", {"only_failed_of": ended["id"]}))
+        self.assertEqual(1, again["result"]["images"])
+        self.assertEqual(victim, self.digest("partly/jobs", "2.0.0"))
+        self.refused(409, "run-has-no-failures", "POST", "/v1/syncs/partly/runs",
+                     {"only_failed_of": again["id"]})
+        self.refused(404, "not-found", "POST", "/v1/syncs/partly/runs",
+                     {"only_failed_of": "00000000-0000-4000-8000-000000000000"})
+
+    def hide_blob(self, digest):
+        """Take a blob's bytes from the hub's disk; returns what puts them back."""
+        name = digest.partition(":")[2]
+        path = os.path.join(self.hub.storage, "docker/registry/v2/blobs/sha256", name[:2], name,
+                            "data")
+        os.rename(path, path + ".hidden")
+        return lambda: os.rename(path + ".hidden", path)
+
+    def test_rules_that_would_hurt_each_other_are_refused_by_name(self):
+        self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",
+                     {"name": "self", "source": "hub/shop", "target": "hub/shop"})
+        self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",
+                     {"name": "self", "source": "hub/shop", "target": "hub/shop/copy"})
+        self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",
+                     {"name": "self", "source": "hub", "target": "hub"})
+        self.make("first", "hub/shop", "mirror/x")
+        problem = self.refused(409, "sync-target-taken", "POST", "/v1/syncs",
+                               {"name": "second", "source": "hub/team", "target": "mirror/x"})
+        self.assertIn("first", problem["detail"])
+        self.make("disjoint", "hub/team", "mirror/y")
+        problem = self.refused(409, "sync-ring", "POST", "/v1/syncs",
+                               {"name": "back", "source": "mirror/x", "target": "hub/shop"})
+        self.assertIn("first", problem["detail"])
+        off = self.make("back", "mirror/x", "hub/shop", enabled=False)
+        self.refused(409, "sync-ring", "PATCH", "/v1/syncs/back", {"enabled": True},
+                     If_Match=off.headers["ETag"])
+        self.refused(409, "sync-disabled", "POST", "/v1/syncs/back/runs")
+
+    def test_two_integrations_of_one_address_are_one_registry(self):
+        self.daemon.add("alias", self.hub)
+        self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",
+                     {"name": "alias", "source": "hub/shop", "target": "alias/shop"})
+        self.refused(409, "copy-onto-itself", "POST", "/v1/copies",
+                     {"source": "hub/shop/web:1.0.0", "target": "alias"})
+
+    def test_bad_rules_are_refused(self):
+        for body, pointer in (
+                ({"source": "HUB/x", "target": "mirror"}, "/source"),
+                ({"source": "hub", "target": "mirror/UP"}, "/target"),
+                ({"source": "nobody", "target": "mirror"}, "/source"),
+                ({"source": "hub", "target": "mirror", "flatten": 65}, "/flatten"),
+                ({"source": "hub", "target": "mirror", "platforms": ["linux"]}, "/platforms/0"),
+                ({"source": "hub", "target": "mirror", "cron": "* * * * *"}, "/cron")):
+            problem = self.refused(422, "validation-failed", "POST", "/v1/syncs",
+                                   {"name": "bad", **body})
+            self.assertIn(pointer, self.pointers(problem), body)
+
+    def test_a_second_start_joins_the_first(self):
+        self.make("joined", "hub/shop", "mirror/joined")
+        first = self.ask("POST", "/v1/syncs/joined/runs", Idempotency_Key=key()).body
+        second = self.ask("POST", "/v1/syncs/joined/runs", Idempotency_Key=key()).body
+        if first["state"] != "succeeded":
+            self.assertIn(second["id"], (first["id"], second["id"]))
+        self.done(first)
+        self.done(second)
+        self.assertEqual(10, len(self.api.get(
+            f"/v1/images?q={quote('mirror/joined')}&limit=1000")["items"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
