@@ -387,7 +387,8 @@ static int check_stored(const struct move *m, const struct registry_request *q,
 	if (!header || !*header)
 		return 0;
 	int r = digest_parse(header, &d, err);
-	if (r || digest_equal(&d, &m->place->digest))
+	/* docker-registry 2.8 names a blob put by SHA-512 by its SHA-256. */
+	if (r || d.algorithm != m->place->digest.algorithm || digest_equal(&d, &m->place->digest))
 		return r;
 	return berth_fail(err, BERTH_E_DIGEST, "the target says that it stored %.100s", header);
 }

@@ -130,7 +130,7 @@ static int check_put(struct op *op, const struct digest *expected, struct berth_
 	if (!header || !*header)
 		return 0;
 	int r = digest_parse(header, &d, err);
-	if (r || digest_equal(&d, expected))
+	if (r || d.algorithm != expected->algorithm || digest_equal(&d, expected))
 		return r;
 	return berth_fail(err, BERTH_E_DIGEST, "the target says that it stored %.100s", header);
 }
