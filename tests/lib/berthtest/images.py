@@ -85,7 +85,7 @@ def tar_layer(files, media_type=OCI_LAYER):
             entry = tarfile.TarInfo(path)
             entry.size, entry.mtime, entry.mode = len(data), 1767323045, 0o644
             archive.addfile(entry, io.BytesIO(data))
-    layer = Blob(media_type, gzip.compress(plain.getvalue(), 6, mtime=0))
+    layer = Blob(media_type, gzip.compress(plain.getvalue(), 1, mtime=0))
     layer.diff_id = digest_of(plain.getvalue())
     return layer
 

@@ -61,8 +61,8 @@ def demo(seed=7):
         noise = random_layer(f"{seed}/{name}", kib * KIB).data()
         return tar_layer({f"opt/{name}/data": noise, f"opt/{name}/README": name.encode()})
 
-    base = {arch: layer(f"base-{arch}", 2048) for arch in ("amd64", "arm64")}
-    runtime = layer("runtime", 1024)
+    base = {arch: layer(f"base-{arch}", 8192) for arch in ("amd64", "arm64")}
+    runtime = layer("runtime", 4096)
     found = []
     for name in ("shop/web", "shop/api", "shop/jobs"):
         own = layer(name, 512)
