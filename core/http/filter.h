@@ -40,8 +40,7 @@ SCOPE_TYPE(filter, struct filter, filter_free)
  * are) or a value of the wrong type; BERTH_E_LIMIT: more than 64 values. like
  * compiles to LIKE ? ESCAPE '\': SQLite needs PRAGMA case_sensitive_like to
  * mean by it what PostgreSQL does. */
-MUST_USE int filter_compile(struct filter *f, const struct store_table *table,
-			    struct buf *sql, struct filter_values *values,
-			    struct berth_error *err);
+MUST_USE int filter_compile(struct filter *f, const struct store_table *table, struct buf *sql,
+			    struct filter_values *values, struct berth_error *err);
 
 #endif

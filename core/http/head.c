@@ -56,8 +56,8 @@ static enum MHD_Result sum_header(void *user, enum MHD_ValueKind kind, const cha
 
 static bool is_chunked(const struct request *q)
 {
-	const char *te = request_header(q, "Transfer-Encoding");
-	return te && !strcasecmp(te, "chunked");
+	const char *encoding = request_header(q, "Transfer-Encoding");
+	return encoding && !strcasecmp(encoding, "chunked");
 }
 
 /* The connection can't be trusted after one of these. */
@@ -71,7 +71,7 @@ static bool check_headers(struct request *q)
 {
 	struct header_sum sum = {0};
 	const char *length = request_header(q, "Content-Length");
-	const char *te = request_header(q, "Transfer-Encoding");
+	const char *encoding = request_header(q, "Transfer-Encoding");
 	char why[96];
 
 	MHD_get_connection_values(q->conn->mhd, MHD_HEADER_KIND, sum_header, &sum);
@@ -85,14 +85,14 @@ static bool check_headers(struct request *q)
 		refuse_malformed(q, "a header's name has a character that may not stand there");
 	else if (sum.has_control)
 		refuse_malformed(q, "a header's value has a control character");
-	else if (length && te)
+	else if (length && encoding)
 		refuse_malformed(q, "Content-Length and Transfer-Encoding contradict each other");
-	else if (te && !is_chunked(q))
+	else if (encoding && !is_chunked(q))
 		refuse_malformed(q, "a Transfer-Encoding other than chunked");
 	else if (sum.bytes > q->server->config.limits.headers_max_bytes)
 		refuse(q, "head-too-large", "the headers have %zu bytes, at most %u are allowed",
 		       sum.bytes, q->server->config.limits.headers_max_bytes);
-	q->has_body = te || (length && strcmp(length, "0"));
+	q->has_body = encoding || (length && strcmp(length, "0") != 0);
 	return !q->answer.status;
 }
 
@@ -119,11 +119,11 @@ static bool check_line(struct request *q, const char *method, const char *versio
 	size_t line = strlen(method) + strlen(q->target) + strlen(version) + 2;
 
 	snprintf(q->method, sizeof q->method, "%s", method);
-	if (strcmp(method, "OPTIONS") && !parse_method(method, &m, &is_head)) {
+	if (strcmp(method, "OPTIONS") != 0 && !parse_method(method, &m, &is_head)) {
 		refuse_malformed(q, "a method that this server does not know");
 		return false;
 	}
-	if (strcmp(version, "HTTP/1.1") && strcmp(version, "HTTP/1.0")) {
+	if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) {
 		refuse_malformed(q, "a version of HTTP other than 1.1 and 1.0");
 		return false;
 	}
@@ -218,7 +218,7 @@ static bool check_body_head(struct request *q)
 		       q->route->body_type);
 		return false;
 	}
-	if (q->has_body && (!type || strcasecmp(type, q->route->body_type) ||
+	if (q->has_body && (!type || strcasecmp(type, q->route->body_type) != 0 ||
 			    request_header(q, "Content-Encoding"))) {
 		refuse(q, "media-type-unsupported", "Content-Type must be exactly %s, not encoded",
 		       q->route->body_type);

@@ -20,7 +20,7 @@ struct http_key {
 	size_t body_count;
 };
 enum http_key_state {
-	HTTP_KEY_NEW,	     /* remembered as running: go on */
+	HTTP_KEY_NEW,        /* remembered as running: go on */
 	HTTP_KEY_REPLAY,     /* answered before: ret_answer is that */
 	HTTP_KEY_OTHER_BODY, /* 422 */
 	HTTP_KEY_RUNNING     /* 409 */

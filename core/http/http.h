@@ -25,8 +25,8 @@ struct caller {
 };
 
 struct daemon_state; /* berthd's whole: store, operations, plugins; core/daemon.h */
-struct request;	     /* opaque: what the client sent, parsed and checked */
-struct route;	     /* its row in the table; core/http/route.h */
+struct request;      /* opaque: what the client sent, parsed and checked */
+struct route;        /* its row in the table; core/http/route.h */
 struct http_server;
 
 const struct caller *request_caller(const struct request *q);

@@ -37,14 +37,14 @@ struct answer {
 	uint32_t hold_s;
 	char topic[TOPIC_ROOM];
 	struct stream *stream; /* owned until the response is made */
-	bool closes;	       /* the connection ends with it */
+	bool closes;           /* the connection ends with it */
 };
 
 struct request {
 	struct http_server *server;
 	struct conn *conn;
 	struct answer answer;
-	char *target;	 /* as sent */
+	char *target;    /* as sent */
 	char *path_text; /* the part before the question mark */
 	struct route_path path;
 	const struct route *route;
@@ -79,8 +79,8 @@ struct conn {
 	int fd; /* libmicrohttpd closes it */
 	struct caller caller;
 	enum conn_state state;
-	bool is_gone;	/* the client hung up while asleep */
-	bool is_asleep; /* suspended in libmicrohttpd */
+	bool is_gone;                      /* the client hung up while asleep */
+	bool is_asleep;                    /* suspended in libmicrohttpd */
 	uint64_t deadline_ms, body_end_ms; /* 0: none */
 	struct request *request;
 	struct stream *stream; /* borrowed from its response */

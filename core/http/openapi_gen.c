@@ -59,7 +59,7 @@ const json_t *resolve(const struct generator *g, const json_t *value)
 	char part[128];
 	if (!ref)
 		return value;
-	if (strncmp(ref, "#/", 2))
+	if (strncmp(ref, "#/", 2) != 0)
 		fail_at(g, "$ref %s leads out of the document", ref);
 	value = g->document;
 	for (ref += 2; *ref; ref += ref[0] == '/') {
@@ -128,7 +128,7 @@ static json_t *list_params(const struct generator *g, const struct operation *op
 			const char *in = json_string_value(json_object_get(p, "in"));
 			if (in && (!strcmp(in, "path") || !strcmp(in, "query")))
 				json_array_append(params, (json_t *)(uintptr_t)p);
-			else if (!in || strcmp(in, "header"))
+			else if (!in || strcmp(in, "header") != 0)
 				fail_at(g, "a parameter in %s", in ? in : "nowhere");
 		}
 	return params;
@@ -148,7 +148,8 @@ static void check_params(const struct generator *g, const struct operation *op,
 {
 	const json_t *dry_run = json_object_get(op->operation, "x-dry-run");
 	char name[64];
-	if (strcmp(op->method, "get") && !json_is_false(dry_run) && !has_param(params, "dry_run"))
+	if (strcmp(op->method, "get") != 0 && !json_is_false(dry_run) &&
+	    !has_param(params, "dry_run"))
 		fail_at(g, "a change takes the DryRun parameter, or says x-dry-run false");
 	for (const char *s = strchr(op->path, '{'); s; s = strchr(s + 1, '{')) {
 		snprintf(name, sizeof name, "%.*s", (int)strcspn(s + 1, "}"), s + 1);
@@ -273,7 +274,7 @@ static void put_route(struct generator *g, FILE *rows, const struct operation *o
 	if (body.schema)
 		fprintf(rows, ".body_type = \"%s\", .body_required = %s, .body = &schema_%d,\n\t ",
 			body.type, body.required ? "true" : "false", body.schema);
-	if (limit && strcmp(limit, "bulk"))
+	if (limit && strcmp(limit, "bulk") != 0)
 		fail_at(g, "x-body-limit must be bulk");
 	fprintf(rows, ".has_bulk_body = %s, .produces = produces_%zu", limit ? "true" : "false",
 		row);

@@ -14,9 +14,9 @@
 struct generator {
 	FILE *out;
 	json_t *document;
-	json_t *done;	 /* $ref -> number of its schema; -1 while it is being written */
+	json_t *done;     /* $ref -> number of its schema; -1 while it is being written */
 	int schema_count; /* schemas written so far: schema_1 ... */
-	char where[512]; /* of the document, for messages */
+	char where[512];  /* of the document, for messages */
 };
 
 void fail_at(const struct generator *g, const char *fmt, ...)

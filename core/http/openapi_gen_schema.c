@@ -70,9 +70,9 @@ static void check_keys(const struct generator *g, const json_t *schema)
 	json_t *value;
 	json_object_foreach ((json_t *)(uintptr_t)schema, key, value) {
 		size_t i = 0;
-		while (known_keys[i] && strcmp(known_keys[i], key))
+		while (known_keys[i] && strcmp(known_keys[i], key) != 0)
 			i++;
-		if (!known_keys[i] && strncmp(key, "x-", 2))
+		if (!known_keys[i] && strncmp(key, "x-", 2) != 0)
 			fail_at(g, "schema keyword %s is not one that is checked", key);
 	}
 }
@@ -229,7 +229,7 @@ static void put_properties(struct generator *g, const json_t *schema, int number
 static void put_cases(struct generator *g, const json_t *schema, int number)
 {
 	json_t *mapping = json_object_get(json_object_get(schema, "discriminator"), "mapping");
-	int numbers[32], i = 0;
+	int numbers[32] = {0}, i = 0;
 	const char *word;
 	json_t *ref;
 

@@ -68,7 +68,7 @@ static bool fields_fit(struct request *q, const char *list)
 	const char *const *known = q->route->item_fields;
 	while (known) {
 		size_t n = strcspn(list, ","), i = 0;
-		while (known[i] && (strncmp(known[i], list, n) || known[i][n]))
+		while (known[i] && (strncmp(known[i], list, n) != 0 || known[i][n]))
 			i++;
 		if (!known[i]) {
 			json_t *allowed = json_array();
@@ -139,7 +139,7 @@ static bool check_pair(struct request *q, size_t i)
 			refuse(q, "parameter-invalid", "parameter %s is given twice", name);
 			return false;
 		}
-	return value_fits(q, p, value) && (strcmp(name, "fields") || fields_fit(q, value));
+	return value_fits(q, p, value) && (strcmp(name, "fields") != 0 || fields_fit(q, value));
 }
 
 static bool check_required(struct request *q)

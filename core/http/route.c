@@ -110,7 +110,7 @@ static bool fits(const struct route *row, const struct route_path *p)
 		return false;
 	for (size_t i = 0; i < p->count; i++) {
 		const char *want = row->segments[i];
-		if (want[0] != '{' && strcmp(want, p->segments[i]))
+		if (want[0] != '{' && strcmp(want, p->segments[i]) != 0)
 			return false;
 		if (want[0] == '{' && !p->segments[i][0])
 			return false;

@@ -29,7 +29,7 @@ struct route {
 	enum role role;
 	enum route_scope scope;
 	enum route_audit audit;
-	bool idempotent; /* takes Idempotency-Key: every POST */
+	bool idempotent;             /* takes Idempotency-Key: every POST */
 	const char *const *segments; /* of path; "{name}" for a parameter */
 	size_t segment_count;
 	const struct route_param *params;
@@ -38,9 +38,9 @@ struct route {
 	bool body_required;
 	bool has_bulk_body; /* its cap is that of bulk configuration */
 	const struct schema *body;
-	const char *const *produces;	/* media types of success, first is default; ends with NULL */
+	const char *const *produces; /* media types of success, first is default; ends with NULL */
 	const char *const *item_fields; /* members of a list's items, ends with NULL; or NULL */
-	const char *item_path;		/* template of one item's path, or NULL */
+	const char *item_path;          /* template of one item's path, or NULL */
 };
 
 /* Sorted so that of two templates which match, the more literal comes first;

@@ -23,10 +23,10 @@ enum {
 };
 enum schema_format {
 	SCHEMA_FORMAT_NONE,
-	SCHEMA_FORMAT_NAME,	 /* convention 7 */
+	SCHEMA_FORMAT_NAME, /* convention 7 */
 	SCHEMA_FORMAT_UUID,
 	SCHEMA_FORMAT_DATE_TIME, /* RFC 3339 */
-	SCHEMA_FORMAT_DIGEST	 /* sha256:hex, sha512:hex */
+	SCHEMA_FORMAT_DIGEST     /* sha256:hex, sha512:hex */
 };
 
 struct schema_pattern {
@@ -47,7 +47,7 @@ struct schema_case {
 struct schema {
 	unsigned types; /* SCHEMA_* bits */
 	enum schema_format format;
-	int64_t min, max;	    /* of an integer */
+	int64_t min, max;            /* of an integer */
 	size_t count_min, count_max; /* characters, items or members; max 0: no cap */
 	struct schema_pattern *pattern;
 	const char *const *words; /* enum, ends with NULL */
@@ -55,7 +55,7 @@ struct schema {
 	bool items_unique;
 	const struct schema_property *properties;
 	size_t property_count;
-	bool open;		   /* other members may be there ... */
+	bool open;                 /* other members may be there ... */
 	const struct schema *rest; /* ... and look so (NULL: anyhow) */
 	const char *discriminator; /* oneOf: this member chooses a case */
 	const struct schema_case *cases;
