@@ -84,6 +84,8 @@ tidy() {
 check() {
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=tests/lint/cppcheck.supp -j 2 -Iinclude -I. \
+		'-Djson_array_foreach(a,i,v)=for (i = 0; (v = json_array_get(a, i)); i++)' \
+		'-Djson_object_foreach(o,k,v)=for (k = next(o); (v = json_object_get(o, k));)' \
 		-D__GNUC__ core client plugins
 }
 
