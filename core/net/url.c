@@ -58,6 +58,18 @@ static char *part(CURLU *u, CURLUPart what, unsigned flags)
 	return curl_url_get(u, what, &s, flags) == CURLUE_OK ? s : NULL;
 }
 
+/* libcurl decodes %xx in hosts: what comes out may be anything but a name. */
+static bool is_plain_host(const char *host)
+{
+	static const char name[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	static const char ip6[] = "0123456789abcdefABCDEF:.";
+	size_t n = strlen(host);
+	if (host[0] == '[')
+		return n > 2 && 1 + strspn(host + 1, ip6) == n - 1 && host[n - 1] == ']';
+	return strspn(host, name) == n;
+}
+
 static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 {
 	AUTO_CURL_TEXT char *scheme = part(u, CURLUPART_SCHEME, 0);
@@ -67,7 +79,7 @@ static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 
 	if (!scheme || (strcasecmp(scheme, "http") && strcasecmp(scheme, "https")))
 		return berth_fail(err, BERTH_E_INVALID, "not an http or https URL");
-	if (!host || !*host || strlen(host) >= sizeof ret->host)
+	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host))
 		return berth_fail(err, BERTH_E_INVALID, "an URL without a usable host");
 	if (!port || !text_parse_u64(port, 1, 65535, &number))
 		return berth_fail(err, BERTH_E_INVALID, "an URL whose port is not 1 to 65535");
