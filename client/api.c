@@ -247,7 +247,10 @@ int api_list(struct cli *c, const char *path, uint64_t limit, json_t **ret_body,
 		}
 		goes_on = add_page(all, page, limit ? limit : LIST_ITEM_MAX);
 		json_t *more = json_object_get(page, "next");
-		json_object_set(all, "next", more ? more : json_null());
+		if (more)
+			json_object_set(all, "next", more);
+		else
+			json_object_del(all, "next");
 		if (!json_is_string(more) || strncmp(json_string_value(more), "/v1/", 4) != 0)
 			break;
 		free(next);

@@ -10,6 +10,7 @@
 
 #include "client/api.h"
 #include "client/cmd.h"
+#include "client/report_copy.h"
 #include "client/secret.h"
 #include "client/show.h"
 #include "core/base/clock.h"
@@ -157,6 +158,10 @@ static void members_of_result(struct cli *c, const json_t *operation)
 {
 	const char *key;
 	json_t *value;
+	if (json_is_array(value_at(operation, "result.outcomes"))) {
+		copy_report(c, operation);
+		return;
+	}
 	json_object_foreach (json_object_get(operation, "result"), key, value) {
 		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
 		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
@@ -175,6 +180,17 @@ static int give_up(struct watch *w, const struct berth_error *err)
 	return status;
 }
 
+/* Some images failed, and others are where they should be. */
+static bool is_partly(const json_t *operation)
+{
+	static const char *const good[] = {"copied", "present", "kept"};
+	const json_t *result = json_object_get(operation, "result");
+	bool has_good = false;
+	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+		has_good = has_good || js_int(result, good[i], 0) > 0;
+	return has_good && js_int(result, "failed", 0) > 0;
+}
+
 static int failed(struct cli *c, const json_t *operation)
 {
 	struct berth_error err = ERROR_INIT;
@@ -188,7 +204,7 @@ static int failed(struct cli *c, const json_t *operation)
 	c->problem = json_incref(error);
 	berth_fail(&err, BERTH_E_INTERNAL, "the operation failed");
 	int status = cli_report(c, &err);
-	return !strcmp(js_str(error, "code", ""), "partly-done") ? EXIT_PARTLY : status;
+	return is_partly(operation) ? EXIT_PARTLY : status;
 }
 
 int follow_outcome(struct cli *c, const json_t *operation, follow_result *result)
@@ -202,7 +218,7 @@ int follow_outcome(struct cli *c, const json_t *operation, follow_result *result
 	fflush(c->out.file);
 	if (strcmp(js_str(operation, "state", ""), "succeeded") != 0)
 		return failed(c, operation);
-	return js_int(brought, "failed", 0) ? EXIT_PARTLY : EXIT_OK;
+	return is_partly(operation) ? EXIT_PARTLY : EXIT_OK;
 }
 
 /* Looks at *now until it has ended; -1: it has. */

@@ -34,19 +34,32 @@ static void put_sentences(FILE *f, const char *s)
 	put_text(f, s);
 }
 
+/* A text of the table as a sentence: a capital first, a full stop last. */
+static void put_sentence(FILE *f, const char *s)
+{
+	bool is_word = *s >= 'a' && *s <= 'z' && s[1] != '(';
+	if (is_word)
+		fputc(*s - 32, f);
+	put_text(f, is_word ? s + 1 : s);
+	fputs(".\n", f);
+}
+
 static void paragraphs(FILE *f, const char *text)
 {
-	bool is_display = false;
+	bool is_display = false, is_new = false;
 	while (*text) {
 		size_t bytes = strcspn(text, "\n");
 		AUTO_FREE char *line = text_printf("%.*s", (int)bytes, text);
 		bool is_code = *text == ' ';
-		if (is_code != is_display)
-			fputs(is_code ? ".Bd -literal -offset indent\n" : ".Ed\n", f);
-		is_display = is_code;
-		if (!bytes)
+		if (is_display && !is_code)
+			fputs(".Ed\n", f);
+		else if (!is_display && is_code)
+			fputs(".Bd -literal -offset indent\n", f);
+		else if (is_new && bytes)
 			fputs(".Pp\n", f);
-		else if (is_code)
+		is_new = !bytes;
+		is_display = is_code;
+		if (is_code)
 			put_text(f, line ? line + 1 : "");
 		else
 			put_sentences(f, line ? line : "");
@@ -81,8 +94,7 @@ static void flag_items(FILE *f, const struct flag *flags)
 		if (flag_has_value(flag))
 			fprintf(f, " Ar %s", flag->value ? flag->value : "TEXT");
 		fputc('\n', f);
-		put_text(f, flag->help);
-		fputs(".\n", f);
+		put_sentence(f, flag->help);
 	}
 	fputs(".El\n", f);
 }
@@ -115,8 +127,7 @@ static void command_section(FILE *f, const struct command *cmd)
 		fputs(".Bl -tag -width Ds\n", f);
 		for (const struct operand *o = cmd->operands; o->name; o++) {
 			fprintf(f, ".It Ar %s\n", o->name);
-			put_text(f, o->help);
-			fputs(".\n", f);
+			put_sentence(f, o->help);
 		}
 		fputs(".El\n", f);
 	}
@@ -133,11 +144,22 @@ static void command_section(FILE *f, const struct command *cmd)
 		fprintf(f, ".Pp\nIt calls\n.Li %s %s .\n", cmd->method, cmd->route);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct noun *const *one = a, *const *other = b;
+	return strcmp((*one)->name, (*other)->name);
+}
+
 static void see_also(FILE *f)
 {
+	const struct noun *sorted[64];
+	size_t count = 0;
+	for (const struct noun *const *n = nouns; *n && count < ARRAY_COUNT(sorted); n++)
+		sorted[count++] = *n;
+	qsort(sorted, count, sizeof(sorted[0]), by_name);
 	fputs(".Sh SEE ALSO\n", f);
-	for (const struct noun *const *n = nouns; *n; n++)
-		fprintf(f, ".Xr berthctl-%s 1 ,\n", (*n)->name);
+	for (size_t i = 0; i < count; i++)
+		fprintf(f, ".Xr berthctl-%s 1 ,\n", sorted[i]->name);
 	fputs(".Xr berth.conf 5 ,\n.Xr berth-api 7 ,\n.Xr berthd 8\n", f);
 }
 

@@ -89,9 +89,9 @@ int secret_ask(struct cli *c, const char *prompt, char **ret, struct berth_error
 				  "a password is needed and there is no terminal to ask at");
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(fd, TCSAFLUSH, &quiet); /* first: what is typed at once is not echoed */
 	fputs(prompt, c->err.file);
 	fflush(c->err.file);
-	tcsetattr(fd, TCSAFLUSH, &quiet);
 	bool is_read = fgets(line, sizeof(line), c->in) != NULL;
 	tcsetattr(fd, TCSAFLUSH, &before);
 	fputc('\n', c->err.file);

@@ -1,0 +1,609 @@
+# SPDX-License-Identifier: Apache-2.0
+"""berthctl as a user meets it: at a terminal, in a pipe, in a script."""
+
+import csv
+import errno
+import io
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+from berthtest import Client, Daemon, Image, Link, Registry, proc, sets, workdir
+from berthtest.images import random_layer
+
+CTL = Daemon.program("berthctl")
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
+
+
+def run(*args, stdin=None, env=None, **more):
+    """berthctl in a pipe, without a daemon unless env names one."""
+    clean = {name: value for name, value in os.environ.items()
+             if name not in ("BERTH_SOCKET", "BERTH_CONTEXT", "NO_COLOR", "CLICOLOR_FORCE")}
+    return subprocess.run([CTL, *map(str, args)], input=stdin, capture_output=True, text=True,
+                          timeout=60, check=False,
+                          env={**clean, "LC_ALL": "C.UTF-8", **(env or {})}, **more)
+
+
+class Terminal:
+    """berthctl on a terminal of its own; both streams arrive there."""
+
+    def __init__(self, *args, env=None, columns=100, stdout=None):
+        self.master, slave = pty.openpty()
+        self.seen = ""
+        full = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LC_ALL": "C.UTF-8",
+                "PAGER": "cat", **(env or {})}
+        for name in ("NO_COLOR", "CLICOLOR_FORCE"):
+            if name not in (env or {}):
+                full.pop(name, None)
+        def own_terminal():
+            import fcntl
+            import termios
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        self.process = subprocess.Popen([CTL, *map(str, args)], stdin=slave,
+                                        stdout=stdout or slave, stderr=slave, env=full,
+                                        preexec_fn=own_terminal)
+        os.close(slave)
+
+    def _read(self, seconds):
+        if not select.select([self.master], [], [], seconds)[0]:
+            return True
+        try:
+            data = os.read(self.master, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        self.seen += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def until(self, text, seconds=30.0):
+        """Read until text (a regular expression) has been seen."""
+        end = time.monotonic() + seconds
+        while not re.search(text, self.seen):
+            if time.monotonic() > end or not self._read(0.2):
+                raise AssertionError(f"{text!r} did not come:\n{self.seen}")
+        return self
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+        return self
+
+    def end(self, seconds=30.0):
+        """Read to the end; the exit status."""
+        end = time.monotonic() + seconds
+        while self._read(0.2) and time.monotonic() < end:
+            if self.process.poll() is not None and not select.select([self.master], [], [], 0)[0]:
+                break
+        status = self.process.wait(5)
+        os.close(self.master)
+        return status
+
+
+def all_commands():
+    """Every noun and verb, from the program's own completion."""
+    for line in run("__complete", "").stdout.splitlines():
+        noun = line.split("\t")[0]
+        verbs = [verb.split("\t")[0] for verb in run("__complete", noun, "").stdout.splitlines()
+                 if "\t" in verb]
+        for words in [[noun, verb] for verb in verbs] or [[noun]]:
+            yield words
+
+
+class WithoutDaemon(unittest.TestCase):
+    def setUp(self):
+        self.dir = workdir(self)
+        self.env = {"XDG_CONFIG_HOME": self.dir, "HOME": self.dir}
+
+    def test_every_command_has_help_with_two_examples(self):
+        commands = list(all_commands())
+        self.assertGreater(len(commands), 40)
+        for words in commands:
+            done = run(*words, "--help")
+            self.assertEqual(0, done.returncode, words)
+            examples = done.stdout.split("\nExamples\n")[1]
+            self.assertGreaterEqual(examples.count("berthctl"), 2, words)
+            self.assertIn("Usage\n  berthctl " + words[0], done.stdout)
+
+    def test_help_goes_to_stdout_and_usage_errors_to_stderr(self):
+        self.assertIn("Commands", run().stdout)
+        done = run("nonsense")
+        self.assertEqual((2, ""), (done.returncode, done.stdout))
+        self.assertIn("error: there is no command 'nonsense'", done.stderr)
+
+    def test_wrong_words_are_met_with_what_was_meant(self):
+        for words, meant in ((("spce", "list"), "berthctl space"),
+                             (("space", "lst"), "berthctl space list"),
+                             (("space", "list", "--integratoin", "x"), "--integration"),
+                             (("help", "topic", "refrences"), "references")):
+            done = run(*words)
+            self.assertEqual(2, done.returncode)
+            self.assertIn("did you mean", done.stderr)
+            self.assertIn(meant, done.stderr)
+
+    def test_without_a_daemon_the_exit_is_6_and_says_where_it_looked(self):
+        done = run("space", "list", "--socket", self.dir + "/none", env=self.env)
+        self.assertEqual(6, done.returncode)
+        self.assertIn(self.dir + "/none", done.stderr)
+        self.assertIn("hint:", done.stderr)
+        self.assertNotIn("errno", done.stderr.lower())
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv")
+    def test_a_refused_connect_names_the_missing_group(self):
+        path = os.path.join(self.dir, "sock")
+        os.chmod(self.dir, 0o755)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            os.chmod(path, 0o660)
+            shutil.copy(CTL, self.dir)
+            done = subprocess.run(
+                ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                 os.path.join(self.dir, "berthctl"), "space", "list", "--socket", path],
+                capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(4, done.returncode)
+        self.assertIn("is not in group root", done.stderr)
+        self.assertIn("log in anew", done.stderr)
+
+    def test_what_answers_but_is_no_berthd_is_said_so(self):
+        path = os.path.join(self.dir, "sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            child = subprocess.Popen([CTL, "space", "list", "--socket", path],
+                                     stderr=subprocess.PIPE, text=True)
+            peer, _ = listener.accept()
+            peer.recv(4096)
+            peer.sendall(b"220 mail ESMTP\r\n\r\n")
+            peer.close()
+            error = child.communicate(timeout=30)[1]
+        self.assertEqual(1, child.returncode)
+        self.assertIn("does not speak HTTP/1.1", error)
+
+    def test_secrets_are_refused_on_the_command_line(self):
+        done = run("integration", "add", "x", "--address", "https://x", "--password", "hunter22")
+        self.assertEqual(2, done.returncode)
+        self.assertIn("every user of this machine can read a command line", done.stderr)
+        self.assertNotIn("hunter22", done.stderr)
+
+    def test_contexts_are_kept_used_and_forgotten(self):
+        def ok(*words):
+            done = run(*words, env=self.env)
+            self.assertEqual(0, done.returncode, done.stderr)
+            return done.stdout
+        ok("context", "add", "lab", "/tmp/lab.sock")
+        ok("context", "add", "far", "ssh://me@host:2222/run/b.sock")
+        ok("context", "use", "lab")
+        rows = list(csv.DictReader(io.StringIO(ok("context", "list", "-o", "csv"))))
+        self.assertEqual({"lab": "true", "far": "false"}, {row["NAME"]: row["CURRENT"] if
+                         row["CURRENT"] in ("true", "false") else
+                         {"yes": "true", "no": "false"}[row["CURRENT"]] for row in rows})
+        self.assertIn("/tmp/lab.sock", run("space", "list", env=self.env).stderr)
+        self.assertEqual(0o600, os.stat(self.dir + "/berth/config").st_mode & 0o777)
+        ok("context", "delete", "lab")
+        self.assertIn("/run/berth/berth.sock", run("space", "list", env=self.env).stderr)
+        self.assertEqual(3, run("context", "use", "nope", env=self.env).returncode)
+        self.assertEqual(2, run("context", "add", "x", "http://host", env=self.env).returncode)
+
+    def test_a_broken_context_file_is_named_with_its_line(self):
+        os.makedirs(self.dir + "/berth")
+        with open(self.dir + "/berth/config", "w", encoding="utf-8") as file:
+            file.write("# mine\ncurrent = lab\nwhat is this\n")
+        done = run("space", "list", env=self.env)
+        self.assertEqual(2, done.returncode)
+        self.assertIn("berth/config:3: expected KEY = VALUE", done.stderr)
+
+    def test_the_manual_pages_are_clean(self):
+        proc.need("mandoc")
+        nouns = ["", *run("--man", "--list").stdout.split()]
+        self.assertIn("integration", nouns)
+        for noun in nouns:
+            page = run("--man", *([noun] if noun else [])).stdout
+            done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"], input=page, text=True,
+                                  capture_output=True, timeout=30, check=False)
+            self.assertEqual("", done.stdout, noun)
+
+    def test_completion_scripts_are_valid_where_their_shell_is(self):
+        for shell in ("bash", "zsh", "fish"):
+            script = run("completion", shell).stdout
+            self.assertIn("berthctl __complete", script)
+            if shutil.which(shell):
+                subprocess.run([shell, "-n"], input=script, text=True, check=True, timeout=30)
+        self.assertEqual(2, run("completion", "tcsh").returncode)
+
+    def test_completion_is_silent_without_a_daemon(self):
+        done = run("__complete", "image", "list", "h", env={"BERTH_SOCKET": self.dir + "/none"})
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
+
+    def test_a_full_disk_is_not_success(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CTL, "help"], stdout=full, stderr=subprocess.PIPE, timeout=30,
+                                  check=False)
+        self.assertEqual(1, done.returncode)
+
+
+class Live(unittest.TestCase):
+    """One daemon, two registries and a slow way to the first."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = workdir(cls)
+        cls.folder = folder
+        cls.source = Registry(os.path.join(folder, "source"))
+        cls.source.start()
+        cls.addClassCleanup(cls.source.stop)
+        cls.target = Registry(os.path.join(folder, "target"))
+        cls.target.start()
+        cls.addClassCleanup(cls.target.stop)
+        with Client(cls.source.url) as client:
+            images = sets.push_set(client, sets.demo())
+            cls.signed = sets.demo_attach(client, images)
+            evil = {"config": {"Labels": {"evil": "\x1b]0;owned\x07\u202e\u200b\u009b31m"}}}
+            client.push("evil/app", Image([random_layer("evil", 1000)], evil), "1")
+            for number in range(2):
+                client.push("broken/app", Image([random_layer(f"broken{number}", 5000)]),
+                            f"v{number}")
+            cls.lost = Image([random_layer("broken1", 5000)])
+            client.push("big/app", Image([random_layer("big", 6 << 20)]), "1")
+        cls.daemon = Daemon(os.path.join(folder, "daemon"))
+        cls.daemon.start()
+        cls.addClassCleanup(cls.daemon.stop)
+        cls.env = {"BERTH_SOCKET": cls.daemon.socket}
+        for name, registry in (("hub", cls.source), ("lab", cls.target)):
+            done = run("integration", "add", name, "--address", registry.url, env=cls.env)
+            assert done.returncode == 0, done.stderr
+            done = run("integration", "refresh", name, env=cls.env)
+            assert done.returncode == 0, done.stderr
+
+    def ctl(self, *args, status=0, **more):
+        done = run(*args, env=self.env, **more)
+        self.assertEqual(status, done.returncode, f"{args}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def terminal(self, *args, env=None, **more):
+        return Terminal(*args, env={**self.env, **(env or {})}, **more)
+
+    def settle(self):
+        """Wait for the operations that the daemon started by itself."""
+        def idle():
+            states = {one["state"] for one in self.daemon.api.get("/v1/operations")["items"]}
+            return not states & {"pending", "running", "cancelling"}
+        proc.wait_until(idle, "every operation has ended")
+
+    def add(self, name, url):
+        """Integrate a registry for the length of a test."""
+        self.ctl("integration", "add", name, "--address", url)
+        self.addCleanup(self.forget, name)
+        self.settle()
+
+    def forget(self, name):
+        self.settle()
+        done = run("integration", "delete", name, "--yes", env=self.env)
+        self.assertIn(done.returncode, (0, 3), done.stderr)
+
+    def slow(self, name, rate):
+        """Integrate the source once more, behind a slow line."""
+        link = Link(os.path.join(self.folder, name), self.source, rate=rate)
+        link.start()
+        self.addCleanup(link.stop)
+        self.add(name, link.url)
+
+    # output
+
+    def test_a_pipe_gets_no_colour_whole_digests_and_exact_times(self):
+        text = self.ctl("image", "show", f"hub/shop/web@{self.signed.digest}").stdout
+        self.assertNotIn("\x1b", text)
+        self.assertIn(self.signed.digest, text)
+        self.assertRegex(self.ctl("integration", "list").stdout, TIME)
+
+    def test_a_terminal_gets_colour_unless_told_not_to(self):
+        def seen(*args, **env):
+            terminal = self.terminal("integration", "list", *args, env=env)
+            self.assertEqual(0, terminal.end())
+            return terminal.seen
+        self.assertIn("\x1b[32m", seen())
+        self.assertNotIn("\x1b", seen(NO_COLOR="1"))
+        self.assertNotIn("\x1b", seen(TERM="dumb"))
+        self.assertNotIn("\x1b", seen("--color=never"))
+        self.assertRegex(seen(), r"\d+ (s|min) ago")
+        self.assertRegex(seen("--no-trunc"), TIME)
+        forced = run("integration", "list", env={**self.env, "CLICOLOR_FORCE": "1"}).stdout
+        self.assertIn("\x1b[32m", forced)
+
+    def test_json_is_exactly_the_api_body(self):
+        for args, path in ((["integration", "list"], "/v1/integrations"),
+                           (["integration", "show", "hub"], "/v1/integrations/hub"),
+                           (["plugin", "list"], "/v1/plugins")):
+            self.assertEqual(self.daemon.api.get(path),
+                             json.loads(self.ctl(*args, "-o", "json").stdout))
+
+    def test_every_format_says_the_same(self):
+        names = ["hub", "lab"]
+        def out(*more):
+            return self.ctl("integration", "list", "--sort=name", *more).stdout
+        self.assertEqual(names, out("-o", "name").split())
+        rows = list(csv.DictReader(io.StringIO(out("-o", "csv"))))
+        self.assertEqual(names, [row["NAME"] for row in rows])
+        lines = [json.loads(line) for line in out("-o", "ndjson").splitlines()]
+        self.assertEqual(names, [line["name"] for line in lines])
+        self.assertEqual(["hub=healthy", "lab=healthy"],
+                         out("-o", "template={name}={status.phase}").split())
+        self.assertRegex(out("-o", "yaml"), r"\Aitems:\n  - \w+: [^\n]+\n    \w+:")
+        self.assertEqual("hub\nlab\n", out("--columns", "name", "--no-headers"))
+        self.assertEqual(["lab", "hub"], self.ctl("integration", "list", "--sort=-name", "-o",
+                                                  "name").stdout.split())
+        self.assertEqual("hub\n", self.ctl("integration", "list", "--filter", 'name eq "hub"',
+                                           "-o", "name").stdout)
+
+    def test_jq_filters_the_answer(self):
+        done = run("integration", "list", "--jq", ".items[].name", env=self.env)
+        if "without libjq" in done.stderr:
+            self.skipTest("berthctl was built without libjq")
+        self.assertEqual(["hub", "lab"], sorted(done.stdout.split()))
+        self.assertEqual(2, run("integration", "list", "--jq", ".[", env=self.env).returncode)
+
+    def test_hostile_labels_never_reach_the_terminal(self):
+        for shown in (self.ctl("image", "show", "hub/evil/app:1").stdout,
+                      self.ctl("image", "show", "hub/evil/app:1", "-o", "json").stdout,
+                      self.ctl("image", "show", "hub/evil/app:1", "-o", "yaml").stdout):
+            for bad in ("\x1b", "\x07", "\u202e", "\u200b", "\u009b"):
+                self.assertNotIn(bad, shown)
+            self.assertRegex(shown, r"(?i)\\u202e")
+
+    def test_an_image_reads_as_a_tree_of_platforms_and_layers(self):
+        text = self.ctl("image", "show", "hub/shop/tool:3.2").stdout
+        for part in ("linux/amd64", "linux/arm64", "Platforms", "├─", "└─"):
+            self.assertIn(part, text)
+        self.assertGreaterEqual(len(re.findall(r"sha256:[0-9a-f]{64} +[0-9.]+ [KM]iB", text)), 4)
+        ascii_only = run("image", "show", "hub/shop/tool:3.2", env={**self.env, "LC_ALL": "C"})
+        self.assertEqual(0, ascii_only.returncode)
+        signed = self.ctl("image", "show", "hub/shop/web:2.0.0").stdout
+        self.assertIn("signature", signed)
+        self.assertIn("sbom", signed)
+
+    def test_a_narrow_terminal_is_not_overrun(self):
+        terminal = self.terminal("image", "show", "hub/shop/tool:3.2", columns=60,
+                                 env={"NO_COLOR": "1"})
+        self.assertEqual(0, terminal.end())
+        for line in terminal.seen.splitlines():
+            if "COPY" in line or "opt/" in line:
+                self.assertLessEqual(len(line), 60, line)
+
+    # exit statuses and errors
+
+    def test_exit_3_for_what_is_not_there_with_a_suggestion(self):
+        done = self.ctl("integration", "show", "hubb", status=3)
+        self.assertIn("did you mean hub?", done.stderr)
+        self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
+        self.ctl("space", "show", "hub/nope", status=3)
+
+    def test_exit_5_for_what_is_there_already(self):
+        self.ctl("integration", "add", "hub", "--address", self.source.url, status=5)
+
+    def test_exit_2_for_what_the_api_refuses_as_wrong(self):
+        done = self.ctl("integration", "add", "No_Name", "--address", self.source.url, status=2)
+        self.assertIn("/name", done.stderr)
+
+    def test_exit_8_when_the_registry_cannot_be_reached(self):
+        done = self.ctl("integration", "add", "gone", "--address",
+                        f"http://127.0.0.1:{proc.free_port()}", status=8)
+        self.assertIn("error:", done.stderr)
+        self.assertIn("cause:", done.stderr)
+
+    def test_with_json_the_problem_document_is_on_stderr(self):
+        done = self.ctl("integration", "show", "nope", "-o", "json", status=3)
+        problem = json.loads(done.stderr.split("\nhint:")[0])
+        self.assertEqual(404, problem["status"])
+        self.assertEqual("", done.stdout)
+
+    def test_exit_9_when_some_images_failed(self):
+        layer = max(self.lost.blobs(), key=lambda blob: blob.size)
+        blob = layer.digest.split(":")[1]
+        path = os.path.join(self.source.storage, "docker", "registry", "v2", "blobs", "sha256",
+                            blob[:2], blob, "data")
+        os.rename(path, path + ".away")
+        self.addCleanup(os.rename, path + ".away", path)
+        done = self.ctl("copy", "hub/broken/app", "lab/broken/app", "--all-tags", status=9)
+        self.assertRegex(done.stdout, r"copied +lab/broken/app:v0")
+        self.assertRegex(done.stdout, r"FAILED +lab/broken/app:v1")
+
+    def test_exit_7_when_time_runs_out_and_the_copy_goes_on(self):
+        self.slow("slow7", 1 << 20)
+        done = self.ctl("copy", "slow7/big/app:1", "lab/big/seven", "--timeout", "1s", status=7)
+        ident = re.search(f"operation attach ({UUID})", done.stderr).group(1)
+        self.ctl("operation", "wait", ident)
+        with Client(self.target.url) as client:
+            self.assertEqual(["1"], client.tags("big/seven"))
+
+    # operations
+
+    def test_ctrl_c_detaches_and_says_how_to_come_back(self):
+        self.slow("slowc", 1 << 20)
+        terminal = self.terminal("copy", "slowc/big/app:1", "lab/big/detached")
+        terminal.until("MiB/s|%").send("\x03").until("Ctrl-C again")
+        self.assertEqual(130, terminal.end())
+        ident = re.search(f"operation attach ({UUID})", terminal.seen).group(1)
+        done = self.ctl("operation", "attach", ident)
+        self.assertIn("1 image: 1 copied", done.stdout)
+
+    def test_a_second_ctrl_c_cancels_after_a_question(self):
+        self.slow("slowq", 1 << 19)
+        terminal = self.terminal("copy", "slowq/big/app:1", "lab/big/cancelled")
+        terminal.until("%").send("\x03").until("Ctrl-C again").send("\x03")
+        terminal.until(r"\[y/N\]").send("y\n")
+        self.assertEqual(130, terminal.end())
+        ident = re.search(f"operation attach ({UUID})", terminal.seen).group(1)
+        self.assertEqual("cancelled", self.daemon.api.wait(ident)["state"])
+
+    def test_progress_is_for_terminals_and_for_those_who_ask(self):
+        self.slow("slowp", 4 << 20)
+        done = self.ctl("copy", "slowp/big/app:1", "lab/big/quiet")
+        self.assertEqual("", done.stderr)
+        self.slow("slowp2", 4 << 20)
+        done = self.ctl("copy", "slowp2/big/app:1", "lab/big2/plain", "--progress=plain")
+        self.assertRegex(done.stderr, r"copy: +\d+ %  [0-9.]+ [KM]iB of ")
+        with open(os.devnull, "w", encoding="ascii") as nowhere:
+            terminal = self.terminal("copy", "hub/big/app:1", "lab/big3/bar", stdout=nowhere)
+            self.assertEqual(0, terminal.end())
+
+    def test_no_wait_returns_at_once_and_wait_waits(self):
+        done = self.ctl("copy", "hub/shop/web", "lab/nowait/web", "--all-tags", "--no-wait", "-o",
+                        "json")
+        operation = json.loads(done.stdout)
+        self.assertRegex(operation["id"], UUID)
+        self.ctl("operation", "wait", operation["id"])
+        self.assertEqual("succeeded", self.daemon.api.wait(operation["id"])["state"])
+
+    def test_a_copy_is_planned_done_and_then_there(self):
+        plan = self.ctl("copy", "hub/shop/api", "lab/copied/api", "--all-tags", "--plan").stdout
+        self.assertIn("3 to copy", plan)
+        done = self.ctl("copy", "hub/shop/api", "lab/copied/api", "--all-tags").stdout
+        self.assertIn("3 images: 3 copied", done)
+        again = self.ctl("copy", "hub/shop/api", "lab/copied/api", "--all-tags").stdout
+        self.assertIn("3 images: 0 copied, 3 there already", again)
+        with Client(self.source.url) as left, Client(self.target.url) as right:
+            for tag in ("1.0.0", "1.1.0", "2.0.0"):
+                self.assertEqual(left.digest("shop/api", tag), right.digest("copied/api", tag))
+
+    # changes
+
+    def test_destructive_verbs_ask_and_need_yes_without_a_terminal(self):
+        self.add("short", self.source.url)
+        done = self.ctl("integration", "delete", "short", status=2)
+        self.assertIn("This deletes integration short.", done.stderr)
+        self.assertIn("--yes", done.stderr)
+        terminal = self.terminal("integration", "delete", "short").until(r"\[y/N\]").send("n\n")
+        self.assertEqual(1, terminal.end())
+        self.ctl("integration", "delete", "short", "--dry-run")
+        self.ctl("integration", "show", "short")
+        terminal = self.terminal("integration", "delete", "short").until(r"\[y/N\]").send("y\n")
+        self.assertEqual(0, terminal.end())
+        self.ctl("integration", "show", "short", status=3)
+
+    def test_a_password_is_asked_for_without_echo(self):
+        terminal = self.terminal("integration", "add", "asked", "--address", self.source.url,
+                                 "-u", "me")
+        terminal.until("Password of me: ").send("hunter22\n")
+        terminal.end()
+        self.assertNotIn("hunter22", terminal.seen)
+        self.forget("asked")
+
+    def test_a_rule_is_made_planned_run_and_reported(self):
+        self.ctl("sync", "create", "rule1", "--from", "hub", "--to", "lab/mirror", "--filter",
+                 "shop/**", "--tag", "1.*")
+        self.addCleanup(self.ctl, "sync", "delete", "rule1", "--yes")
+        self.assertIn("to copy", self.ctl("sync", "plan", "rule1").stdout)
+        self.assertIn("copied", self.ctl("sync", "run", "rule1").stdout)
+        run_id = self.ctl("sync", "runs", "rule1", "-o", "name").stdout.split()[0]
+        for words in (["rule1"], ["rule1", run_id], [run_id]):
+            self.assertIn("lab/mirror/", self.ctl("sync", "report", *words).stdout)
+        self.ctl("sync", "edit", "rule1", "--tag", "2.*")
+        rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
+        self.assertEqual(["2.*"], rule["tags"])
+
+    def test_apply_is_idempotent_and_diff_tells(self):
+        path = os.path.join(self.folder, "state.yaml")
+        def write(description):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"integrations:\n  - name: applied\n    kind: dockerreg\n"
+                           f"    address: {self.source.url}\n    description: {description}\n"
+                           f"syncs:\n  - {{name: applied, source: applied/shop, target: lab/a}}\n")
+        write("one")
+        self.assertEqual(1, run("diff", "-f", path, env=self.env).returncode)
+        self.assertIn("create     integration applied", self.ctl("apply", "-f", path).stdout)
+        self.ctl("diff", "-f", path)
+        again = self.ctl("apply", "-f", path)
+        self.assertIn("unchanged  integration applied", again.stdout)
+        self.assertIn("0 created, 0 updated, 2 unchanged", again.stderr)
+        write("two")
+        shown = self.ctl("diff", "-f", path, status=1).stdout
+        self.assertIn('- description: "one"', shown)
+        self.assertIn('+ description: "two"', shown)
+        self.ctl("apply", "-f", path)
+        self.ctl("sync", "delete", "applied", "--yes")
+        self.forget("applied")
+
+    # the rest
+
+    def test_raw_calls_print_headers_and_keep_exit_statuses(self):
+        done = self.ctl("api", "GET", "/v1/integrations/hub", "-i")
+        self.assertRegex(done.stdout, r"\AHTTP/1\.1 200 ")
+        self.assertIn("ETag:", done.stdout)
+        self.ctl("api", "GET", "/v1/nothing", status=3)
+        self.ctl("api", "GETT", "/v1", status=2)
+        self.ctl("api", "POST", "/v1/spaces", "-d", '{"integration":"hub"}', status=2)
+
+    def test_watching_a_list_streams_changes(self):
+        child = subprocess.Popen([CTL, "integration", "list", "--watch", "--interval", "1", "-o",
+                                  "json"], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, **self.env})
+        first = json.loads(child.stdout.readline())
+        self.ctl("integration", "edit", "lab", "--description", str(time.time()))
+        second = json.loads(child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        child.wait(30)
+        child.stdout.close()
+        self.assertNotEqual(first, second)
+
+    def test_events_arrive_as_lines(self):
+        child = subprocess.Popen([CTL, "event", "watch", "--since", "0", "-o", "ndjson"],
+                                 stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, **self.env})
+        events = [json.loads(child.stdout.readline()) for _ in range(3)]
+        child.send_signal(signal.SIGINT)
+        child.wait(30)
+        child.stdout.close()
+        self.assertEqual(sorted(e["id"] for e in events), [e["id"] for e in events])
+
+    def test_names_are_completed_from_the_daemon(self):
+        def words(*args):
+            return run("__complete", *args, env=self.env).stdout.split()
+        self.assertEqual(["hub"], words("integration", "show", "h"))
+        self.assertIn("hub/default", words("space", "show", "hub/"))
+        self.assertIn("hub/shop/web:2.0.0", words("image", "show", "hub/shop/we"))
+        proc.need("bash")
+        script = run("completion", "bash").stdout + (
+            "\nCOMP_WORDS=(berthctl integration show h) COMP_CWORD=3\n"
+            "_berthctl\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n")
+        done = subprocess.run(["bash", "--norc"], input=script, text=True, capture_output=True,
+                              timeout=30, check=False,
+                              env={**os.environ, **self.env,
+                                   "PATH": os.path.dirname(CTL) + ":" + os.environ["PATH"]})
+        self.assertEqual("hub\n", done.stdout)
+
+    def test_ssh_targets_go_through_a_bridge(self):
+        folder = workdir(self)
+        ssh = os.path.join(folder, "ssh")
+        with open(ssh, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\necho \"$@\" >{folder}/argv\n"
+                       "while [ \"$1\" != berthctl ]; do shift; done\nshift\n"
+                       f"BERTH_SOCKET={self.daemon.socket} exec {CTL} \"$@\"\n")
+        os.chmod(ssh, 0o755)
+        done = run("integration", "list", "-o", "name", "--socket", "ssh://me@far:2222",
+                   env={"BERTH_SSH": ssh})
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("hub", done.stdout.split())
+        with open(os.path.join(folder, "argv"), encoding="utf-8") as file:
+            self.assertEqual("-T -p 2222 -- me@far berthctl __bridge\n", file.read())
+        self.assertEqual(2, run("space", "list", "--socket", "ssh://-oProxyCommand=x",
+                                env={"BERTH_SSH": ssh}).returncode)
+
+    def test_versions_of_both_sides_are_shown(self):
+        shown = json.loads(self.ctl("version", "-o", "json").stdout)
+        self.assertEqual(shown["client"]["version"], shown["server"]["version"])
+        self.assertNotIn("warning", self.ctl("version").stderr)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+    unittest.main()
