@@ -32,8 +32,8 @@ CREATED = "2026-01-02T03:04:05Z"
 _PIECE = 1 << 20
 
 
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+def digest_of(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 def to_json(value):
@@ -430,6 +430,7 @@ class Client:
         for one in [content.get("config"), *(content.get("layers") or [])]:
             if one and one["digest"] not in found and not one.get("urls"):
                 data = self.blob(repository, one["digest"])
-                if digest_of(data) != one["digest"] or len(data) != one["size"]:
+                algorithm = one["digest"].partition(":")[0]
+                if digest_of(data, algorithm) != one["digest"] or len(data) != one["size"]:
                     raise AssertionError(f"{repository}: blob {one['digest']} is another's bytes")
                 found[one["digest"]] = data
