@@ -81,7 +81,7 @@ class Browse(ApiCase):
                          (artifact["digest"], artifact["kind"], artifact["repository"],
                           artifact["integration"]))
         self.assertEqual(4, len(artifact["layers"]))
-        self.assertEqual({"org.opencontainers.image.version": "2.0.0"}, artifact["labels"])
+        self.assertEqual({"org.opencontainers.image.version": "2.0.0"}, artifact["config"]["labels"])
         before = len(self.hub.requests())
         by_digest = f"/v1/spaces/{space}/artifacts/{quote('shop/web@' + image.digest)}"
         cached = self.ask("GET", by_digest)
