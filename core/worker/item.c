@@ -98,21 +98,3 @@ int item_check(const struct berth_item *given, struct berth_item *ret, json_t **
 		*ret = item;
 	return code;
 }
-
-int backend_item_to_job(void *user, const struct berth_item *item, json_t *more,
-			struct berth_error *err)
-{
-	AUTO_JSON json_t *o = json_pack("{s:s}", "kind", item_kind_name(item->kind));
-	if (!o)
-		return berth_fail_memory(err);
-	js_put_str(o, "id", item->id);
-	js_put_str(o, "name", item->name);
-	js_put_str(o, "digest", item->digest);
-	if (item->bytes)
-		json_object_set_new(o, "bytes", json_integer((json_int_t)item->bytes));
-	if (item->updated_ms)
-		json_object_set_new(o, "updated_ms", json_integer(item->updated_ms));
-	if (more)
-		json_object_set(o, "more", more);
-	return job_item(user, o, err);
-}

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conformance kit: what it says of good plugins and of bad ones."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from berthtest import proc
+
+BUILD = proc.build_dir()
+
+
+def conform(path, *options):
+    """{claim: True, False or None where skipped}, and the exit status."""
+    done = subprocess.run([os.path.join(BUILD, "tests", "conform"), *options, path],
+                          capture_output=True, text=True, timeout=300, check=False)
+    found = {}
+    for line in done.stdout.splitlines():
+        match = re.match(r"^(not )?ok \d+ - (.*?)( # SKIP .*)?$", line)
+        if match:
+            found[match[2]] = None if match[3] else not match[1]
+    plan = re.search(r"^1\.\.(\d+)$", done.stdout, re.M)
+    assert plan and int(plan[1]) == len(found), done.stdout + done.stderr
+    return found, done.returncode, done.stdout
+
+
+class Kit(unittest.TestCase):
+    def test_dockerreg_conforms_in_every_point(self):
+        found, status, text = conform(os.path.join(BUILD, "plugins", "dockerreg.so"))
+        self.assertEqual(([], 0), ([claim for claim, ok in found.items() if not ok], status), text)
+
+    def test_a_plugin_that_misbehaves_is_found_out(self):
+        path = os.path.join(BUILD, "tests", "plugin", "fixture.so")
+        found, status, text = conform(path, "-o", "act=leaky-error")
+        failed = [claim for claim, ok in found.items() if ok is False]
+        self.assertEqual(1, status)
+        self.assertIn("it calls nothing that changes the whole process", failed)
+        self.assertIn("# abort _exit signal", text)
+        self.assertIn("without address, open says invalid and names it", failed)
+        self.assertIn("no secret was logged, kept or told in an error", failed)
+        self.assertIn("errors have a message in UTF-8, on one line", failed)
+        self.assertIsNone(found["401 is auth"])
+
+    def test_crashes_and_bad_items_are_found_out(self):
+        path = os.path.join(BUILD, "tests", "plugin", "fixture.so")
+        self.assertIs(False, conform(path, "-o", "act=crash")[0]["no call crashed"])
+        self.assertIs(False, conform(path, "-o", "act=item-kind")[0]
+                      ["every item was well-formed"])
+
+    def test_a_bad_plugin_gets_the_loaders_sentence(self):
+        path = os.path.join(BUILD, "tests", "plugin", "bad-noopen.so")
+        found, status, text = conform(path)
+        self.assertEqual(1, status)
+        self.assertIs(False, found["the loader takes it: file, head, options and tables are right"])
+        self.assertIn("# it has no open\n", text)
+
+    def test_wrong_usage_is_2(self):
+        for argv in ([], ["nothing.so"], ["--nonsense"]):
+            done = subprocess.run([os.path.join(BUILD, "tests", "conform"), *argv],
+                                  capture_output=True, check=False)
+            self.assertEqual(2, done.returncode)
+
+
+if __name__ == "__main__":
+    unittest.main()
