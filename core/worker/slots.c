@@ -49,6 +49,7 @@ const struct plugin_slot plugin_slots[] = {
 	SLOT(sync, cancel),
 	SLOT(sync, log),
 	SLOT(sync, remove),
+	SLOT(scan, scanners),
 	SLOT(scan, start),
 	SLOT(scan, status),
 	SLOT(scan, stop),

@@ -67,7 +67,8 @@ struct berth_host {
 	void (*progress)(const struct berth_call *call, uint64_t done, uint64_t total);
 	/* The value of an option of this instance: as configured, else its
 	 * default, else NULL. Lives as long as the instance. Secret values come
-	 * back here too, and only here. */
+	 * back here too, and only here. "net_" and a key of section net of
+	 * berth.conf(5), net_connect_ms, gives that limit as decimal text. */
 	const char *(*option)(const void *config, const char *key);
 	/* What an earlier job of this instance kept: a JSON object, or NULL.
 	 * It may be lost at any time; that costs time, never correctness. */
