@@ -18,7 +18,7 @@ $(O)/docs/berth-api.7: $(O)/api_gen docs/berth-api.7.in
 	@mkdir -p $(@D)
 	$< docs/berth-api.7.in >$@
 
-MANUALS := $(O)/docs/berth.conf.5 $(O)/docs/berth-api.7 $(wildcard docs/*.[1578])
+MANUALS += $(O)/docs/berth.conf.5 $(O)/docs/berth-api.7 $(wildcard docs/*.[1578])
 docs: $(O)/etc/berth.conf $(MANUALS)
 CHECK_NEEDS += docs
 .PHONY: docs

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole plugin in one file: it integrates a server that answers GET /health
+ * with 200 and one line of text, its version. Copy it, rename it (the name
+ * stands in the table at the end and is the file's), and replace the parts
+ * that talk to the server. It needs libcurl and <berth/plugin.h>, nothing else.
+ */
+#include <berth/plugin.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ANSWER_MAX_BYTES 4096
+#define RETRY_MS 5000
+
+/* One instance. open makes it, every slot is given it as self. */
+struct example {
+	const struct berth_host *host;
+	const void *config;
+	const char *address; /* lives as long as the instance: not copied */
+};
+
+/* One request: what came back, and the call that it is made for. */
+struct request {
+	struct example *example;
+	const struct berth_call *call;
+	char answer[ANSWER_MAX_BYTES];
+	size_t answer_bytes;
+	int is_too_long, is_refused;
+};
+
+static const struct berth_option options[] = {
+	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL, "Where the server is."},
+	{"username", BERTH_OPT_STRING, 0, NULL, "User name; none: anonymous."},
+	{"password", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL, "Password of the user."},
+	{NULL, 0, 0, NULL, NULL},
+};
+
+/* Fills err and returns its code, so that `return fail(err, ...)` is the idiom.
+ * message says what was tried, cause what came back; never a secret. */
+static int fail(struct berth_error *err, int code, const char *message, const char *cause)
+{
+	err->code = code;
+	snprintf(err->message, sizeof err->message, "%s", message);
+	snprintf(err->cause, sizeof err->cause, "%s", cause ? cause : "");
+	return code;
+}
+
+/* Parse options, make handles; no network. */
+static int example_open(const struct berth_host *host, const void *config, void **ret_self,
+			struct berth_error *err)
+{
+	const char *address = host->option(config, "address");
+	if (!address)
+		return fail(err, BERTH_E_INVALID, "option address is missing", NULL);
+	struct example *e = calloc(1, sizeof *e);
+	if (!e)
+		return fail(err, BERTH_E_NO_MEMORY, "out of memory", NULL);
+	e->host = host;
+	e->config = config;
+	e->address = address;
+	*ret_self = e;
+	return 0;
+}
+
+static void example_close(void *self)
+{
+	free(self);
+}
+
+/* Every input has a cap: more than that ends the transfer. */
+static size_t take_bytes(char *bytes, size_t one, size_t byte_count, void *user)
+{
+	struct request *r = user;
+	(void)one;
+	if (byte_count >= sizeof r->answer - r->answer_bytes) {
+		r->is_too_long = 1;
+		return 0;
+	}
+	memcpy(r->answer + r->answer_bytes, bytes, byte_count);
+	r->answer_bytes += byte_count;
+	return byte_count;
+}
+
+/* libcurl asks often; the host knows of cancels and of the deadline. */
+static int see_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct request *r = user;
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return r->example->host->cancelled(r->call);
+}
+
+/* The resolved address is asked about at connect: names can change their mind. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct request *r = user;
+	(void)purpose;
+	if (r->example->host->allow_address(r->example->config, &address->addr,
+					    (uint32_t)address->addrlen)) {
+		r->is_refused = 1;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Which of our codes a failed transfer is. */
+static int fail_transfer(const struct request *r, CURLcode why, struct berth_error *err)
+{
+	if (r->is_refused)
+		return fail(err, BERTH_E_ADDRESS, "the server's address may not be reached", NULL);
+	if (r->is_too_long)
+		return fail(err, BERTH_E_LIMIT, "the server's answer is too long", NULL);
+	if (why == CURLE_OPERATION_TIMEDOUT)
+		return fail(err, BERTH_E_TIMEOUT, "the server did not answer in time", NULL);
+	if (why == CURLE_ABORTED_BY_CALLBACK) {
+		int is_late = r->call->deadline_ms && now_ms() >= r->call->deadline_ms;
+		return fail(err, is_late ? BERTH_E_TIMEOUT : BERTH_E_CANCELLED,
+			    "the request was given up", NULL);
+	}
+	err->from = BERTH_FROM_CURL;
+	err->upstream = (int32_t)why;
+	err->retry_ms = RETRY_MS;
+	if (why == CURLE_UNSUPPORTED_PROTOCOL || why == CURLE_WEIRD_SERVER_REPLY)
+		return fail(err, BERTH_E_PROTOCOL, "the server does not speak HTTP",
+			    curl_easy_strerror(why));
+	return fail(err, BERTH_E_UNAVAILABLE, "the server cannot be reached",
+		    curl_easy_strerror(why));
+}
+
+/* Which of our codes an HTTP status is; 200 with text/plain is the one we read. */
+static int judge_answer(CURL *curl, struct berth_error *err)
+{
+	char cause[32];
+	long status = 0;
+	char *type = NULL;
+	curl_off_t retry_s = 0;
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_s);
+	snprintf(cause, sizeof cause, "HTTP %ld", status);
+	err->from = BERTH_FROM_HTTP;
+	err->upstream = (int32_t)status;
+	err->retry_ms = retry_s > 0 && retry_s < 300 ? (uint32_t)retry_s * 1000 : 0;
+	switch (status) {
+	case 200:
+		if (type && !strncmp(type, "text/plain", 10))
+			return 0;
+		return fail(err, BERTH_E_PROTOCOL, "GET /health did not bring plain text", type);
+	case 401:
+		return fail(err, BERTH_E_AUTH, "user name or password was refused", cause);
+	case 403:
+		return fail(err, BERTH_E_DENIED, "the user may not do that", cause);
+	case 404:
+		return fail(err, BERTH_E_PROTOCOL, "there is no such server here", cause);
+	case 409:
+		return fail(err, BERTH_E_CONFLICT, "the server sees a conflict", cause);
+	case 429:
+		return fail(err, BERTH_E_THROTTLED, "the server wants us to wait", cause);
+	default:
+		return fail(err, status >= 500 ? BERTH_E_UNAVAILABLE : BERTH_E_PROTOCOL,
+			    "GET /health failed", cause);
+	}
+}
+
+static void set_options(CURL *curl, struct request *r)
+{
+	const struct berth_host *host = r->example->host;
+	const char *user = host->option(r->example->config, "username");
+	const char *password = host->option(r->example->config, "password");
+	uint64_t now = now_ms();
+	long left_ms = 60000;
+	if (r->call->deadline_ms)
+		left_ms = r->call->deadline_ms > now ? (long)(r->call->deadline_ms - now) : 1;
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left_ms);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, see_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, r);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, r);
+	if (user)
+		curl_easy_setopt(curl, CURLOPT_USERNAME, user);
+	if (password)
+		curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
+}
+
+static int get_health(struct request *r, struct berth_error *err)
+{
+	char url[2048];
+	if (snprintf(url, sizeof url, "%s/health", r->example->address) >= (int)sizeof url)
+		return fail(err, BERTH_E_INVALID, "option address is too long", NULL);
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return fail(err, BERTH_E_NO_MEMORY, "out of memory", NULL);
+	set_options(curl, r);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	CURLcode why = curl_easy_perform(curl);
+	int code = why ? fail_transfer(r, why, err) : judge_answer(curl, err);
+	curl_easy_cleanup(curl);
+	return code;
+}
+
+/* A FACT whose value is text that we know to be harmless in JSON. */
+static int put_fact(struct berth_sink *sink, const char *name, const char *value,
+		    struct berth_error *err)
+{
+	char more[256];
+	struct berth_item item = {.size = sizeof item, .kind = BERTH_ITEM_FACT, .name = name};
+	snprintf(more, sizeof more, "{\"value\":\"%s\"}", value);
+	item.more_json = more;
+	if (sink->put(sink, &item))
+		return fail(err, BERTH_E_CANCELLED, "the caller has enough", NULL);
+	return 0;
+}
+
+/* The version: one line of harmless characters, or it is not our server. */
+static int read_version(struct request *r, struct berth_error *err)
+{
+	static const char legal[] = "0123456789abcdefghijklmnopqrstuvwxyz.-+";
+	r->answer[r->answer_bytes] = 0;
+	r->answer[strcspn(r->answer, "\r\n")] = 0;
+	if (!r->answer[0] || r->answer[strspn(r->answer, legal)] || strlen(r->answer) > 64)
+		return fail(err, BERTH_E_PROTOCOL, "GET /health brought no version", NULL);
+	return 0;
+}
+
+static int probe(void *self, const struct berth_call *call, const char *scope_json,
+		 struct berth_sink *sink, struct berth_error *err)
+{
+	struct request r = {.example = self, .call = call};
+	(void)scope_json;
+	int code = get_health(&r, err);
+	if (!code)
+		code = read_version(&r, err);
+	if (!code)
+		code = put_fact(sink, "product", "example", err);
+	if (!code)
+		code = put_fact(sink, "version", r.answer, err);
+	return code;
+}
+
+/* A slot that is left out is a thing that this backend does not do. */
+static const struct berth_integration_ops integration = {
+	.size = sizeof integration,
+	.probe = probe,
+};
+
+BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
+	BERTH_PLUGIN_HEAD,      .name = "example",
+	.version = "1.0",       .summary = "A server that tells its version.",
+	.options = options,     .open = example_open,
+	.close = example_close, .integration = &integration,
+};

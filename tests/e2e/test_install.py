@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+"""What `make install` puts where, a plugin built against it, and the units."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from berthtest import proc, workdir
+
+TREE = proc.TREE
+
+
+def make(*argv, cwd=TREE, env=None):
+    return subprocess.run(["make", "-s", *argv], cwd=cwd, capture_output=True, text=True,
+                          check=False, env={**os.environ, **(env or {})})
+
+
+def files_below(folder):
+    return sorted(os.path.relpath(os.path.join(root, name), folder)
+                  for root, _, names in os.walk(folder) for name in names)
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dest = workdir(cls)
+        cls.build = ["O=" + proc.build_dir(), "DESTDIR=" + cls.dest]
+        done = make("install", *cls.build)
+        assert done.returncode == 0, done.stdout + done.stderr
+        cls.files = files_below(cls.dest)
+
+    def path(self, *parts):
+        return os.path.join(self.dest, *parts)
+
+    def test_everything_is_there_and_nothing_is_outside_its_folders(self):
+        for name in ("usr/sbin/berthd", "usr/bin/berthctl", "usr/lib/berth/conform",
+                     "usr/lib/berth/plugins/dockerreg.so", "usr/include/berth/plugin.h",
+                     "usr/include/berth/ops.h", "usr/include/berth/error.h",
+                     "usr/share/pkgconfig/berth-plugin.pc", "etc/berth/berth.conf",
+                     "usr/lib/systemd/system/berthd.service",
+                     "usr/lib/systemd/system/berthd.socket",
+                     "usr/lib/systemd/system/berth-worker.service",
+                     "usr/lib/systemd/system/berth-worker.socket",
+                     "usr/lib/sysusers.d/berth.conf", "usr/lib/tmpfiles.d/berth.conf",
+                     "usr/share/man/man5/berth.conf.5", "usr/share/man/man8/berthd.8",
+                     "usr/share/man/man7/berth-plugin.7", "usr/share/man/man1/berthctl.1",
+                     "usr/share/doc/berth/plugin-template/example.c"):
+            self.assertIn(name, self.files)
+        for name in self.files:
+            self.assertRegex(name, r"^(etc/berth|usr/(s?bin|lib|include|share))/")
+
+    def test_nobody_but_the_owner_may_write_to_plugins(self):
+        for name in ("usr/lib/berth/plugins", "usr/lib/berth/plugins/dockerreg.so"):
+            self.assertEqual(0, os.stat(self.path(name)).st_mode & 0o022)
+
+    def test_uninstall_leaves_only_the_configuration(self):
+        dest = workdir(self)
+        build = ["O=" + proc.build_dir(), "DESTDIR=" + dest]
+        self.assertEqual(0, make("install", *build).returncode)
+        done = make("uninstall", *build)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(["etc/berth/berth.conf"], files_below(dest))
+
+    def test_the_template_is_built_out_of_tree_and_conforms(self):
+        folder = os.path.join(workdir(self), "example")
+        shutil.copytree(self.path("usr/share/doc/berth/plugin-template"), folder)
+        env = {"PKG_CONFIG_PATH": self.path("usr/share/pkgconfig")}
+        tool = "PKG_CONFIG=pkg-config --define-prefix"
+        built = make(tool, cwd=folder, env=env)
+        self.assertEqual(0, built.returncode, built.stderr)
+        command = make("-n", "-B", tool, cwd=folder, env=env).stdout
+        self.assertNotIn(TREE, command)
+        done = make(tool, "check", cwd=folder, env=env)
+        self.assertEqual(0, done.returncode, done.stdout)
+        self.assertNotIn("SKIP", done.stdout)
+        self.assertEqual(0, make(tool, "install", cwd=folder, env=env).returncode)
+        os.unlink(self.path("usr/lib/berth/plugins/example.so"))
+
+    def test_an_installed_berthd_checks_its_configuration(self):
+        done = subprocess.run([self.path("usr/sbin/berthd"), "--check", "--config",
+                               self.path("etc/berth/berth.conf")], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+
+
+class Units(unittest.TestCase):
+    """The units pass systemd's own checks, with the scores they are built for."""
+
+    @classmethod
+    def setUpClass(cls):
+        proc.need("systemd-analyze")
+        cls.dir = workdir(cls)
+        program = os.path.join(cls.dir, "berthd")
+        shutil.copy(os.path.join(proc.build_dir(), "berthd"), program)
+        for name in ("berthd.service", "berth-worker.service"):
+            with open(os.path.join(proc.build_dir(), "systemd", name), encoding="utf-8") as file:
+                text = file.read()
+            with open(os.path.join(cls.dir, name), "w", encoding="utf-8") as file:
+                file.write(text.replace("/usr/sbin/berthd", program))
+        for name in ("berthd.socket", "berth-worker.socket"):
+            shutil.copy(os.path.join(TREE, "systemd", name), cls.dir)
+
+    def test_verify_finds_nothing(self):
+        units = [os.path.join(self.dir, name) for name in sorted(os.listdir(self.dir))
+                 if name != "berthd"]
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units],
+                              capture_output=True, text=True, check=False)
+        found = [line for line in (done.stdout + done.stderr).splitlines()
+                 if re.search(r"berth", line)]
+        self.assertEqual([], found)
+
+    def test_the_sandbox_is_as_tight_as_it_was_built_to_be(self):
+        for name, threshold in (("berthd", 5), ("berth-worker", 10)):
+            done = subprocess.run(
+                ["systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}",
+                 os.path.join(self.dir, name + ".service")], capture_output=True, text=True,
+                check=False)
+            self.assertEqual(0, done.returncode, done.stdout[-300:] + done.stderr)
+
+    def test_peer_credentials_are_not_hidden_from_berthd(self):
+        with open(os.path.join(self.dir, "berthd.service"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotRegex(text, r"(?m)^PrivateUsers=")
+        self.assertRegex(text, r"(?m)^RestrictAddressFamilies=AF_UNIX$")
+
+
+if __name__ == "__main__":
+    unittest.main()
