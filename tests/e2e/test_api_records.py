@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations, events, audit, plugins and reload over the API: P1."""
 
-import http.client
 import json
 import os
 import socket
@@ -9,48 +8,12 @@ import threading
 import unittest
 
 from berthtest import Registry
-from berthtest.apicase import ENDED, ApiCase, as_user, key
+from berthtest.apicase import ENDED, ApiCase, Stream, as_user, key
 from berthtest.link import Link
 from berthtest.proc import wait_until
 
 NOBODY = 65534
 ABSENT = "00000000-0000-4000-8000-000000000000"
-
-
-class Stream:
-    """A streaming answer, read line by line."""
-
-    def __init__(self, path, target, **headers):
-        self.connection = http.client.HTTPConnection("localhost", timeout=30)
-        self.connection.sock = socket.socket(socket.AF_UNIX)
-        self.connection.sock.settimeout(30)
-        self.connection.sock.connect(path)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.connection.request("GET", target, headers=named)
-        self.answer = self.connection.getresponse()
-
-    def line(self):
-        return self.answer.readline().decode().rstrip("\n")
-
-    def event(self):
-        """The next SSE record as {field: value}; comments are skipped."""
-        record = {}
-        while True:
-            line = self.line()
-            if not line and record:
-                return record
-            name, _, value = line.partition(": ")
-            if name:
-                record[name] = value
-
-    def close(self):
-        self.connection.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Operations(ApiCase):

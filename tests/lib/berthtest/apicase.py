@@ -5,6 +5,7 @@ The registries and the daemon are shared by the tests of one class: `hub` is
 open and has the demo set, `mirror` wants a password and is empty at first.
 """
 
+import http.client
 import os
 import socket
 import subprocess
@@ -97,6 +98,42 @@ class ApiCase(unittest.TestCase):
                  if item["name"] == name]
         self.assertEqual(1, len(found), f"space {integration}/{name}")
         return found[0]["id"]
+
+
+class Stream:
+    """A streaming answer, read line by line."""
+
+    def __init__(self, path, target, **headers):
+        self.connection = http.client.HTTPConnection("localhost", timeout=30)
+        self.connection.sock = socket.socket(socket.AF_UNIX)
+        self.connection.sock.settimeout(30)
+        self.connection.sock.connect(path)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.connection.request("GET", target, headers=named)
+        self.answer = self.connection.getresponse()
+
+    def line(self):
+        return self.answer.readline().decode().rstrip("\n")
+
+    def event(self):
+        """The next SSE record as {field: value}; comments are skipped."""
+        record = {}
+        while True:
+            line = self.line()
+            if not line and record:
+                return record
+            name, _, value = line.partition(": ")
+            if name:
+                record[name] = value
+
+    def close(self):
+        self.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def quote(text):
