@@ -70,6 +70,19 @@ static bool is_plain_host(const char *host)
 	return strspn(host, name) == n;
 }
 
+/* Would libcurl read the host back as another one? "%34" becomes "4", and "4"
+ * when read again 0.0.0.4: such a host has two meanings. */
+static bool is_stable_host(const char *host)
+{
+	AUTO_URL CURLU *u = curl_url();
+	char url[URL_HOST_ROOM + 8];
+	snprintf(url, sizeof url, "http://%s", host);
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+		return false;
+	AUTO_CURL_TEXT char *again = part(u, CURLUPART_HOST, 0);
+	return again && !strcasecmp(host, again);
+}
+
 static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 {
 	AUTO_CURL_TEXT char *scheme = part(u, CURLUPART_SCHEME, 0);
@@ -79,7 +92,8 @@ static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 
 	if (!scheme || (strcasecmp(scheme, "http") && strcasecmp(scheme, "https")))
 		return berth_fail(err, BERTH_E_INVALID, "not an http or https URL");
-	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host))
+	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host) ||
+	    !is_stable_host(host))
 		return berth_fail(err, BERTH_E_INVALID, "an URL without a usable host");
 	if (!port || !text_parse_u64(port, 1, 65535, &number))
 		return berth_fail(err, BERTH_E_INVALID, "an URL whose port is not 1 to 65535");
