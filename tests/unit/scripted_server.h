@@ -23,7 +23,7 @@ struct scripted {
 	int listener;
 	unsigned port;
 	pthread_t thread;
-	int request_count;
+	_Atomic int request_count;
 	char *requests[SCRIPT_MAX]; /* head and body, as they came */
 	unsigned drip_ms;           /* a pause after each byte of an answer */
 };
@@ -91,10 +91,11 @@ static void *serve(void *user)
 			return NULL;
 		char *text = read_request(fd);
 		if (text && text[0] && s->request_count < SCRIPT_MAX) {
+			/* Counted before it is answered: the test may look at once after. */
 			s->requests[s->request_count] = text;
+			s->request_count++;
 			send_answer(s, fd, s->answers[next]);
 			next += s->answers[next + 1] != NULL;
-			s->request_count++;
 		} else {
 			free(text);
 		}
