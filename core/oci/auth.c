@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
@@ -371,6 +372,35 @@ static int adopt_bearer(struct registry_request *q, const struct challenge *c,
 	return 0;
 }
 
+/* Nothing in the challenge that we know how to meet: say what there was. */
+static int fail_unknown(const struct registry_request *q, struct berth_error *err)
+{
+	const char *header = net_exchange_header(q->exchange, "www-authenticate", 0);
+	char what[200], scheme[24] = "";
+	request_describe(q, what, sizeof what);
+	for (size_t n = 0; header && n + 1 < sizeof scheme; n++) {
+		char c = header[n];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'))
+			break;
+		scheme[n] = c;
+		scheme[n + 1] = 0;
+	}
+	if (!*scheme)
+		return berth_fail_http(err, 401,
+				       "%s: the registry asks for credentials and does not say how "
+				       "(no usable WWW-Authenticate)",
+				       what);
+	if (!strcasecmp(scheme, "bearer"))
+		return berth_fail_http(err, 401,
+				       "%s: the registry asks for a token and does not say where "
+				       "(no realm that can be read)",
+				       what);
+	return berth_fail_http(err, 401,
+			       "%s: the registry asks for credentials in a way that Berth does not "
+			       "know: %s",
+			       what, scheme);
+}
+
 int auth_challenged(struct registry_request *q, struct berth_error *err)
 {
 	struct registry *r = q->registry;
@@ -395,5 +425,7 @@ int auth_challenged(struct registry_request *q, struct berth_error *err)
 		r->mode = AUTH_BASIC;
 		return 0;
 	}
+	if (!c.has_basic && q->sent == SENT_NONE)
+		return fail_unknown(q, err);
 	return fail_refused(q, &c, err);
 }

@@ -175,6 +175,36 @@ static void a_foreign_realm_gets_nothing(void **state)
 	tear_down(&f);
 }
 
+static void an_unknown_way_of_asking_is_named(void **state)
+{
+	static const struct {
+		const char *header, *says;
+	} cases[] = {
+		{"Negotiate", "does not know: Negotiate"},
+		{"Bearer service=\"x\"", "does not say where"},
+		{"", "does not say how"},
+		{",,,", "does not say how"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char answer[200];
+		const char *const answers[] = {answer, NULL};
+		struct fixture f;
+		struct registry_request *q = NULL;
+		snprintf(answer, sizeof answer,
+			 "HTTP/1.1 401 U\r\nConnection: close\r\nContent-Length: 0\r\n"
+			 "WWW-Authenticate: %s\r\n\r\n",
+			 cases[i].header);
+		set_up(&f, answers, &with_user);
+		assert_int_equal(get(&f, "/v2/", &q), BERTH_E_AUTH);
+		if (!strstr(f.err.message, cases[i].says))
+			fail_msg("%s", f.err.message);
+		assert_int_equal(f.server.request_count, 1);
+		registry_request_free(q);
+		tear_down(&f);
+	}
+}
+
 struct count {
 	int ended, ok;
 };
@@ -747,6 +777,7 @@ int main(void)
 		cmocka_unit_test(a_401_after_a_fresh_token_ends),
 		cmocka_unit_test(an_expired_token_is_replaced_once),
 		cmocka_unit_test(a_foreign_realm_gets_nothing),
+		cmocka_unit_test(an_unknown_way_of_asking_is_named),
 		cmocka_unit_test(a_burst_meets_one_challenge),
 		cmocka_unit_test(credentials_stay_at_home_in_a_redirect),
 		cmocka_unit_test(redirects_end_after_five),
