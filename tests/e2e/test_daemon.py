@@ -40,9 +40,12 @@ class Case(unittest.TestCase):
         """The worker's process id, once there is one."""
         def find():
             for pid in descendants(daemon.process.pid):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if b"--worker" in file.read():
-                        return pid
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        if b"--worker" in file.read():
+                            return pid
+                except OSError:
+                    continue
             return None
         return proc.wait_until(find, "there is a worker")
 

@@ -107,6 +107,8 @@ static int misbehave(struct fixture *f, const struct berth_call *call, struct be
 	if (is_act(f, "exit"))
 		_exit(3);
 	if (is_act(f, "hang") || is_act(f, "hang-deaf"))
+		f->host->progress(call, 0, 1);
+	if (is_act(f, "hang") || is_act(f, "hang-deaf"))
 		hang(is_act(f, "hang-deaf"));
 	if (is_act(f, "allocate"))
 		return allocate(err);

@@ -213,7 +213,7 @@ class Ends(WorkerCase):
 
     def test_a_cancel_unheeded_is_enforced_and_answered(self):
         job = self.job("probe", "hang-deaf")
-        job.until("hello")
+        job.until("progress")
         job.cancel()
         error = job.result()["error"]
         self.assertEqual(("cancelled", "the job was stopped: it did not heed its cancel"),
