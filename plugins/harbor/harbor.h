@@ -144,4 +144,7 @@ HARBOR_SLOT(retention_runs, const char *space, const char *run_id, struct berth_
 /* maintain.c */
 HARBOR_SLOT(maintain, const char *action, const char *arguments_json, struct berth_sink *sink);
 
+extern const struct berth_scan_ops harbor_scan_ops; /* scan.c */
+extern const struct berth_sync_ops harbor_sync_ops; /* sync.c */
+
 #endif

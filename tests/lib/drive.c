@@ -166,6 +166,8 @@ static const struct berth_host host = {
 
 struct slot_call {
 	const struct berth_integration_ops *ops;
+	const struct berth_sync_ops *sync;
+	const struct berth_scan_ops *scan;
 	void *self;
 	const struct berth_call *call;
 	char **args;
@@ -299,15 +301,95 @@ static int do_oci_endpoint(struct slot_call *c)
 	return 0;
 }
 
+static int do_sync_plan(struct slot_call *c)
+{
+	return c->sync->plan(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_sync_prepare(struct slot_call *c)
+{
+	return c->sync->prepare(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_sync_run(struct slot_call *c)
+{
+	return c->sync->run(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_sync_status(struct slot_call *c)
+{
+	return c->sync->status(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_sync_cancel(struct slot_call *c)
+{
+	return c->sync->cancel(c->self, c->call, c->args[0], c->err);
+}
+
+static int do_sync_log(struct slot_call *c)
+{
+	return c->sync->log(c->self, c->call, c->args[0], c->args[1], c->sink, c->err);
+}
+
+static int do_sync_remove(struct slot_call *c)
+{
+	return c->sync->remove(c->self, c->call, c->args[0], c->err);
+}
+
+static int do_scan_scanners(struct slot_call *c)
+{
+	return c->scan->scanners(c->self, c->call, c->sink, c->err);
+}
+
+static int do_scan_start(struct slot_call *c)
+{
+	return c->scan->start(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_scan_status(struct slot_call *c)
+{
+	return c->scan->status(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_scan_stop(struct slot_call *c)
+{
+	return c->scan->stop(c->self, c->call, c->args[0], c->err);
+}
+
+static int do_scan_report(struct slot_call *c)
+{
+	return c->scan->report(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_scan_log(struct slot_call *c)
+{
+	return c->scan->log(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_scan_configure(struct slot_call *c)
+{
+	return c->scan->configure(c->self, c->call, c->args[0], c->err);
+}
+
 static const struct {
 	const char *name;
 	int arguments;
+	size_t table; /* in struct berth_plugin */
 	size_t offset;
 	int (*run)(struct slot_call *c);
 } slots[] = {
-#define SLOT(name, arguments)                                                                      \
+#define ROW(table, type, prefix, name, arguments)                                                  \
 	{                                                                                          \
-#name, arguments, offsetof(struct berth_integration_ops, name), do_##name          \
+		prefix #name, arguments, offsetof(struct berth_plugin, table),                     \
+			offsetof(struct type, name),
+#define SLOT(name, arguments)                                                                      \
+	ROW(integration, berth_integration_ops, "", name, arguments) do_##name                     \
+	}
+#define SYNC(name, arguments)                                                                      \
+	ROW(sync, berth_sync_ops, "sync.", name, arguments) do_sync_##name                         \
+	}
+#define SCAN(name, arguments)                                                                      \
+	ROW(scan, berth_scan_ops, "scan.", name, arguments) do_scan_##name                         \
 	}
 	SLOT(probe, 0),
 	SLOT(overview, 0),
@@ -332,7 +414,24 @@ static const struct {
 	SLOT(retention_run, 1),
 	SLOT(retention_runs, 1),
 	SLOT(maintain, 2),
+	SYNC(plan, 2),
+	SYNC(prepare, 2),
+	SYNC(run, 1),
+	SYNC(status, 1),
+	SYNC(cancel, 1),
+	SYNC(log, 2),
+	SYNC(remove, 1),
+	SCAN(scanners, 0),
+	SCAN(start, 1),
+	SCAN(status, 1),
+	SCAN(stop, 1),
+	SCAN(report, 1),
+	SCAN(log, 1),
+	SCAN(configure, 1),
+#undef SCAN
+#undef SYNC
 #undef SLOT
+#undef ROW
 };
 
 static void print_options(const struct berth_plugin *p)
@@ -352,7 +451,14 @@ static int run_slot(struct driver *d, void *self, char **argv, struct berth_erro
 	struct berth_call call = {.size = sizeof call, .id = "drive"};
 	struct printing p = {.sink = {.size = sizeof p.sink, .put = put},
 			     .left = stop ? strtol(stop, NULL, 10) : 0};
-	struct slot_call c = {d->plugin->integration, self, &call, argv + 1, &p.sink, err};
+	struct slot_call c = {d->plugin->integration,
+			      d->plugin->sync,
+			      d->plugin->scan,
+			      self,
+			      &call,
+			      argv + 1,
+			      &p.sink,
+			      err};
 	int count = 0;
 	while (argv[count + 1])
 		count++;
@@ -361,10 +467,13 @@ static int run_slot(struct driver *d, void *self, char **argv, struct berth_erro
 	if (getenv("BERTH_DRY_RUN"))
 		call.flags |= BERTH_CALL_DRY_RUN;
 	for (size_t i = 0; i < ARRAY_COUNT(slots); i++) {
-		void *there;
+		const char *table;
+		void *there = NULL;
 		if (strcmp(slots[i].name, argv[0]) != 0)
 			continue;
-		memcpy(&there, (const char *)c.ops + slots[i].offset, sizeof there);
+		memcpy(&table, (const char *)d->plugin + slots[i].table, sizeof table);
+		if (table)
+			memcpy(&there, table + slots[i].offset, sizeof there);
 		if (count < slots[i].arguments)
 			return berth_fail(err, BERTH_E_INVALID, "%s wants %d arguments", argv[0],
 					  slots[i].arguments);
