@@ -101,6 +101,5 @@ const struct berth_plugin berth_plugin_v1 = {
 	.version = BERTH_VERSION, .summary = "Harbor 2.4 and newer.",
 	.options = options,       .open = open_harbor,
 	.close = close_harbor,    .integration = &integration,
-	.sync = &harbor_sync_ops,
-	.scan = &harbor_scan_ops,
+	.sync = &harbor_sync_ops, .scan = &harbor_scan_ops,
 };
