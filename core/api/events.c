@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v1/events: the sequence of what happened, from any id on. A reader is fed
  * from the stored ring at its own pace and woken by what is new, so a slow one
- * costs no memory; one that the ring has overtaken is told of the gap and cut.
+ * costs no memory; one that the ring has overtaken is told of the gap.
  */
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +88,8 @@ static int push_row(void *user, const void *row, struct berth_error *err)
 	struct reader *r = user;
 	json_t *document AUTO_JSON = NULL;
 
+	if (stream_is_full(r->stream))
+		return berth_fail(err, BERTH_E_CANCELLED, "enough until the reader took some");
 	r->last_id = it->id;
 	if (!(event_type_of_name(it->type) & r->types))
 		return 0;

@@ -59,6 +59,13 @@ void api_plugins_list(struct request *q, struct answer *a)
 {
 	const json_t *plugins = request_daemon(q)->plugins;
 
+	if (request_query(q, "cursor")) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail(&err, BERTH_E_INVALID, "cursor: this list gives none");
+		answer_problem(a, 0, "parameter-invalid", &err, NULL);
+		answer_fault(a, "?cursor", "bad-value", "%s", err.message);
+		return;
+	}
 	answer_list(a, q, json_copy((json_t *)plugins), NULL, (int64_t)json_array_size(plugins));
 }
 

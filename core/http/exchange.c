@@ -8,13 +8,25 @@
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/http/internal.h"
+
+/* Is the body of a refused request small enough to be read and thrown away?
+ * Then the answer comes behind it, as clients expect that send first and read
+ * later, and the connection lives on. */
+static bool can_skip_body(const struct request *q)
+{
+	const char *length = request_header(q, "Content-Length");
+	uint64_t bytes;
+	return !q->answer.closes && !request_header(q, "Expect") && length &&
+	       text_parse_u64(length, 0, q->server->config.limits.body_max_bytes, &bytes);
+}
 
 static enum MHD_Result take_head(struct request *q, const char *method, const char *version)
 {
 	q->head_is_done = true;
 	head_check(q, method, version);
-	if (q->answer.status && q->has_body) {
+	if (q->answer.status && q->has_body && !can_skip_body(q)) {
 		/* Answered before the body is read: libmicrohttpd closes after that. */
 		q->answer.closes = true;
 		conn_state(q->conn, CONN_ANSWER);
@@ -27,7 +39,9 @@ static enum MHD_Result take_head(struct request *q, const char *method, const ch
 static enum MHD_Result take_body(struct request *q, const char *data, size_t *data_count)
 {
 	struct berth_error err = ERROR_INIT;
-	int r = buf_add(&q->body_bytes, data, *data_count, &err);
+	int r = 0;
+	if (!q->answer.status)
+		r = buf_add(&q->body_bytes, data, *data_count, &err);
 	*data_count = 0;
 	if (!r) {
 		conn_state(q->conn, CONN_BODY);

@@ -131,6 +131,11 @@ bool stream_push(struct stream *s, uint64_t id, const char *type, const char *js
 	return true;
 }
 
+bool stream_is_full(const struct stream *s)
+{
+	return s->bytes.byte_count - s->taken > s->bytes.max / 2;
+}
+
 bool stream_push_gap(struct stream *s, uint64_t since, uint64_t until)
 {
 	if (s->is_over || s->is_gone || !add_gap(s, since, until))

@@ -27,6 +27,9 @@ struct stream *answer_stream(struct answer *a, struct request *q, const struct s
 /* One record: id 0 leaves the id out; json_text is one line. False: the reader
  * was too slow, gets its gap and is cut; push nothing more. */
 bool stream_push(struct stream *s, uint64_t id, const char *type, const char *json_text);
+/* More than half of the buffer is filled: a pull that gives many records
+ * returns then, and is called again when they are taken. */
+bool stream_is_full(const struct stream *s);
 /* What the reader missed, as a record of type gap: {"since":N,"until":N}. */
 bool stream_push_gap(struct stream *s, uint64_t since, uint64_t until);
 /* There may be more to pull. */

@@ -485,6 +485,25 @@ static void large_heads_are_refused(void **state)
 	free(fill);
 }
 
+static void refused_small_bodies_are_read_and_the_connection_lives(void **state)
+{
+	static const char head[] = "GET /things" H JSON "Content-Length: 5\r\n" END;
+	static const char next[] = "hello"
+				   "GET /refs/next" H END;
+	int fd = client_connect(&place);
+	(void)state;
+	client_send(&place, fd, head, sizeof head - 1);
+	for (int i = 0; i < 5; i++)
+		turn(&place, -1, 1);
+	client_send(&place, fd, next, sizeof next - 1);
+	client_read(&place, fd, answer, sizeof answer, false);
+	assert_int_equal(status_of(answer), 400);
+	if (!strstr(answer, "\"next\""))
+		client_read(&place, fd, answer, sizeof answer, false);
+	assert_non_null(strstr(answer, "\"ref\":\"next\""));
+	close(fd);
+}
+
 static void chunked_bodies_are_taken(void **state)
 {
 	(void)state;
@@ -975,6 +994,7 @@ int main(void)
 		T(every_fault_of_a_body_is_told),
 		T(large_bodies_are_refused_before_they_are_read),
 		T(large_heads_are_refused),
+		T(refused_small_bodies_are_read_and_the_connection_lives),
 		T(chunked_bodies_are_taken),
 		T(parameters_are_checked),
 		T(lists_have_views_and_a_next_page),
