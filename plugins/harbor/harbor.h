@@ -15,9 +15,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "core/base/buf.h"
-#include "core/net/http.h"
-#include "plugins/common/remote.h"
+#include "plugins/common/ask.h"
 
 enum { HARBOR_PAGE = 100 }; /* the largest page_size; more is 422 */
 
@@ -92,14 +90,10 @@ MUST_USE int harbor_project(struct harbor *h, const char *name, json_t **ret,
 /* A time of Harbor as Unix milliseconds; 0 for "never" (year 1). */
 int64_t harbor_time(const json_t *object, const char *key);
 
-/* Parses a slot's JSON argument. */
-MUST_USE int harbor_argument(const char *text, json_t **ret, struct berth_error *err);
-
 /* sign.c */
 MUST_USE int harbor_sign_in(struct harbor *h, struct berth_error *err);
 void harbor_sign_out(struct harbor *h); /* forgets the session */
 void harbor_take_kept(struct harbor *h);
-char *harbor_basic(const struct harbor *h) MUST_USE; /* "Basic ..."; free() */
 /* wire.c: one exchange to its end. headers may be NULL. */
 struct wire {
 	const char *method, *path, *body, *content_type, *accept;
@@ -107,7 +101,6 @@ struct wire {
 };
 MUST_USE int harbor_wire(struct harbor *h, const struct wire *w, struct net_exchange **ret,
 			 struct berth_error *err);
-SCOPE_TYPE(net_exchange, struct net_exchange, net_exchange_free)
 
 /* The slots, by file. */
 #define HARBOR_SLOT(name, ...)                                                                     \

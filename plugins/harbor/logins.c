@@ -84,7 +84,7 @@ int harbor_login_create(void *self, const struct berth_call *call, const char *r
 	AUTO_JSON json_t *q = NULL, *body = NULL;
 	AUTO_REPLY struct reply reply = {0};
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(request_json, &q, err);
+	int r = ask_argument(request_json, &q, err);
 	if (!r)
 		r = check_request(q, err);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))

@@ -128,7 +128,7 @@ int harbor_maintain(void *self, const struct berth_call *call, const char *actio
 	struct harbor *h = self;
 	AUTO_JSON json_t *arguments = NULL;
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(arguments_json, &arguments, err);
+	int r = ask_argument(arguments_json, &arguments, err);
 	if (r)
 		return r;
 	struct action a = {.h = h,

@@ -154,13 +154,3 @@ int64_t harbor_time(const json_t *object, const char *key)
 	const char *text = js_str(object, key, NULL);
 	return text && clock_parse(text, &t) && t > 0 ? t : 0;
 }
-
-int harbor_argument(const char *text, json_t **ret, struct berth_error *err)
-{
-	int r = js_parse(text, strlen(text), &js_limits_api, ret, err);
-	if (!r && !json_is_object(*ret)) {
-		json_decref(STEAL(*ret));
-		return berth_fail(err, BERTH_E_INVALID, "the argument is not a JSON object");
-	}
-	return r;
-}

@@ -126,7 +126,7 @@ int harbor_probe(void *self, const struct berth_call *call, const char *scope_te
 	struct harbor *h = self;
 	AUTO_JSON json_t *scope = NULL, *info = NULL;
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(scope_text, &scope, err);
+	int r = ask_argument(scope_text, &scope, err);
 	bool is_platform = !r && !strcmp(js_str(scope, "scope", "platform"), "platform");
 	if (!r && !h->username)
 		return berth_fail(err, BERTH_E_AUTH, "Harbor needs a user or a robot account");

@@ -198,7 +198,7 @@ int harbor_retention_set(void *self, const struct berth_call *call, const char *
 	struct harbor *h = self;
 	AUTO_JSON json_t *wanted = NULL, *project = NULL, *policy = NULL, *body = NULL;
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(rules_json, &wanted, err);
+	int r = ask_argument(rules_json, &wanted, err);
 	if (!r)
 		r = load(h, space, &project, &policy, err);
 	if (!r)

@@ -50,7 +50,7 @@ static int begin(struct harbor *h, const struct berth_call *call, const char *ta
 		 json_t **ret_target, char **ret_path, struct berth_error *err)
 {
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(target_json, ret_target, err);
+	int r = ask_argument(target_json, ret_target, err);
 	return r ? r : target_path(*ret_target, ret_path, err);
 }
 
@@ -369,7 +369,7 @@ static int configure(void *self, const struct berth_call *call, const char *sett
 	AUTO_JSON json_t *s = NULL;
 	AUTO_JSON json_t *chosen = json_pack("{s:b}", "is_default", 1);
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(settings_json, &s, err);
+	int r = ask_argument(settings_json, &s, err);
 	const char *cron = js_str(s, "cron", NULL), *scanner = js_str(s, "scanner", NULL);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))
 		return r;

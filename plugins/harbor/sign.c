@@ -5,7 +5,6 @@
  * second POST, with both, answers 200 with two sid cookies, of which the
  * second is the session.
  */
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -15,19 +14,6 @@
 
 /* Harbor ends a session after 60 idle minutes; ours is given up before. */
 #define SESSION_MAX_MS (30 * 60 * 1000)
-
-char *harbor_basic(const struct harbor *h)
-{
-	AUTO_FREE char *pair = text_printf("%s:%s", h->username, h->password ? h->password : "");
-	if (!pair)
-		return NULL;
-	size_t n = strlen(pair);
-	AUTO_FREE unsigned char *coded = malloc(4 * ((n + 2) / 3) + 1);
-	if (coded)
-		EVP_EncodeBlock(coded, (const unsigned char *)pair, (int)n);
-	explicit_bzero(pair, n);
-	return coded ? text_printf("Basic %s", (const char *)coded) : NULL;
-}
 
 void harbor_sign_out(struct harbor *h)
 {

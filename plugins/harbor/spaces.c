@@ -147,7 +147,7 @@ int harbor_space_create(void *self, const struct berth_call *call, const char *s
 	int64_t bytes;
 	bool has_quota;
 	remote_begin(&h->remote, call);
-	int r = harbor_argument(space_json, &wanted, err);
+	int r = ask_argument(space_json, &wanted, err);
 	if (!r)
 		r = check_quota(wanted, &bytes, &has_quota, err);
 	if (r)
@@ -174,7 +174,7 @@ int harbor_space_update(void *self, const struct berth_call *call, const char *s
 	remote_begin(&h->remote, call);
 	if (!escaped)
 		return berth_fail_memory(err);
-	int r = harbor_argument(space_json, &wanted, err);
+	int r = ask_argument(space_json, &wanted, err);
 	if (!r)
 		r = check_quota(wanted, &bytes, &has_quota, err);
 	if (!r)

@@ -37,9 +37,9 @@ static int check_rule(const json_t *rule, struct berth_error *err)
 static int load(const char *rule_json, const char *peer_json, json_t **ret_rule, json_t **ret_peer,
 		struct berth_error *err)
 {
-	int r = harbor_argument(rule_json, ret_rule, err);
+	int r = ask_argument(rule_json, ret_rule, err);
 	if (!r)
-		r = harbor_argument(peer_json, ret_peer, err);
+		r = ask_argument(peer_json, ret_peer, err);
 	return r ? r : check_rule(*ret_rule, err);
 }
 

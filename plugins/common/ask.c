@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking a server's own API: see ask.h. */
+#include "plugins/common/ask.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "core/base/text.h"
+
+#define LINES_MAX_BYTES 16384
+
+const struct js_limits ask_limits = {32u << 20, 1000000, 64};
+
+int ask_lines_init(struct ask_lines *l, struct berth_error *err)
+{
+	static const char zeros[LINES_MAX_BYTES];
+	l->count = 0;
+	l->lines[0] = NULL;
+	buf_init(&l->text, LINES_MAX_BYTES);
+	/* All room at once: the lines point into it. */
+	int r = buf_add(&l->text, zeros, sizeof zeros, err);
+	buf_reset(&l->text);
+	return r;
+}
+
+void ask_lines_done(struct ask_lines *l)
+{
+	if (l->text.bytes) /* credentials among them */
+		explicit_bzero(l->text.bytes, l->text.byte_count);
+	buf_done(&l->text);
+}
+
+int ask_lines_add(struct ask_lines *l, const char *name, const char *value, struct berth_error *err)
+{
+	if (!value)
+		return 0;
+	if (l->count == ASK_LINES_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "a request with too many headers");
+	const char *line = l->text.bytes + l->text.byte_count;
+	int r = buf_printf(&l->text, err, "%s: %s", name, value);
+	if (!r)
+		r = buf_add(&l->text, "", 1, err);
+	if (r)
+		return r;
+	l->lines[l->count++] = line;
+	l->lines[l->count] = NULL;
+	return 0;
+}
+
+struct waiting {
+	bool ended;
+	struct berth_error err;
+};
+
+static void on_done(void *user, const struct berth_error *err)
+{
+	struct waiting *w = user;
+	w->ended = true;
+	w->err = *err;
+}
+
+static int has_ended(void *user)
+{
+	return ((struct waiting *)user)->ended;
+}
+
+int ask_exchange(struct remote *r, const char *method, const char *url,
+		 const struct ask_lines *lines, const char *body, struct net_exchange **ret,
+		 struct berth_error *err)
+{
+	struct waiting waiting = {.err = ERROR_INIT};
+	AUTO(net_exchange) struct net_exchange *x = NULL;
+	struct net_call call = {
+		.method = method,
+		.url = url,
+		.headers = lines->lines,
+		.body = body,
+		.body_byte_count = body ? strlen(body) : 0,
+		.body_max_bytes = ask_limits.bytes,
+		.done = on_done,
+		.user = &waiting,
+	};
+	int rc = net_exchange_start(registry_net(r->registry), &call, &x, err);
+	if (!rc)
+		rc = net_loop_run(r->loop, has_ended, &waiting, err);
+	if (!rc && waiting.err.code) {
+		*err = waiting.err;
+		rc = err->code;
+	}
+	if (!rc)
+		*ret = STEAL(x);
+	return rc;
+}
+
+static bool is_html(const struct buf *body)
+{
+	return strstr(buf_text(body), "<html") || strstr(buf_text(body), "<!DOCTYPE");
+}
+
+/* {"errors":[{"code","status","message"}]} is both Harbor's and Artifactory's. */
+static void explain(const struct buf *body, int status, struct berth_error *err)
+{
+	AUTO_JSON json_t *j = NULL;
+	struct berth_error ignored = ERROR_INIT;
+	if (is_html(body)) {
+		berth_cause(err, "HTTP %d with an HTML page%s", status,
+			    status == 503 ? ": the server is down or in upgrade"
+					  : ": a proxy before the server answered");
+		return;
+	}
+	if (!body->byte_count || js_parse(body->bytes, body->byte_count, &ask_limits, &j, &ignored))
+		return;
+	const json_t *first = json_array_get(json_object_get(j, "errors"), 0);
+	const char *message = js_str(first, "message", js_str(j, "message", NULL));
+	const char *code = js_str(first, "code", "");
+	if (message)
+		berth_cause(err, "HTTP %d%s%s: %s", status, *code ? " " : "", code, message);
+}
+
+int ask_fail(const char *method, const char *path, struct net_exchange *x, struct berth_error *err)
+{
+	int status = net_exchange_status(x);
+	/* The query stays out: it may hold names that the reader may not see. */
+	berth_fail_http(err, status, "%s %.*s", method, (int)strcspn(path, "?"), path);
+	explain(net_exchange_body(x), status, err);
+	return err->code;
+}
+
+int ask_json(const char *method, const char *path, const struct net_exchange *x, json_t **ret,
+	     struct berth_error *err)
+{
+	const struct buf *body = net_exchange_body(x);
+	if (!body->byte_count)
+		return 0;
+	int r = js_parse(body->bytes, body->byte_count, &ask_limits, ret, err);
+	if (!r)
+		return 0;
+	if (r == BERTH_E_INVALID)
+		err->code = BERTH_E_PROTOCOL;
+	return berth_wrap(err, "%s %.*s: %s", method, (int)strcspn(path, "?"), path,
+			  is_html(body)
+				  ? "an HTML page in place of JSON: another server, or a login page"
+				  : "the answer is not JSON");
+}
+
+char *ask_basic(const char *username, const char *password)
+{
+	AUTO_FREE char *pair = text_printf("%s:%s", username, password ? password : "");
+	if (!pair)
+		return NULL;
+	size_t n = strlen(pair);
+	AUTO_FREE unsigned char *coded = malloc(4 * ((n + 2) / 3) + 1);
+	if (coded)
+		EVP_EncodeBlock(coded, (const unsigned char *)pair, (int)n);
+	explicit_bzero(pair, n);
+	return coded ? text_printf("Basic %s", (const char *)coded) : NULL;
+}
+
+int ask_argument(const char *text, json_t **ret, struct berth_error *err)
+{
+	int r = js_parse(text, strlen(text), &js_limits_api, ret, err);
+	if (!r && !json_is_object(*ret)) {
+		json_decref(STEAL(*ret));
+		return berth_fail(err, BERTH_E_INVALID, "the argument is not a JSON object");
+	}
+	return r;
+}

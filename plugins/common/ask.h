@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking a server's own API (not /v2/): one exchange to its end, JSON or text,
+ * errors in the server's words. For the plugins whose servers have one; uses
+ * the registry's HTTP client, so TLS, limits and address rule are the same.
+ */
+#ifndef PLUGINS_COMMON_ASK_H
+#define PLUGINS_COMMON_ASK_H
+
+#include "core/base/js.h"
+#include "core/net/http.h"
+#include "plugins/common/remote.h"
+
+SCOPE_TYPE(net_exchange, struct net_exchange, net_exchange_free)
+
+#define ASK_LINES_MAX 16
+/* Header lines of a request, "Name: value" each, kept together in one buffer. */
+struct ask_lines {
+	struct buf text;
+	const char *lines[ASK_LINES_MAX + 1]; /* ends with NULL */
+	size_t count;
+};
+MUST_USE int ask_lines_init(struct ask_lines *l, struct berth_error *err);
+void ask_lines_done(struct ask_lines *l);
+/* Adds a line; nothing where value is NULL. BERTH_E_LIMIT when there is no room. */
+MUST_USE int ask_lines_add(struct ask_lines *l, const char *name, const char *value,
+			   struct berth_error *err);
+#define AUTO_ASK_LINES CLEANUP(ask_lines_done)
+
+/* What may come back from an API: 32 MiB, a million values. */
+extern const struct js_limits ask_limits;
+
+/* Sends and waits. body NULL: none. The caller frees *ret. */
+MUST_USE int ask_exchange(struct remote *r, const char *method, const char *url,
+			  const struct ask_lines *lines, const char *body,
+			  struct net_exchange **ret, struct berth_error *err);
+/* The error of a status that was not wanted: what was asked (without its
+ * query), and the server's own words where it has any. */
+MUST_USE int ask_fail(const char *method, const char *path, struct net_exchange *x,
+		      struct berth_error *err);
+/* The body as JSON; *ret stays NULL where it is empty. HTML is named as that. */
+MUST_USE int ask_json(const char *method, const char *path, const struct net_exchange *x,
+		      json_t **ret, struct berth_error *err);
+/* "Basic ..." of a user and password; free(). NULL without memory. */
+char *ask_basic(const char *username, const char *password) MUST_USE;
+/* A slot's JSON argument, an object. */
+MUST_USE int ask_argument(const char *text, json_t **ret, struct berth_error *err);
+
+#endif
