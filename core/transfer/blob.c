@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/log.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 void place_present(struct transfer *t, struct place *p)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/oci/manifest.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 #define DEPTH_MAX 4
 

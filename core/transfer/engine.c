@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 #include <berth/ops.h>
 
 #define DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))

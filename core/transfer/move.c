@@ -18,7 +18,7 @@
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 #include <berth/ops.h>
 
 #define PIECE_BYTES 16384                 /* what libcurl hands over at most */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 static bool is_wanted(const struct rule *rule, const json_t *entry)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 static void image_put(struct transfer *t, struct image *i);
 

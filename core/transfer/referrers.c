@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 #define LEVEL_MAX 4
 #define PAGE_MAX 100

@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 #define PROGRESS_MS 500
 

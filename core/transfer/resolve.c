@@ -9,7 +9,7 @@
 
 #include "core/oci/lists.h"
 #include "core/oci/reference.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 #define PAGE_MAX 1000
 #define TAG_MAX 1000000

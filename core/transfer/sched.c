@@ -9,7 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 static void end_no_memory(struct transfer *t)
 {

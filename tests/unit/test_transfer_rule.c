@@ -37,7 +37,7 @@ static void wrong_rules_are_refused_with_the_place(void **state)
 		{"{}", "rule: /source/instance is missing", ""},
 		{"{\"source\":{\"instance\":\"a\"}}", "rule: /target/instance is missing", ""},
 		{"{\"source\":3}", "rule: /source is not an object", ""},
-		{"{\"sorce\":{}}", "rule: / has no member 'sorce'", "did you mean 'source'?"},
+		{"{\"sourceX\":{}}", "rule: / has no member 'sourceX'", "did you mean 'source'?"},
 		{"{\"source\":{\"instance\":\"a\",\"repository\":\"Foo\"}}",
 		 "rule: /source/repository is not a repository path (lower case letters, digits, . _ - "
 		 "and /)",

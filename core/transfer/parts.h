@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the copy engine ask of each other, by file. Inside
+ * core/transfer only; the data they share is in run.h.
+ */
+#ifndef CORE_TRANSFER_PARTS_H
+#define CORE_TRANSFER_PARTS_H
+
+#include "core/transfer/run.h"
+
+/* sched.c: ops, the slots of the registries, and the loop. */
+typedef int op_prepare(struct op *op, struct registry_call *call, struct berth_error *err);
+typedef void op_finish(struct op *op, const struct berth_error *err);
+/* Queues a request; NULL without memory, and the run ends. */
+struct op *op_add(struct transfer *t, int side, void *object, op_prepare *prepare,
+		  op_finish *finish);
+/* Sets op->path by printf; 0 or BERTH_E_NO_MEMORY. */
+int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same op once more, with another prepare or finish; from finish only. */
+void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
+void run_pump(struct transfer *t); /* starts what has slots */
+/* Turns the loop until all is quiet, or the run is cancelled or ended. */
+MUST_USE int run_turns(struct transfer *t, struct berth_error *err);
+/* After an early end: leaves no upload session open, within cleanup_ms. */
+void run_close(struct transfer *t);
+/* Drops what waits and is under way, but for clean-ups unless all is set. */
+void run_drop_ops(struct transfer *t, bool all);
+
+/* report.c */
+void report_image(struct transfer *t, const struct image *i);
+void report_progress(struct transfer *t, bool now);
+
+/* resolve.c: what the rule's tags are at both ends. */
+void pair_start(struct transfer *t, struct pair *p);
+void image_start(struct transfer *t, struct image *i);
+void image_fail(struct transfer *t, struct image *i, struct fault *why);
+void image_end(struct transfer *t, struct image *i, enum image_state state);
+/* Says whether tags, sorted, has the tag. */
+bool tags_have(const struct vec *tags, const char *tag);
+
+/* platforms.c: makes an index of the wanted platforms out of m, if it is an index
+ * with others in it; *digest is then that one's. */
+MUST_USE int platforms_choose(struct transfer *t, struct doc *m, struct digest *digest,
+			      struct berth_error *err);
+
+/* closure.c: manifests, what they need, and whether the target has it. */
+/* Keeps the bytes of a manifest that hash to m->digest and reads what is in it. */
+void doc_store(struct transfer *t, struct doc *m, const char *media_type, const char *bytes,
+	       size_t byte_count);
+void node_open(struct transfer *t, struct node *n);
+void node_fail(struct transfer *t, struct node *n, struct fault *why);
+/* Checks bytes against what was promised; both may have no digest (algorithm 0). */
+MUST_USE int doc_check(const char *bytes, size_t byte_count, const struct digest *expected,
+		       const char *header, struct digest *ret, struct berth_error *err);
+
+/* referrers.c: what refers to a manifest, and the lists of it. */
+void node_companions(struct transfer *t, struct node *n);
+/* Ties a companion's root to its subject. */
+void companion_root(struct transfer *t, struct image *i);
+/* n is put only after its subject. */
+void companion_gate(struct transfer *t, struct node *n, struct node *subject);
+/* Unites the list of i with the target's own: sets i->body where they differ.
+ * ret_same: the target's has it all. */
+MUST_USE int companion_unite(struct transfer *t, struct image *i, const char *bytes,
+			     size_t byte_count, bool *ret_same, struct berth_error *err);
+
+/* blob.c: blobs: looked for, mounted, moved. */
+void place_ask(struct transfer *t, struct place *p);
+void blob_start(struct transfer *t, struct blob *b);
+void place_failed(struct transfer *t, struct place *p, struct fault *why);
+void place_present(struct transfer *t, struct place *p);
+
+/* Adds to the accounts of n and of what it is a part of. */
+void node_account(struct node *n, uint64_t bytes, unsigned mounts, unsigned attempts);
+/* Cancels an upload at the target; takes the URL. */
+void session_cancel(struct transfer *t, struct pair *p, char *take_session);
+
+/* move.c: one blob streamed from end to end. */
+void move_start(struct transfer *t, struct place *p);
+/* Ends all that are under way and cancels their upload sessions; with all set
+ * also those whose session is not known yet. */
+void move_drop_all(struct transfer *t, bool all);
+void move_tick(struct transfer *t); /* wakes streams that can go on */
+void move_mend(struct transfer *t); /* ends uploads whose requests could not start */
+json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
+
+/* publish.c: manifests and tags put, in order. */
+void node_ready(struct transfer *t, struct node *n);    /* one thing less is awaited */
+void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
+void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
+void node_companion_done(struct transfer *t, struct node *n);
+
+#endif
