@@ -106,11 +106,11 @@ static void add_secrets(const json_t *wanted, json_t *patch)
 		if (is_secret(key)) {
 			json_object_set(patch, key, value);
 		} else if (json_is_object(value)) {
-			AUTO_JSON json_t *below = json_deep_copy(json_object_get(patch, key));
-			json_t *to = below ? below : (below = json_object());
-			add_secrets(value, to);
-			if (json_object_size(to))
-				json_object_set(patch, key, to);
+			json_t *there = json_object_get(patch, key);
+			AUTO_JSON json_t *below = there ? json_deep_copy(there) : json_object();
+			add_secrets(value, below);
+			if (json_object_size(below))
+				json_object_set(patch, key, below);
 		}
 	}
 }

@@ -21,7 +21,7 @@ static const struct column columns[] = {
 	{"NOUN", "noun", COL_TEXT, false},
 	{"NAME", "name", COL_TEXT, false},
 	{"MEMBERS", "members", COL_LONG, false},
-	{NULL},
+	{0},
 };
 
 static json_t *members_of(const struct step *s)
@@ -232,7 +232,7 @@ const struct command apply_commands[] = {
 		.columns = columns,
 		.run = apply,
 	},
-	{NULL},
+	{0},
 };
 
 const struct command diff_commands[] = {
@@ -247,5 +247,5 @@ const struct command diff_commands[] = {
 		.columns = columns,
 		.run = diff,
 	},
-	{NULL},
+	{0},
 };

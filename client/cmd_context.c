@@ -11,7 +11,7 @@ static const struct column columns[] = {
 	{"CURRENT", "current", COL_YES, false},
 	{"NAME", "name", COL_TEXT, false},
 	{"TARGET", "target", COL_TEXT, false},
-	{NULL},
+	{0},
 };
 
 static int list(struct cli *c)
@@ -170,5 +170,5 @@ const struct command context_commands[] = {
 		.traits = CMD_OFFLINE,
 		.run = drop,
 	},
-	{NULL},
+	{0},
 };

@@ -24,7 +24,7 @@ static const struct flag flags[] = {
 static const struct column columns[] = {{"ID", "id", COL_TEXT, false},
 					{"KIND", "kind", COL_TEXT, false},
 					{"STATE", "state", COL_STATE, false},
-					{NULL}};
+					{0}};
 
 static int copy(struct cli *c)
 {
@@ -71,5 +71,5 @@ const struct command copy_commands[] = {
 		.columns = columns,
 		.run = copy,
 	},
-	{NULL},
+	{0},
 };

@@ -67,7 +67,7 @@ const struct command event_commands[] = {
 		.route = "/v1/events",
 		.run = watch_events,
 	},
-	{NULL},
+	{0},
 };
 
 static const struct column audit_columns[] = {
@@ -81,7 +81,7 @@ static const struct column audit_columns[] = {
 	{"STATUS", "status", COL_TEXT, true},
 	{"REQUEST", "request", COL_TEXT, true},
 	{"DETAIL", "detail", COL_LONG, true},
-	{NULL},
+	{0},
 };
 
 static int verify(struct cli *c)
@@ -131,5 +131,5 @@ const struct command audit_commands[] = {
 		.route = "/v1/audit/verify",
 		.run = verify,
 	},
-	{NULL},
+	{0},
 };

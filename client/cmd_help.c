@@ -90,7 +90,7 @@ const struct command help_commands[] = {
 		.traits = CMD_OFFLINE,
 		.run = help,
 	},
-	{NULL},
+	{0},
 };
 
 const struct command completion_commands[] = {
@@ -111,5 +111,5 @@ const struct command completion_commands[] = {
 		.traits = CMD_OFFLINE,
 		.run = completion,
 	},
-	{NULL},
+	{0},
 };

@@ -13,19 +13,19 @@ static const struct column repository_columns[] = {
 	{"SPACE", "space", COL_TEXT, false},
 	{"TAGS", "tags", COL_COUNT, false},
 	{"SEEN", "seen_at", COL_TIME, false},
-	{NULL},
+	{0},
 };
 static const struct column tag_columns[] = {
 	{"TAG", "name", COL_TEXT, false},     {"DIGEST", "digest", COL_DIGEST, false},
 	{"SIZE", "bytes", COL_BYTES, true},   {"PUSHED", "pushed_at", COL_TIME, true},
-	{"SEEN", "seen_at", COL_TIME, false}, {NULL},
+	{"SEEN", "seen_at", COL_TIME, false}, {0},
 };
 static const struct column hit_columns[] = {
 	{"IMAGE", "reference", COL_TEXT, false},
 	{"SPACE", "space", COL_TEXT, false},
 	{"DIGEST", "digest", COL_DIGEST, false},
 	{"SEEN", "seen_at", COL_TIME, false},
-	{NULL},
+	{0},
 };
 static const struct flag search_flags[] = {
 	{"search", 'q', FLAG_TEXT, "TEXT", "only those whose name has this text", .query = "q"},
@@ -314,5 +314,5 @@ const struct command image_commands[] = {
 		.columns = hit_columns,
 		.run = delete_one,
 	},
-	{NULL},
+	{0},
 };

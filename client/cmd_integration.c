@@ -95,7 +95,7 @@ static const struct column columns[] = {
 	{"USER", "username", COL_TEXT, true},
 	{"DESCRIPTION", "description", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},
-	{NULL},
+	{0},
 };
 
 /* A user without a password in a file is asked for it. */
@@ -106,7 +106,7 @@ static int ask_password(struct cli *c, json_t *body, struct berth_error *err)
 		return 0;
 	AUTO_FREE char *prompt = text_printf("Password of %s: ", cli_flag(c, "username", ""));
 	int code = prompt ? secret_ask(c, prompt, &password, err) : berth_fail_memory(err);
-	if (code)
+	if (code || !password)
 		return berth_wrap(err, "say --password-file FILE (- is standard input)");
 	json_object_set_new(body, "password", json_string(password));
 	explicit_bzero(password, strlen(password));
@@ -148,7 +148,7 @@ static const struct column status_columns[] = {
 	{"VERSION", "status.version", COL_TEXT, false},
 	{"FEATURES", "status.features", COL_TEXT, false},
 	{"CHECKED", "status.checked_at", COL_TIME, false},
-	{NULL},
+	{0},
 };
 
 /* What the probe changed: the integration as it is now. */
@@ -176,7 +176,7 @@ static const struct column overview_columns[] = {
 	{"ARTIFACTS", "artifacts", COL_COUNT, false},
 	{"SIZE", "bytes", COL_BYTES, false},
 	{"COUNTED", "at", COL_TIME, false},
-	{NULL},
+	{0},
 };
 
 static const struct column space_columns[] = {
@@ -186,7 +186,7 @@ static const struct column space_columns[] = {
 	{"REPOSITORIES", "status.repositories", COL_COUNT, false},
 	{"SEEN", "status.seen_at", COL_TIME, false},
 	{"ID", "id", COL_TEXT, true},
-	{NULL},
+	{0},
 };
 
 #define THE_NAME                                                                                   \
@@ -331,5 +331,5 @@ const struct command integration_commands[] = {
 		.columns = columns,
 		.run = run_post,
 	},
-	{NULL},
+	{0},
 };

@@ -12,13 +12,13 @@ static const struct column plugin_columns[] = {
 	{"NAME", "name", COL_TEXT, false},       {"LOADED", "ok", COL_YES, false},
 	{"VERSION", "version", COL_TEXT, false}, {"ABI", "abi", COL_TEXT, false},
 	{"SUMMARY", "summary", COL_LONG, false}, {"ERROR", "error", COL_LONG, false},
-	{"FILE", "file", COL_LONG, true},        {NULL},
+	{"FILE", "file", COL_LONG, true},        {0},
 };
 
 static const struct column option_columns[] = {
 	{"OPTION", "key", COL_TEXT, false},       {"TYPE", "type", COL_TEXT, false},
 	{"REQUIRED", "required", COL_YES, false}, {"DEFAULT", "default", COL_TEXT, false},
-	{"HELP", "help", COL_LONG, false},        {NULL},
+	{"HELP", "help", COL_LONG, false},        {0},
 };
 
 /* The plugin, then its options as a table. */
@@ -68,7 +68,7 @@ const struct command daemon_commands[] = {
 		.route = "/v1/reload",
 		.run = reload,
 	},
-	{NULL},
+	{0},
 };
 
 const struct command plugin_commands[] = {
@@ -98,7 +98,7 @@ const struct command plugin_commands[] = {
 		.columns = plugin_columns,
 		.run = show_plugin,
 	},
-	{NULL},
+	{0},
 };
 
 /* Major and minor of "1.2.3"; 0 where there is none. */
@@ -169,7 +169,7 @@ const struct command version_commands[] = {
 		.route = "/v1",
 		.run = version,
 	},
-	{NULL},
+	{0},
 };
 
 static const struct flag api_flags[] = {
@@ -261,5 +261,5 @@ const struct command api_commands[] = {
 			      "a body from a file; headers are printed too"}},
 		.run = call_api,
 	},
-	{NULL},
+	{0},
 };

@@ -21,7 +21,7 @@ const struct column operation_columns[] = {
 	{"STARTED", "started_at", COL_TIME, true},
 	{"UPDATED", "updated_at", COL_TIME, true},
 	{"ERROR", "error.title", COL_LONG, false},
-	{NULL},
+	{0},
 };
 
 static int attach(struct cli *c)
@@ -162,5 +162,5 @@ const struct command operation_commands[] = {
 		.route = "/v1/operations/{0}/log",
 		.run = log_lines,
 	},
-	{NULL},
+	{0},
 };

@@ -33,7 +33,7 @@ static const struct column columns[] = {
 	{"SEEN", "status.seen_at", COL_TIME, false},
 	{"ID", "id", COL_TEXT, true},
 	{"DESCRIPTION", "description", COL_LONG, true},
-	{NULL},
+	{0},
 };
 
 static int list(struct cli *c)
@@ -169,5 +169,5 @@ const struct command space_commands[] = {
 		.columns = columns,
 		.run = delete_one,
 	},
-	{NULL},
+	{0},
 };

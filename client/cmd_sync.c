@@ -80,7 +80,7 @@ static const struct column columns[] = {
 	{"FAILED", "status.last_run.failed", COL_COUNT, true},
 	{"FINISHED", "status.last_run.finished_at", COL_TIME, false},
 	{"DESCRIPTION", "description", COL_LONG, true},
-	{NULL},
+	{0},
 };
 static const struct column run_columns[] = {
 	{"RUN", "id", COL_TEXT, false},
@@ -93,7 +93,7 @@ static const struct column run_columns[] = {
 	{"STARTED", "started_at", COL_TIME, false},
 	{"FINISHED", "finished_at", COL_TIME, true},
 	{"OPERATION", "operation", COL_TEXT, true},
-	{NULL},
+	{0},
 };
 
 static int create(struct cli *c)
@@ -329,5 +329,5 @@ const struct command sync_commands[] = {
 		.columns = run_columns,
 		.run = report,
 	},
-	{NULL},
+	{0},
 };

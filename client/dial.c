@@ -97,13 +97,15 @@ static int connect_unix(const char *path, int *ret_fd, struct berth_error *err)
 		return berth_fail(err, BERTH_E_INVALID, "the socket path '%s' is over %zu bytes",
 				  path, sizeof(to.sun_path) - 1);
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return berth_fail_errno(err, errno, "cannot make a socket");
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-		return explain(path, errno, err);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+		int errnum = errno;
+		close(fd);
+		return explain(path, errnum, err);
+	}
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 

@@ -153,7 +153,7 @@ static int need_line(struct http *h, size_t *ret_bytes, struct berth_error *err)
 static int read_head_lines(struct http *h, struct http_answer *a, struct berth_error *err)
 {
 	for (unsigned lines = 0; lines <= HTTP_HEADER_COUNT_MAX; lines++) {
-		size_t bytes;
+		size_t bytes = 0;
 		int code = need_line(h, &bytes, err);
 		if (code)
 			return code;
@@ -239,7 +239,7 @@ int http_read_head(struct http *h, const char *method, struct http_answer *a,
 /* The size line of the next chunk; the last one ends the body. */
 static int next_chunk(struct http *h, struct http_answer *a, struct berth_error *err)
 {
-	size_t bytes;
+	size_t bytes = 0;
 	int code = need_line(h, &bytes, err);
 	if (code)
 		return code;

@@ -144,22 +144,21 @@ static void command_section(FILE *f, const struct command *cmd)
 		fprintf(f, ".Pp\nIt calls\n.Li %s %s .\n", cmd->method, cmd->route);
 }
 
-static int by_name(const void *a, const void *b)
+/* The noun whose name comes next after that one; NULL: none. */
+static const struct noun *noun_after(const char *name)
 {
-	const struct noun *const *one = a, *const *other = b;
-	return strcmp((*one)->name, (*other)->name);
+	const struct noun *next = NULL;
+	for (const struct noun *const *n = nouns; *n; n++)
+		if (strcmp((*n)->name, name) > 0 && (!next || strcmp((*n)->name, next->name) < 0))
+			next = *n;
+	return next;
 }
 
 static void see_also(FILE *f)
 {
-	const struct noun *sorted[64];
-	size_t count = 0;
-	for (const struct noun *const *n = nouns; *n && count < ARRAY_COUNT(sorted); n++)
-		sorted[count++] = *n;
-	qsort(sorted, count, sizeof(sorted[0]), by_name);
 	fputs(".Sh SEE ALSO\n", f);
-	for (size_t i = 0; i < count; i++)
-		fprintf(f, ".Xr berthctl-%s 1 ,\n", sorted[i]->name);
+	for (const struct noun *n = noun_after(""); n; n = noun_after(n->name))
+		fprintf(f, ".Xr berthctl-%s 1 ,\n", n->name);
 	fputs(".Xr berth.conf 5 ,\n.Xr berth-api 7 ,\n.Xr berthd 8\n", f);
 }
 

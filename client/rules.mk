@@ -30,3 +30,10 @@ client-man: $(O)/berthctl
 	@for s in bash zsh fish; do $< completion $$s >$(O)/completions/berthctl.$$s || exit 1; done
 
 .PHONY: client-man
+
+# Fuzz targets of the client: tests/fuzz/fuzz_client_WHAT.c.
+$(O)/fuzz/client_%: tests/fuzz/fuzz_client_%.c $(O)/libclient.a $(O)/libshared.a
+	@mkdir -p $(@D)
+	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Wno-missing-prototypes -c -o $@.o $<
+	$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $@.o $(O)/libclient.a \
+		$(O)/libshared.a $(CLIENT_LIBS)

@@ -64,7 +64,7 @@ int secret_read(struct cli *c, const char *from, char **ret, struct berth_error 
 			return berth_fail_memory(err);
 	}
 	int code = read_path(c, path ? path : from, SECRET_BYTES_MAX, ret, err);
-	if (code)
+	if (code || !*ret)
 		return code;
 	size_t bytes = strlen(*ret);
 	if (bytes && (*ret)[bytes - 1] == '\n')

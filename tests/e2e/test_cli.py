@@ -125,7 +125,7 @@ class WithoutDaemon(unittest.TestCase):
         for words, meant in ((("spce", "list"), "berthctl space"),
                              (("space", "lst"), "berthctl space list"),
                              (("space", "list", "--integratoin", "x"), "--integration"),
-                             (("help", "topic", "refrences"), "references")):
+                             (("help", "topic", "reference"), "references")):
             done = run(*words)
             self.assertEqual(2, done.returncode)
             self.assertIn("did you mean", done.stderr)

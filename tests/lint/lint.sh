@@ -71,7 +71,7 @@ spelling() { git ls-files -- '*.c' '*.h' '*.md' '*.[1578]' '*.json' '*.py' '*.sh
 
 tidy() {
 	flags="-std=c11 -D_GNU_SOURCE -Iinclude -I. -I$build/gen -DBERTH_VERSION=\"0\" \
-		-DBERTH_PLUGINDIR=\"/\" -DBERTH_SYSCONFDIR=\"/etc\""
+		-DBERTH_PLUGINDIR=\"/\" -DBERTH_SYSCONFDIR=\"/etc\" $(pkg-config --cflags smartcols)"
 	find core client plugins -name '*.c' -print0 | sort -z |
 		xargs -0 -P 2 -n 8 sh -c 'flags=$1; shift; clang-tidy --quiet "$@" -- $flags 2>/dev/null' \
 			sh "$flags" >"$out.tidy"
