@@ -32,7 +32,8 @@ PKGS_cli := jansson smartcols libcrypto yaml-0.1
 PKGS_plugin := libcurl jansson libcrypto libpsl
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion \
-	-Wno-format-truncation -Wno-unknown-warning-option $(WERROR)
+	-Wno-format-truncation -Wno-unknown-warning-option \
+	-Wno-missing-field-initializers $(WERROR)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong \
 	-fPIC -fvisibility=hidden $(WARN) -Iinclude -I. -I$(O)/gen $(shell $(PKG_CONFIG) --cflags \
 	$(PKGS) $(PKGS_cli)) -DBERTH_VERSION='"$(VERSION)"' -DBERTH_PLUGINDIR='"$(PLUGINDIR)"' \
