@@ -3,6 +3,7 @@
 #include "core/daemon/services.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "core/access/access.h"
 #include "core/api/api.h"
@@ -17,11 +18,14 @@ static struct loop_watch *http_watch;
 static bool is_checking;
 
 /* No key is a state to run in (the key may be mounted later); any other fault
- * of the key is one to stop at, before anything is written. */
+ * of the key is one to stop at, before anything is written. A private daemon
+ * makes its key before its store, and never for a store that is there: what that
+ * one sealed would stay closed for ever. */
 static int open_sealer(struct daemon_state *d, struct berth_error *err)
 {
 	if (d->paths.key[0]) {
-		int code = sealer_open(d->paths.key, d->is_private, &d->sealer, err);
+		bool create = d->is_private && access(d->paths.store, F_OK) != 0;
+		int code = sealer_open(d->paths.key, create, &d->sealer, err);
 		if (code != BERTH_E_NOT_FOUND)
 			return code;
 	}

@@ -8,6 +8,7 @@
  *	                each file as it was at its last fsync
  *	fail:N:ERRNO    calls from the N-th on fail with that number
  *	once:N:ERRNO    only the N-th does
+ *	while:ERRNO     they fail as long as the file BERTH_FAULT_FILE is there
  *	malloc:N        the N-th allocation gives NULL
  *	connect:N:ERRNO the N-th connect fails
  *	clock:SECONDS   the wall clock is off by so much (the monotonic one is not)
@@ -36,7 +37,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum fault { NONE, COUNT, KILL, TORN, CUT, FAIL, ONCE, MALLOC, CONNECT, CLOCK };
+enum fault { NONE, COUNT, KILL, TORN, CUT, FAIL, ONCE, WHILE, MALLOC, CONNECT, CLOCK };
 static enum fault fault;
 static long at, number;
 static atomic_long calls, allocations, connects;
@@ -60,8 +61,8 @@ static bool is_left_alone(void)
 
 __attribute__((constructor)) static void start(void)
 {
-	static const char *const names[] = {"",     "count", "kill",   "torn",    "cut",
-					    "fail", "once",  "malloc", "connect", "clock"};
+	static const char *const names[] = {"",     "count", "kill",   "torn",    "cut",  "fail",
+					    "once", "while", "malloc", "connect", "clock"};
 	const char *spec = getenv("BERTH_FAULT");
 	const char *colon = spec ? strchr(spec, ':') : NULL;
 	size_t length = colon ? (size_t)(colon - spec) : spec ? strlen(spec) : 0;
@@ -117,6 +118,10 @@ static bool is_hit(bool *ret_die)
 {
 	long n = atomic_fetch_add(&calls, 1) + 1;
 
+	if (fault == WHILE && !access(getenv("BERTH_FAULT_FILE"), F_OK)) {
+		errno = (int)at;
+		return true;
+	}
 	*ret_die = n == at && (fault == KILL || fault == TORN || fault == CUT);
 	if ((fault == FAIL && n >= at) || (fault == ONCE && n == at)) {
 		errno = (int)number;
