@@ -80,7 +80,7 @@ static bool is_stable_host(const char *host)
 	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
 		return false;
 	AUTO_CURL_TEXT char *again = part(u, CURLUPART_HOST, 0);
-	return again && !strcasecmp(host, again);
+	return again && strcasecmp(host, again) == 0;
 }
 
 static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
