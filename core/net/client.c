@@ -80,6 +80,15 @@ static void watch(struct net_task *t)
 		net_exchange_ended(x, CURLE_ABORTED_BY_CALLBACK);
 }
 
+/* A proxy is an http or https URL without a user: what libcurl takes for a
+ * proxy otherwise (SOCKS, host alone) is not judged by our rules. */
+static int check_proxy(const char *proxy, struct berth_error *err)
+{
+	AUTO_FREE char *plain = NULL;
+	int r = proxy ? url_normalize(proxy, &plain, err) : 0;
+	return r ? berth_wrap(err, "the address of the proxy is no use") : 0;
+}
+
 static int check_pems(const struct net_settings *s, struct berth_error *err)
 {
 	int r = s->tls_ca ? pem_check_ca(s->tls_ca, err) : 0;
@@ -100,6 +109,8 @@ int net_client_new(struct net_loop *loop, const struct net_settings *settings,
 	int r = own_texts(&c->settings, err);
 	if (!r)
 		r = check_pems(&c->settings, err);
+	if (!r)
+		r = check_proxy(c->settings.proxy, err);
 	if (!r)
 		r = store_ca(c, err);
 	if (r)

@@ -36,6 +36,23 @@ static bool may_connect(struct net_exchange *x, const struct sockaddr *a, size_t
 	return true;
 }
 
+/* Behind a proxy only the proxy's address is seen at connect; a target that is
+ * written as an address is judged by that, a name is the proxy's to resolve. */
+int net_easy_check_literal(struct net_exchange *x, const char *host, struct berth_error *err)
+{
+	struct sockaddr_storage a;
+	char bare[URL_HOST_ROOM];
+	if (!x->client->settings.proxy)
+		return 0;
+	snprintf(bare, sizeof bare, "%s", host[0] == '[' ? host + 1 : host);
+	bare[strcspn(bare, "]")] = 0;
+	if (!address_parse(bare, &a) || may_connect(x, (const struct sockaddr *)&a, sizeof a))
+		return 0;
+	berth_fail(err, BERTH_E_ADDRESS, "%s is an address that may not be connected to",
+		   x->origin);
+	return berth_cause(err, "%s", x->refused_text);
+}
+
 /* Sees the resolved address, so that no name that flips gets past it. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {

@@ -136,6 +136,24 @@ static void explain_by_table(struct net_exchange *x, CURLcode result, struct ber
 	berth_fail(err, found->code, "%s%s%s", found->before, x->origin, found->after);
 }
 
+/* With a proxy in between, what can't be connected to is the proxy. */
+static bool is_about_proxy(const struct net_exchange *x, CURLcode result)
+{
+	if (!x->client->settings.proxy)
+		return false;
+	return result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_PROXY ||
+	       text_has(x, "CONNECT") || text_has(x, "proxy") || text_has(x, "Proxy");
+}
+
+static void explain_proxy(struct net_exchange *x, struct berth_error *err)
+{
+	bool wants_user = text_has(x, "407");
+	berth_fail(err, wants_user ? BERTH_E_AUTH : BERTH_E_UNAVAILABLE, "the proxy %s%s",
+		   x->client->settings.proxy,
+		   wants_user ? " asks for a user and a password" : " gives no way to the server");
+	x->may_retry = !wants_user;
+}
+
 static bool is_tls_alert(const struct net_exchange *x, CURLcode result)
 {
 	return result == CURLE_SSL_CONNECT_ERROR ||
@@ -155,7 +173,9 @@ void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *er
 		explain_refused(x, err);
 		return;
 	}
-	if (result == CURLE_PEER_FAILED_VERIFICATION)
+	if (is_about_proxy(x, result))
+		explain_proxy(x, err);
+	else if (result == CURLE_PEER_FAILED_VERIFICATION)
 		explain_certificate(x, err);
 	else if (is_tls_alert(x, result))
 		explain_handshake(x, err);
@@ -163,8 +183,6 @@ void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *er
 		berth_fail(err, BERTH_E_LIMIT, "%s sent a header line that is too long", x->origin);
 	else if (result == CURLE_OUT_OF_MEMORY)
 		berth_fail_memory(err);
-	else if (result == CURLE_RECV_ERROR && text_has(x, "CONNECT tunnel failed"))
-		explain_by_table(x, CURLE_PROXY, err);
 	else
 		explain_by_table(x, result, err);
 	err->from = BERTH_FROM_CURL;

@@ -153,6 +153,9 @@ static int set_call(struct net_exchange *x, const struct net_call *call, struct 
 		return berth_fail(err, BERTH_E_DENIED, "%s is plain http, which is not used here",
 				  x->origin);
 	x->call = *call;
+	r = net_easy_check_literal(x, origin.host, err);
+	if (r)
+		return r;
 	x->call.method = x->call.url = NULL;
 	x->call.headers = NULL;
 	buf_init(&x->body, call->body_max_bytes ? call->body_max_bytes : BODY_BYTES);

@@ -55,6 +55,9 @@ struct net_exchange {
 MUST_USE int net_easy_new(struct net_exchange *x, struct berth_error *err);
 MUST_USE int net_easy_set_call(struct net_exchange *x, const struct net_call *call,
 			       struct berth_error *err);
+/* The address rule for a target that is written as an address. */
+MUST_USE int net_easy_check_literal(struct net_exchange *x, const char *host,
+				    struct berth_error *err);
 /* http.c */
 void net_exchange_destroy(struct net_exchange *x);
 /* http.c, given to libcurl by easy.c */

@@ -80,7 +80,10 @@ void answer_fail(const struct registry_request *q, int status, struct berth_erro
 		fail_redirect(q, status, what, err);
 		return;
 	}
-	berth_fail_http(err, status, "%s", what);
+	berth_fail_http(err, status, "%s%s", what,
+			status == 407 ? ": the proxy asks for a user and a password" : "");
+	if (status == 407)
+		err->code = BERTH_E_AUTH;
 	if (is_web_page(q))
 		berth_cause(err, "HTTP %d and a web page", status);
 	else

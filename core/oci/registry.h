@@ -27,8 +27,9 @@ struct registry_settings {
 	const char *username, *password, *bearer; /* NULL: none */
 	const char *tls_ca, *tls_client_cert, *tls_client_key; /* PEM text or NULL */
 	bool tls_verify;
-	bool basic_first;         /* BERTH_OCI_BASIC_FIRST */
-	const char *auth_realms;  /* hosts allowed as Bearer realm, comma-separated */
+	const char *proxy;       /* URL without a user; NULL: none, whatever the environment says */
+	bool basic_first;        /* BERTH_OCI_BASIC_FIRST */
+	const char *auth_realms; /* hosts allowed as Bearer realm, comma-separated */
 	const char *upload_hosts; /* origins allowed in upload Locations */
 	struct net_limits limits; /* time-outs and caps, from configuration */
 	/* May this address be connected to? NULL: any. */

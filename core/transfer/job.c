@@ -75,6 +75,7 @@ static int open_registry(struct copy *c, struct backend *b, const struct berth_o
 		.tls_verify = is_true(backend_option(b, "tls_verify"), true),
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
+		.proxy = backend_option(b, "proxy"),
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};

@@ -81,6 +81,7 @@ int remote_open(struct remote *r, const struct berth_host *host, const void *con
 		.tls_client_key = remote_option(r, "tls_client_key"),
 		.auth_realms = remote_option(r, "auth_realms"),
 		.upload_hosts = remote_option(r, "upload_hosts"),
+		.proxy = remote_option(r, "proxy"),
 		.allow_address = host->allow_address ? allow : NULL,
 		.allow_user = r,
 		.cancelled = cancelled,

@@ -55,9 +55,11 @@ MUST_USE int remote_give_fact(struct berth_sink *sink, const char *name, json_t 
 		 "Key of the client certificate (PEM)."},                                          \
 		{"auth_realms", BERTH_OPT_STRING, 0, NULL,                                         \
 		 "Foreign hosts that may be this server's token server, comma-separated."},        \
+		{"upload_hosts", BERTH_OPT_STRING, 0, NULL,                                        \
+		 "Foreign hosts that uploads may be sent to, comma-separated."},                   \
 	{                                                                                          \
-		"upload_hosts", BERTH_OPT_STRING, 0, NULL,                                         \
-			"Foreign hosts that uploads may be sent to, comma-separated."              \
+		"proxy", BERTH_OPT_URL, 0, NULL,                                                   \
+			"HTTP proxy on the way to the server; the environment's is never used."    \
 	}
 
 #endif

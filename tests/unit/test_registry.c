@@ -488,6 +488,32 @@ static void an_address_is_judged_at_connect(void **state)
 	tear_down(&f);
 }
 
+static void a_proxy_is_named_when_it_is_the_one_that_fails(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 407 P\r\nConnection: close\r\nContent-Length: 0\r\n"
+		"Proxy-Authenticate: Basic realm=x\r\n\r\n",
+		NULL};
+	struct fixture f;
+	char proxy[40];
+	struct scripted server;
+	struct registry_settings s = {.proxy = proxy, .limits = {.tries = 1}};
+	struct registry_request *q = NULL, *r = NULL;
+	(void)state;
+	scripted_start(&server, answers);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", server.port);
+	set_up(&f, answers, &s);
+	assert_int_equal(get(&f, "/v2/", &q), BERTH_E_AUTH);
+	assert_non_null(strstr(f.err.message, "proxy"));
+	assert_int_equal(f.server.request_count, 0);
+	scripted_stop(&server);
+	assert_int_equal(get(&f, "/v2/", &r), BERTH_E_UNAVAILABLE);
+	assert_non_null(strstr(f.err.message, proxy));
+	registry_request_free(q);
+	registry_request_free(r);
+	tear_down(&f);
+}
+
 static int cancel_now(void *user)
 {
 	(void)user;
@@ -791,6 +817,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_registry_is_told),
 		cmocka_unit_test(headers_and_bodies_have_caps),
 		cmocka_unit_test(an_address_is_judged_at_connect),
+		cmocka_unit_test(a_proxy_is_named_when_it_is_the_one_that_fails),
 		cmocka_unit_test(cancel_ends_what_waits),
 		cmocka_unit_test(a_dripping_server_is_left),
 		cmocka_unit_test(a_silent_server_meets_the_time_limit),
