@@ -23,6 +23,8 @@ extern const struct op_type api_op_types[];
  * periodic work: health probes and refreshes of the index. */
 MUST_USE int api_attach(struct daemon_state *d, struct berth_error *err);
 struct daemon_state *api_daemon(void);
+/* After a reload of the configuration. */
+MUST_USE int api_configured(struct daemon_state *d, struct berth_error *err);
 
 /* What is wrong with a body beyond its schema: the first finding makes the
  * answer a 422 "validation-failed", each adds to its errors[], so that a user

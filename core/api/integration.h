@@ -81,6 +81,8 @@ MUST_USE int vault_drop(struct daemon_state *d, const char *owner, const json_t 
 MUST_USE int vault_load(struct daemon_state *d, const char *owner, const char *field, char **ret,
 			struct berth_error *err);
 void vault_forget(const char *owner);
+/* At the start: secrets of proofs that a kill left without an operation go. */
+MUST_USE int vault_sweep(struct daemon_state *d, struct berth_error *err);
 
 /* An operation on one integration ("probe", "refresh") with {id, name}, which a
  * second one joins. request's members point into *ret_parts. */

@@ -11,10 +11,12 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/ops/schedule.h"
+#include "core/store/syncs.h"
 
 /* Restarts should not probe everything at the same moment. */
 #define FIRST_PROBE_MIN_MS 1000
 #define FIRST_REFRESH_MS 30000
+#define PRUNE_MS 3600000
 
 static void submit(struct daemon_state *d, const struct integration *row, const char *kind)
 {
@@ -101,15 +103,35 @@ static int schedule_one(void *user, const void *row, struct berth_error *err)
 	return integration_schedule(user, row, err);
 }
 
+/* Reports of runs are kept as long as operations are. */
+static void prune_is_due(void *user, const char *name)
+{
+	struct daemon_state *d = user;
+	int64_t keep_ms = (int64_t)d->settings.operations.keep_days * 86400000;
+	struct berth_error err = ERROR_INIT;
+
+	(void)name;
+	if (sync_run_prune(d->store, clock_unix_ms() - keep_ms, &err))
+		log_warning("old reports stay: %s", err.message);
+}
+
+int clock_start_common(struct daemon_state *d, struct berth_error *err)
+{
+	struct schedule *clock = ops_schedule(d->ops);
+	uint64_t period_ms = (uint64_t)d->settings.refresh_period_s * 1000;
+	uint64_t first_ms = period_ms < FIRST_REFRESH_MS ? period_ms : FIRST_REFRESH_MS;
+
+	if (schedule_set(clock, "prune", PRUNE_MS, PRUNE_MS, prune_is_due, d, err))
+		return err->code;
+	if (period_ms)
+		return schedule_set(clock, "refresh", first_ms, period_ms, refresh_is_due, d, err);
+	schedule_remove(clock, "refresh");
+	return 0;
+}
+
 int integration_clock_start(struct daemon_state *d, struct berth_error *err)
 {
-	uint64_t period_ms = (uint64_t)d->settings.refresh_period_s * 1000;
-
 	if (api_each(d->store, &integrations_table, NULL, schedule_one, d, err))
 		return err->code;
-	if (!period_ms)
-		return 0;
-	return schedule_set(ops_schedule(d->ops), "refresh",
-			    period_ms < FIRST_REFRESH_MS ? period_ms : FIRST_REFRESH_MS, period_ms,
-			    refresh_is_due, d, err);
+	return clock_start_common(d, err);
 }

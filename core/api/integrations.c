@@ -192,6 +192,24 @@ static int settle_secrets(struct daemon_state *d, const struct change *c, struct
 	return vault_settle(d, c->row.id, c->row.id, names, err);
 }
 
+/* A disabled integration is neither healthy nor ill: its images are not browsed. */
+static int note_disabled(struct daemon_state *d, const struct integration *row,
+			 struct berth_error *err)
+{
+	json_t *status AUTO_JSON = NULL;
+
+	if (api_parse(row->status, &status, err))
+		return err->code;
+	js_put_str(status, "phase", "disabled");
+	js_put_str(status, "reason", "Disabled");
+	json_object_del(status, "message");
+	js_put_time(status, "since", clock_unix_ms());
+	char *text AUTO_FREE = js_canonical(status);
+	if (!text)
+		return berth_fail_memory(err);
+	return integration_set_status(d->store, row->id, text, "disabled", row->checked_ms, err);
+}
+
 /* A change that needs no proof, in one transaction. */
 static int apply_change(struct daemon_state *d, struct change *c, struct berth_error *err)
 {
@@ -209,8 +227,10 @@ static int apply_change(struct daemon_state *d, struct change *c, struct berth_e
 	if (store_begin(d->store, err))
 		return err->code;
 	struct store *undo AUTO_UNDO = d->store;
+	bool is_off = !js_bool(c->desired, "enabled", true);
 	if (settle_secrets(d, c, err) || integration_change(d->store, &row, err) ||
-	    api_tell(d, path, "changed", NULL, err) || store_commit(STEAL(undo), err))
+	    (is_off && note_disabled(d, &row, err)) || api_tell(d, path, "changed", NULL, err) ||
+	    store_commit(STEAL(undo), err))
 		return err->code;
 	return integration_schedule(d, &row, err);
 }

@@ -144,5 +144,12 @@ const struct op_type api_op_types[] = {
 int api_attach(struct daemon_state *d, struct berth_error *err)
 {
 	daemon_of_api = d;
+	if (vault_sweep(d, err))
+		return err->code;
 	return integration_clock_start(d, err);
+}
+
+int api_configured(struct daemon_state *d, struct berth_error *err)
+{
+	return clock_start_common(d, err);
 }

@@ -62,5 +62,7 @@ int plan_ended(struct operation *op, const json_t *value, const struct berth_err
 
 /* integration_clock.c: probes and refreshes on their periods. */
 MUST_USE int integration_clock_start(struct daemon_state *d, struct berth_error *err);
+/* The common periods alone: after a reload. */
+MUST_USE int clock_start_common(struct daemon_state *d, struct berth_error *err);
 
 #endif

@@ -82,6 +82,17 @@ int vault_drop(struct daemon_state *d, const char *owner, const json_t *fields,
 	return 0;
 }
 
+int vault_sweep(struct daemon_state *d, struct berth_error *err)
+{
+	static const struct store_sql orphans = {
+		"secrets-orphans",
+		"DELETE FROM secrets WHERE owner NOT IN (SELECT id FROM integrations) AND NOT EXISTS "
+		"(SELECT 1 FROM operations o WHERE o.ended_ms = 0 AND "
+		"o.arguments LIKE '%' || secrets.owner || '%')"};
+
+	return store_run(d->store, &orphans, NULL, 0, NULL, err);
+}
+
 void vault_forget(const char *owner)
 {
 	json_t *secrets = json_object_get(in_memory, owner), *value;

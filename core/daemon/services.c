@@ -147,6 +147,9 @@ void services_configure(struct daemon_state *d)
 	struct http_config config;
 	http_config_of(d, &config);
 	http_server_configure(d->http, &config);
+	struct berth_error err = ERROR_INIT;
+	if (api_configured(d, &err))
+		log_warning("the periods of probes and refreshes stay: %s", err.message);
 }
 
 bool services_drain(struct daemon_state *d)
