@@ -16,7 +16,7 @@ static void set_defaults(struct transfer_settings *s)
 	s->moves = DEFAULT(s->moves, 16);
 	s->tries = DEFAULT(s->tries, 3);
 	s->backoff_ms = DEFAULT(s->backoff_ms, 500);
-	s->cleanup_ms = DEFAULT(s->cleanup_ms, 5000);
+	s->cleanup_ms = DEFAULT(s->cleanup_ms, 3000);
 	s->ring_bytes = DEFAULT(s->ring_bytes, 1u << 20);
 	s->cache_bytes = DEFAULT(s->cache_bytes, 4u << 20);
 	s->in_flight = s->in_flight < 2 ? 2 : s->in_flight;

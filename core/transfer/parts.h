@@ -57,6 +57,9 @@ MUST_USE int doc_check(const char *bytes, size_t byte_count, const struct digest
 void node_companions(struct transfer *t, struct node *n);
 /* Ties a companion's root to its subject. */
 void companion_root(struct transfer *t, struct image *i);
+/* A list of referrers goes to a target that may have the referrers API: then what
+ * it lists is there and listed already, and its tag is not needed. */
+void companion_list_put(struct transfer *t, struct image *i);
 /* n is put only after its subject. */
 void companion_gate(struct transfer *t, struct node *n, struct node *subject);
 /* Unites the list of i with the target's own: sets i->body where they differ.
@@ -87,6 +90,7 @@ json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 /* publish.c: manifests and tags put, in order. */
 void node_ready(struct transfer *t, struct node *n);    /* one thing less is awaited */
 void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
+void image_put(struct transfer *t, struct image *i);    /* its tag, when all else is there */
 void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
 void node_companion_done(struct transfer *t, struct node *n);
 

@@ -8,8 +8,6 @@
 
 #include "core/transfer/parts.h"
 
-static void image_put(struct transfer *t, struct image *i);
-
 static bool is_same_as_target(const struct image *i)
 {
 	return i->is_there && digest_equal(&i->source_digest, &i->target_digest);
@@ -472,7 +470,7 @@ static void finish_image_bytes(struct op *op, const struct berth_error *err)
 }
 
 /* Its manifest is at the target, with all below it and all that refers to it. */
-static void image_put(struct transfer *t, struct image *i)
+void image_put(struct transfer *t, struct image *i)
 {
 	struct doc *m = i->root->doc;
 	if (i->state != IMAGE_WAITING)
@@ -481,8 +479,12 @@ static void image_put(struct transfer *t, struct image *i)
 		image_end(t, i, IMAGE_PRESENT);
 		return;
 	}
-	if (!i->target_tag || (i->merges && t->sides[SIDE_TARGET].referrers == API_YES)) {
-		image_end(t, i, IMAGE_COPIED); /* there by digest, and listed by the API */
+	if (!i->target_tag) {
+		image_end(t, i, IMAGE_COPIED);
+		return;
+	}
+	if (i->merges && t->sides[SIDE_TARGET].referrers != API_NO) {
+		companion_list_put(t, i);
 		return;
 	}
 	i->is_pending = true;

@@ -16,7 +16,6 @@
 #define LEVEL_MAX 4
 #define PAGE_MAX 100
 #define REFERRER_MAX 10000
-#define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 #define TAG_ROOM (DIGEST_TEXT_ROOM + 8)
 
 void companion_gate(struct transfer *t, struct node *n, struct node *subject)
@@ -97,7 +96,7 @@ static int prepare_referrers(struct op *op, struct registry_call *call, struct b
 	call->method = "GET";
 	call->repository = n->pair->source;
 	call->rights = REGISTRY_PULL;
-	call->accept = INDEX_TYPE;
+	call->accept = MEDIA_OCI_INDEX;
 	call->accept_status = absent;
 	if (op->step)
 		return 0;
@@ -136,7 +135,7 @@ static int make_list(struct transfer *t, const struct node *n, struct digest *re
 		     struct berth_error *err)
 {
 	AUTO_JSON json_t *doc = json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType",
-					  INDEX_TYPE, "manifests", n->found);
+					  MEDIA_OCI_INDEX, "manifests", n->found);
 	AUTO_FREE char *text = doc ? js_text(doc) : NULL;
 	if (!text)
 		return berth_fail_memory(err);
@@ -146,7 +145,7 @@ static int make_list(struct transfer *t, const struct node *n, struct digest *re
 		return r ? r : berth_fail_memory(err);
 	if (m->state == DOC_UNREAD)
 		m->pinned = true;
-	doc_store(t, m, INDEX_TYPE, text, strlen(text));
+	doc_store(t, m, MEDIA_OCI_INDEX, text, strlen(text));
 	return 0;
 }
 
@@ -232,6 +231,56 @@ void node_companions(struct transfer *t, struct node *n)
 	}
 }
 
+/* Was nothing of what the list names put by this run? */
+static bool is_all_found(struct transfer *t, const struct image *list)
+{
+	const struct doc *m = list->root->doc;
+	for (size_t i = 0; i < m->need_count; i++) {
+		const struct node *n = run_node(t, list->pair, &m->needs[i].digest);
+		if (!n || !n->is_there)
+			return false;
+	}
+	return true;
+}
+
+static int prepare_target_api(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	const struct image *i = op->object;
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(&i->subject->digest, digest);
+	call->method = "GET";
+	call->repository = i->pair->target;
+	call->rights = TARGET_RIGHTS;
+	call->accept = MEDIA_OCI_INDEX;
+	call->accept_status = absent;
+	return op_path(op, err, "/v2/%s/referrers/%s", i->pair->target, digest);
+}
+
+/* Anything but a list is no such API: then the tag stands in for it. */
+static void finish_target_api(struct op *op, const struct berth_error *err)
+{
+	struct side *target = &op->run->sides[SIDE_TARGET];
+	struct berth_error none = ERROR_INIT;
+	AUTO_JSON json_t *doc = NULL;
+	const struct buf *body = registry_body(op->q);
+	bool has_api =
+		!err->code && registry_status(op->q) != 404 &&
+		!js_parse(buf_text(body), body->byte_count, &js_limits_registry, &doc, &none) &&
+		json_is_array(json_object_get(doc, "manifests"));
+	if (target->referrers != API_YES)
+		target->referrers = has_api ? API_YES : API_NO;
+	image_put(op->run, op->object);
+}
+
+void companion_list_put(struct transfer *t, struct image *i)
+{
+	if (t->sides[SIDE_TARGET].referrers == API_YES)
+		image_end(t, i, is_all_found(t, i) ? IMAGE_PRESENT : IMAGE_COPIED);
+	else
+		op_add(t, SIDE_TARGET, i, prepare_target_api, finish_target_api);
+}
+
 static bool has_digest(const json_t *list, const char *digest)
 {
 	size_t i;
@@ -280,7 +329,7 @@ int companion_unite(struct transfer *t, struct image *i, const char *bytes, size
 	if (!added || own + added == json_array_size(json_object_get(ours, "manifests")))
 		return 0;
 	i->body = js_text(theirs);
-	i->body_type = strdup(INDEX_TYPE);
+	i->body_type = strdup(MEDIA_OCI_INDEX);
 	if (!i->body || !i->body_type)
 		return berth_fail_memory(err);
 	i->body_byte_count = strlen(i->body);
