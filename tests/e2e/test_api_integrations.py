@@ -5,7 +5,7 @@ import os
 import unittest
 
 from berthtest import Authority, Registry, free_port
-from berthtest.apicase import PASSWORD, ApiCase, key
+from berthtest.apicase import PASSWORD, ApiCase, Blackhole, key
 from berthtest.proc import wait_until
 
 
@@ -131,6 +131,39 @@ class Proof(ApiCase):
         self.refused(422, "key-reused", "POST", "/v1/integrations", {**body, "name": "other"},
                      Idempotency_Key=word)
         self.done(first.body)
+
+
+    def test_a_name_is_reserved_while_it_is_proved(self):
+        port = free_port()
+        blackhole = self.enter(Blackhole(port))
+        first = self.post("reserved", f"http://127.0.0.1:{port}")
+        wait_until(lambda: blackhole.held, "the proof is connected")
+        problem = self.refused(409, "busy", "POST", "/v1/integrations", {
+            "name": "reserved", "kind": "dockerreg", "address": self.hub.url})
+        self.assertEqual(first["id"], problem["operation"])
+        self.gone("reserved")
+        self.ask("DELETE", f"/v1/operations/{first['id']}")
+        self.assertEqual("cancelled", self.api.wait(first)["state"])
+        self.gone("reserved")
+        self.done(self.post("reserved", self.hub.url))
+
+    def test_a_proof_survives_the_death_of_berthd(self):
+        port = free_port()
+        blackhole = self.enter(Blackhole(port))
+        first = self.post("survivor", f"http://127.0.0.1:{port}", username="robot",
+                          password=PASSWORD)
+        wait_until(lambda: blackhole.held, "the proof is connected")
+        self.daemon.kill()
+        blackhole.close()
+        registry = self.enter(Registry(os.path.join(self.dir, "late"), port=port,
+                                       users={"robot": PASSWORD}))
+        self.daemon.start()
+        ended = self.api.wait(first)
+        self.assertEqual("succeeded", ended["state"], ended)
+        self.assertGreater(ended["attempts"], 1)
+        shown = self.api.get("/v1/integrations/survivor")
+        self.assertEqual((registry.url, True), (shown["address"], shown["password"]["set"]))
+        self.done(self.api.post("/v1/integrations/survivor/probe", None))
 
 
 class Kept(ApiCase):

@@ -9,7 +9,7 @@ import threading
 import unittest
 
 from berthtest import Registry
-from berthtest.apicase import ENDED, ApiCase, Stream, as_user, key
+from berthtest.apicase import ENDED, ApiCase, Blackhole, Stream, as_user, key
 from berthtest.link import Link
 from berthtest.proc import wait_until
 
@@ -67,32 +67,6 @@ class Operations(ApiCase):
         numbers = [line["number"] for line in lines]
         self.assertEqual(sorted(numbers), numbers)
         self.refused(404, "not-found", "GET", f"/v1/operations/{ABSENT}/log")
-
-
-class Blackhole:
-    """Takes connections on a port and never answers."""
-
-    def __init__(self, port):
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.held = []
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-
-    def _accept(self):
-        while True:
-            try:
-                self.held.append(self.listener.accept()[0])
-            except OSError:
-                return
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for sock in self.held:
-            sock.close()
 
 
 class Events(ApiCase):

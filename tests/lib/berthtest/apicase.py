@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 import urllib.parse
 import uuid
@@ -134,6 +135,37 @@ class Stream:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Blackhole:
+    """Takes connections on a port and never answers."""
+
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.held = []
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+
+    def _accept(self):
+        while True:
+            try:
+                self.held.append(self.listener.accept()[0])
+            except OSError:
+                return
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Give the port back; more than once is no error."""
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for sock in self.held:
+            sock.close()
 
 
 def quote(text):
