@@ -41,6 +41,13 @@ static inline void scope_file(FILE **f)
 	if (*f)
 		fclose(*f);
 }
+/* Gives a descriptor away, so that AUTO_FD leaves it open. */
+static inline int steal_fd(int *fd)
+{
+	int given = *fd;
+	*fd = -1;
+	return given;
+}
 #define AUTO_FREE CLEANUP(scope_free)
 #define AUTO_FD CLEANUP(scope_fd)
 #define AUTO_JSON CLEANUP(scope_json)

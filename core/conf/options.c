@@ -13,51 +13,51 @@
 #define HOUR_MS 3600000u
 #define DAY_MS (24u * HOUR_MS)
 
-/* Columns: section, key, type, unit, least, most, default, reloadable, place, help. */
+/* Columns: section, key, unit, least, most, default, place, help, type, reloadable. */
 #define COUNT(s, k, least, most, d, member, help)                                                  \
 	{                                                                                          \
-		s, k, OPTION_U32, NULL, least, most, d, true, AT(member), help                     \
+		s, k, NULL, least, most, d, AT(member), help, OPTION_U32, true                     \
 	}
 #define COUNT_FIXED(s, k, least, most, d, member, help)                                            \
 	{                                                                                          \
-		s, k, OPTION_U32, NULL, least, most, d, false, AT(member), help                    \
+		s, k, NULL, least, most, d, AT(member), help, OPTION_U32, false                    \
 	}
 #define MS(s, k, least, most, d, member, help)                                                     \
 	{                                                                                          \
-		s, k, OPTION_U32, "milliseconds", least, most, d, true, AT(member), help           \
+		s, k, "milliseconds", least, most, d, AT(member), help, OPTION_U32, true           \
 	}
 #define SECONDS(s, k, least, most, d, member, help)                                                \
 	{                                                                                          \
-		s, k, OPTION_U32, "seconds", least, most, d, true, AT(member), help                \
+		s, k, "seconds", least, most, d, AT(member), help, OPTION_U32, true                \
 	}
 #define BYTES(s, k, least, most, d, member, help)                                                  \
 	{                                                                                          \
-		s, k, OPTION_U32, "bytes", least, most, d, true, AT(member), help                  \
+		s, k, "bytes", least, most, d, AT(member), help, OPTION_U32, true                  \
 	}
 #define BIG_BYTES(s, k, least, most, d, member, help)                                              \
 	{                                                                                          \
-		s, k, OPTION_U64, "bytes", least, most, d, true, AT(member), help                  \
+		s, k, "bytes", least, most, d, AT(member), help, OPTION_U64, true                  \
 	}
 #define GROUP(k, d, member, help)                                                                  \
 	{                                                                                          \
-		"access", k, OPTION_TEXT, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, true, AT(member),   \
-			help                                                                       \
+		"access", k, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, AT(member), help, OPTION_TEXT,   \
+			true                                                                       \
 	}
 #define CIDRS(s, k, member, help)                                                                  \
 	{                                                                                          \
-		s, k, OPTION_CIDRS, NULL, 0, 256, "[]", true, AT(member), help                     \
+		s, k, NULL, 0, 256, "[]", AT(member), help, OPTION_CIDRS, true                     \
 	}
 #define PRIVATE(s, d, member)                                                                      \
 	{                                                                                          \
-		s, "private", OPTION_BOOL, NULL, 0, 0, d, true, AT(member),                        \
-			"Whether loopback and private addresses may be reached"                    \
+		s, "private", NULL, 0, 0, d, AT(member), PRIVATE_HELP, OPTION_BOOL, true           \
 	}
+#define PRIVATE_HELP "Whether loopback and private addresses may be reached"
 #define ALLOW_HELP "Networks that may be reached although they are loopback or private"
 #define DENY_HELP "Networks that may not be reached; this wins over allow"
 
 const struct config_option settings_options[] = {
-	{"daemon", "log_level", OPTION_LEVEL, NULL, 0, 0, "\"info\"", true, AT(log_level),
-	 "The least that is logged"},
+	{"daemon", "log_level", NULL, 0, 0, "\"info\"", AT(log_level), "The least that is logged",
+	 OPTION_LEVEL, true},
 	MS("daemon", "stop_grace_ms", 0, 600000, "30000", stop_grace_ms,
 	   "What running steps get to end in order when the daemon stops"),
 
@@ -174,7 +174,7 @@ const struct config_option settings_options[] = {
 	CIDRS("networks.workspace", "allow", workspace.allow, ALLOW_HELP),
 	CIDRS("networks.workspace", "deny", workspace.deny, DENY_HELP),
 	PRIVATE("networks.workspace", "false", workspace.private_ok),
-	{NULL, NULL, OPTION_U32, NULL, 0, 0, NULL, false, 0, NULL},
+	{NULL, NULL, NULL, 0, 0, NULL, 0, NULL, OPTION_U32, false},
 };
 
 static const struct {

@@ -81,13 +81,13 @@ enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVE
 /* One key. Numbers are whole; the unit is the end of the key's name. */
 struct config_option {
 	const char *section, *key; /* "networks.platform", "allow" */
-	enum config_type type;
-	const char *unit; /* "milliseconds", "bytes", ...; NULL: none */
+	const char *unit;          /* "milliseconds", "bytes", ...; NULL: none */
 	uint64_t min, max;
 	const char *deflt; /* as written in the file */
+	size_t offset;     /* in struct settings */
+	const char *help;  /* one sentence, no period */
+	enum config_type type;
 	bool is_reloadable;
-	size_t offset;    /* in struct settings */
-	const char *help; /* one sentence, no period */
 };
 extern const struct config_option settings_options[]; /* ends with a NULL section */
 /* A section's own sentence, for the file and the manual; NULL: no such section. */

@@ -32,8 +32,7 @@ int socket_open(const char *path, int type, int *ret_fd, struct berth_error *err
 	umask(before);
 	if (bound || (type != SOCK_DGRAM && listen(fd, BACKLOG)))
 		return berth_fail_errno(err, errno, "cannot listen at %.200s", path);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 
@@ -47,7 +46,6 @@ int folder_lock(const char *dir, int *ret_fd, struct berth_error *err)
 	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
 		return berth_fail(err, BERTH_E_CONFLICT,
 				  "another berthd is running on the state folder %.150s", dir);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }

@@ -83,13 +83,16 @@ static void name_call(struct backend *b, const char *slot)
 		board->call[0] = 0;
 }
 
-static int begin(struct calling *c, struct backend *b, const char *slot, bool is_there,
+static int lack(const struct backend *b, const char *slot, struct berth_error *err)
+{
+	return berth_fail(err, BERTH_E_UNSUPPORTED, "plugin %s does not support %s",
+			  b->plugin->head.name, slot);
+}
+
+static int begin(struct calling *c, struct backend *b, const char *slot,
 		 const struct backend_sink *to, struct berth_error *err)
 {
 	int stopped = job_cancelled(b->job);
-	if (!is_there)
-		return berth_fail(err, BERTH_E_UNSUPPORTED, "plugin %s does not support %s",
-				  b->plugin->head.name, slot);
 	if (stopped)
 		return berth_fail(err, stopped, "%s of '%s' was not started: the job is over", slot,
 				  b->instance.name);
@@ -228,7 +231,9 @@ void backend_close(struct backend *b)
 /* begin, the slot with its arguments, end: the form that all calls share. */
 #define CALL(table, slot, to, ...)                                                                 \
 	struct calling c;                                                                          \
-	int code = begin(&c, b, #slot, b->plugin->table.slot != NULL, to, err);                    \
+	if (!b->plugin->table.slot)                                                                \
+		return lack(b, #slot, err);                                                        \
+	int code = begin(&c, b, #slot, to, err);                                                   \
 	if (code)                                                                                  \
 		return code;                                                                       \
 	code = b->plugin->table.slot(b->self, &c.call, __VA_ARGS__, &c.said);                      \

@@ -41,8 +41,7 @@ static int connect_to(const char *path, int *ret_fd, struct berth_error *err)
 		err->retry_ms = 500;
 		return err->code;
 	}
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 

@@ -102,9 +102,8 @@ static void look(struct job *j)
 {
 	AUTO_JSON json_t *frame = NULL;
 	struct berth_error err = ERROR_INIT;
-	if (frame_receive(j->fd, &frame, &err))
-		j->stopped = BERTH_E_CANCELLED;
-	else if (frame && !strcmp(js_str(frame, "t", ""), "cancel"))
+	bool is_gone = frame_receive(j->fd, &frame, &err) != 0;
+	if (is_gone || (frame && !strcmp(js_str(frame, "t", ""), "cancel")))
 		j->stopped = BERTH_E_CANCELLED;
 }
 

@@ -101,6 +101,16 @@ static bool is_key(const char *key)
 	       strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_") == byte_count;
 }
 
+static bool has_option(const struct plugin *p, const char *key)
+{
+	for (size_t i = 0; i < p->option_count; i++) {
+		const char *other = p->options[i].key;
+		if (other && !strcmp(other, key))
+			return true;
+	}
+	return false;
+}
+
 static int check_option(const struct berth_option *o, const struct plugin *to,
 			struct berth_error *err)
 {
@@ -116,10 +126,8 @@ static int check_option(const struct berth_option *o, const struct plugin *to,
 				  o->deflt, option_type_name(o->type));
 	if (!o->help || !*o->help || !text_is_utf8(o->help, strlen(o->help)))
 		return berth_fail(err, BERTH_E_INVALID, "option '%s' has no help", o->key);
-	for (size_t i = 0; i < to->option_count; i++)
-		if (!strcmp(to->options[i].key, o->key))
-			return berth_fail(err, BERTH_E_INVALID, "option '%s' is there twice",
-					  o->key);
+	if (has_option(to, o->key))
+		return berth_fail(err, BERTH_E_INVALID, "option '%s' is there twice", o->key);
 	return 0;
 }
 

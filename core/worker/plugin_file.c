@@ -43,8 +43,7 @@ static int open_folder(const char *dir, int *ret_fd, struct berth_error *err)
 	int code = check_owner(&st, "the plugin folder", err);
 	if (code)
 		return code;
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 
@@ -82,8 +81,7 @@ static int open_file(int folder, const char *name, int *ret_fd, struct berth_err
 		code = check_elf(fd, err);
 	if (code)
 		return code;
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ static int spawn(const struct berth_program *p, int out_fd, int err_fd, pid_t *r
 
 static int start(struct running *r, struct berth_error *err)
 {
-	int out[2], error[2];
+	int out[2] = {-1, -1}, error[2] = {-1, -1};
 	int code = make_pipes(out, error, err);
 	if (code)
 		return code;

@@ -49,6 +49,8 @@ static void look_for_leaks(const struct host_setup *setup, FILE *to)
 	size_t bytes = bytes_in_use();
 	for (int i = 0; i < ROUNDS; i++)
 		code = open_once(setup, &err);
+	if (code)
+		fprintf(to, "open failed later: %.200s; ", err.message);
 	size_t grown = bytes_in_use();
 	if (grown > bytes + SLACK_BYTES)
 		fprintf(to, "%zu bytes are left after %d rounds; ", grown - bytes, ROUNDS);

@@ -30,8 +30,8 @@ struct upstream_state {
 static const char *const well[] = {
 	"GET /v2/ 200 application/json {}",
 	"GET /v2/_catalog 200 application/json {\"repositories\":[\"team/app\",\"team/web\"]}",
-	"GET /v2/team/app/tags/list 200 application/json "
-	"{\"name\":\"team/app\",\"tags\":[\"1\",\"2\"]}",
+	("GET /v2/team/app/tags/list 200 application/json "
+	 "{\"name\":\"team/app\",\"tags\":[\"1\",\"2\"]}"),
 	"GET /v2/team/web/tags/list 200 application/json {\"name\":\"team/web\",\"tags\":[\"1\"]}",
 	NULL,
 };
@@ -83,15 +83,16 @@ static void answer_deep(int fd)
 /* "METHOD PATH STATUS TYPE BODY" against the request line; the query is ignored. */
 static bool answer_line(int fd, const char *line, const char *method, const char *path)
 {
-	char want_method[16], want_path[512], type[128];
-	int status, body_at = 0;
-	if (sscanf(line, "%15s %511s %d %127s %n", want_method, want_path, &status, type,
+	char want_method[16], want_path[512], want_status[8], type[128];
+	int body_at = 0;
+	if (sscanf(line, "%15s %511s %7s %127s %n", want_method, want_path, want_status, type,
 		   &body_at) < 4)
 		return false;
 	bool is_head = !strcmp(method, "HEAD") && !strcmp(want_method, "GET");
 	if ((strcmp(want_method, method) != 0 && !is_head) || strcmp(want_path, path) != 0)
 		return false;
 	const char *body = body_at ? line + body_at : "";
+	int status = (int)strtol(want_status, NULL, 10);
 	answer(fd, status, "Docker-Distribution-Api-Version: registry/2.0\r\n", type,
 	       is_head ? "" : body, strlen(body));
 	return true;
