@@ -88,6 +88,8 @@ static void begin(struct net_exchange *x)
 	CURLMcode r = curl_multi_add_handle(net_loop_multi(x->client->loop), x->easy);
 	x->wants_start = false;
 	x->started_ms = clock_monotonic_ms();
+	if (x->call.produce && !x->call.stream_byte_count)
+		x->sent_ms = x->started_ms; /* libcurl asks for none of it */
 	if (r == CURLM_OK) {
 		x->in_multi = true;
 		return;

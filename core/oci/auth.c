@@ -106,14 +106,7 @@ static void token_failed(struct token *t, const struct berth_error *err)
 		if (q->token == t && q->state == REQUEST_WAITS_TOKEN)
 			q->state = REQUEST_FAILS;
 	token_drop(t);
-	for (struct registry_request *q = r->requests; q;) {
-		struct registry_request *next = q->next;
-		if (q->state == REQUEST_FAILS) {
-			request_finish(q, &mine);
-			next = r->requests; /* it may have freed others */
-		}
-		q = next;
-	}
+	request_fail_marked(r, &mine);
 }
 
 static void token_came(struct token *t)

@@ -88,6 +88,33 @@ static int set_client(struct registry *r, const struct registry_settings *s,
 	return net_client_new(r->loop, &net, &r->client, err);
 }
 
+static bool is_in_pause(const struct registry_request *q)
+{
+	return q->state == REQUEST_PAUSES || q->state == REQUEST_WAITS ||
+	       (q->state == REQUEST_WAITS_TOKEN && q->token && !q->token->fetch);
+}
+
+/* A pause before another try may be minutes long: a cancel ends it too. What
+ * is on its way is ended by the client's own watch. */
+static void watch(struct net_task *t)
+{
+	struct registry *r =
+		(struct registry *)(void *)((char *)t - offsetof(struct registry, watch));
+	struct berth_error err = ERROR_INIT;
+	int code = r->cancelled ? r->cancelled(r->cancelled_user) : 0;
+	if (!code)
+		return;
+	for (struct registry_request *q = r->requests; q; q = q->next)
+		if (is_in_pause(q))
+			q->state = REQUEST_FAILS;
+	if (code == BERTH_E_TIMEOUT)
+		berth_fail(&err, BERTH_E_TIMEOUT, "the time was up while waiting for %s",
+			   r->base_url);
+	else
+		berth_fail(&err, BERTH_E_CANCELLED, "cancelled while waiting for %s", r->base_url);
+	request_fail_marked(r, &err);
+}
+
 int registry_open(struct net_loop *loop, const struct registry_settings *settings,
 		  struct registry **ret, struct berth_error *err)
 {
@@ -96,6 +123,10 @@ int registry_open(struct net_loop *loop, const struct registry_settings *setting
 		return berth_fail_memory(err);
 	r->loop = loop;
 	r->release.run = request_release_task;
+	r->cancelled = settings->cancelled;
+	r->cancelled_user = settings->cancelled_user;
+	r->watch.run = watch;
+	net_task_tick(loop, &r->watch);
 	r->jitter = (unsigned)clock_unix_ms();
 	int rc = url_normalize(settings->base_url, &r->base_url, err);
 	if (rc)
@@ -130,6 +161,7 @@ void registry_close(struct registry *r)
 		registry_request_free(r->requests);
 	auth_free(r);
 	net_task_drop(&r->release);
+	net_task_drop(&r->watch);
 	net_client_free(r->client);
 	free_secret(r->basic_header);
 	free_secret(r->bearer_header);

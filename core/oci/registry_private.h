@@ -38,6 +38,9 @@ struct registry {
 	struct token *tokens;
 	struct registry_request *requests;
 	struct registry_counts counts;
+	int (*cancelled)(void *user);
+	void *cancelled_user;
+	struct net_task watch;   /* over those that are in a pause, for a cancel */
 	struct net_task release; /* of those that wait for the first answer */
 	unsigned jitter;
 };
@@ -75,6 +78,8 @@ void request_finish(struct registry_request *q, const struct berth_error *err);
 void request_again(struct registry_request *q);
 /* "GET /v2/a/manifests/b at https://host": never a query. */
 void request_describe(const struct registry_request *q, char *to, size_t room);
+/* Ends all that are REQUEST_FAILS. */
+void request_fail_marked(struct registry *r, const struct berth_error *err);
 /* Sends all that are REQUEST_READY. */
 void request_run_ready(struct registry *r);
 /* The first answer is in, or its request is gone: the others go on soon. */

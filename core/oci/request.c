@@ -55,12 +55,26 @@ void request_run_ready(struct registry *r)
 	}
 }
 
+void request_fail_marked(struct registry *r, const struct berth_error *err)
+{
+	for (struct registry_request *q = r->requests; q;) {
+		struct registry_request *next = q->next;
+		if (q->state == REQUEST_FAILS) {
+			request_finish(q, err);
+			next = r->requests; /* it may have freed others */
+		}
+		q = next;
+	}
+}
+
 void request_finish(struct registry_request *q, const struct berth_error *err)
 {
 	if (q->asks_first)
 		request_release(q->registry);
 	q->asks_first = false;
 	q->state = REQUEST_ENDED;
+	net_timer_cancel(q->timer);
+	q->timer = NULL;
 	q->call.done(q->call.user, q, err);
 }
 

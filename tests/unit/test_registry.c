@@ -534,6 +534,28 @@ static void cancel_ends_what_waits(void **state)
 	tear_down(&f);
 }
 
+static int cancel_later(void *user)
+{
+	return ++*(int *)user > 2 ? BERTH_E_TIMEOUT : 0;
+}
+
+static void a_deadline_ends_the_wait_before_another_try(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 429 B\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 9999\r\n\r\n",
+		NULL};
+	int count = 0;
+	struct registry_settings s = {.cancelled = cancel_later, .cancelled_user = &count};
+	struct fixture f;
+	struct registry_request *q = NULL;
+	(void)state;
+	set_up(&f, answers, &s);
+	assert_int_equal(get(&f, "/v2/", &q), BERTH_E_TIMEOUT);
+	assert_int_equal(f.server.request_count, 1);
+	registry_request_free(q);
+	tear_down(&f);
+}
+
 static void a_dripping_server_is_left(void **state)
 {
 	static const char *const answers[] = {OK("0123456789012345678901234567890123456789"), NULL};
@@ -819,6 +841,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_judged_at_connect),
 		cmocka_unit_test(a_proxy_is_named_when_it_is_the_one_that_fails),
 		cmocka_unit_test(cancel_ends_what_waits),
+		cmocka_unit_test(a_deadline_ends_the_wait_before_another_try),
 		cmocka_unit_test(a_dripping_server_is_left),
 		cmocka_unit_test(a_silent_server_meets_the_time_limit),
 		cmocka_unit_test(a_paused_download_goes_on),
