@@ -68,33 +68,41 @@ static int read_bool(const struct remote *r, const char *key, bool *ret, struct 
 			  text);
 }
 
-int remote_open(struct remote *r, const struct berth_host *host, const void *config,
-		struct berth_error *err)
+int remote_registry(struct remote *r, const char *base_url, bool basic_first, struct registry **ret,
+		    struct berth_error *err)
 {
-	*r = (struct remote){.host = host, .config = config};
 	struct registry_settings s = {
-		.base_url = remote_option(r, "address"),
+		.base_url = base_url,
 		.username = remote_option(r, "username"),
 		.password = remote_option(r, "password"),
+		.bearer = remote_option(r, "token"),
 		.tls_ca = remote_option(r, "tls_ca"),
 		.tls_client_cert = remote_option(r, "tls_client_cert"),
 		.tls_client_key = remote_option(r, "tls_client_key"),
+		.basic_first = basic_first,
 		.auth_realms = remote_option(r, "auth_realms"),
 		.upload_hosts = remote_option(r, "upload_hosts"),
 		.proxy = remote_option(r, "proxy"),
-		.allow_address = host->allow_address ? allow : NULL,
+		.allow_address = r->host->allow_address ? allow : NULL,
 		.allow_user = r,
 		.cancelled = cancelled,
 		.cancelled_user = r,
 	};
-	if (!s.base_url)
-		return berth_fail(err, BERTH_E_INVALID, "option address is missing");
 	int rc = read_bool(r, "tls_verify", &s.tls_verify, err);
 	read_limits(r, &s.limits);
+	return rc ? rc : registry_open(r->loop, &s, ret, err);
+}
+
+int remote_open(struct remote *r, const struct berth_host *host, const void *config,
+		struct berth_error *err)
+{
+	*r = (struct remote){.host = host, .config = config};
+	const char *address = remote_option(r, "address");
+	if (!address)
+		return berth_fail(err, BERTH_E_INVALID, "option address is missing");
+	int rc = net_loop_new(&r->loop, err);
 	if (!rc)
-		rc = net_loop_new(&r->loop, err);
-	if (!rc)
-		rc = registry_open(r->loop, &s, &r->registry, err);
+		rc = remote_registry(r, address, false, &r->registry, err);
 	if (rc)
 		remote_close(r);
 	return rc;

@@ -22,6 +22,11 @@ struct remote {
 MUST_USE int remote_open(struct remote *r, const struct berth_host *host, const void *config,
 			 struct berth_error *err);
 void remote_close(struct remote *r);
+/* A second registry client of the same instance at another base URL (a server
+ * with a registry a repository key); basic: send Basic at once. The caller
+ * closes it. */
+MUST_USE int remote_registry(struct remote *r, const char *base_url, bool basic_first,
+			     struct registry **ret, struct berth_error *err);
 /* To be called first in every slot. */
 void remote_begin(struct remote *r, const struct berth_call *call);
 /* An option's text, NULL where it is not set or empty. */

@@ -8,6 +8,7 @@
 
 #include "core/oci/lists.h"
 #include "core/oci/reference.h"
+#include "plugins/common/artifact.h"
 #include "plugins/dockerreg/dockerreg.h"
 
 static int give_space(struct dockerreg *d, const char *name, struct berth_sink *sink,
@@ -151,4 +152,12 @@ int tags_all(struct dockerreg *d, const char *repository, struct names *ret,
 	if (c.err.code)
 		*err = c.err;
 	return r;
+}
+
+int slot_artifact(void *self, const struct berth_call *call, const char *repository,
+		  const char *reference, struct berth_sink *sink, struct berth_error *err)
+{
+	struct dockerreg *d = self;
+	remote_begin(&d->remote, call);
+	return artifact_give(&d->remote, d->remote.registry, repository, reference, sink, err);
 }

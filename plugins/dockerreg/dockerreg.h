@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the dockerreg plugin: its instance and the slots, by file:
- * probe.c, browse.c, artifact.c with document.c, remove.c.
+ * probe.c, browse.c, remove.c.
  */
 #ifndef PLUGINS_DOCKERREG_H
 #define PLUGINS_DOCKERREG_H

@@ -3,8 +3,8 @@
  * its own bytes, its config and what refers to it. Its keys are listed in
  * dockerreg.md. Pure functions but for memory; never over DOCUMENT_MAX_BYTES.
  */
-#ifndef PLUGINS_DOCKERREG_DOCUMENT_H
-#define PLUGINS_DOCKERREG_DOCUMENT_H
+#ifndef PLUGINS_COMMON_DOCUMENT_H
+#define PLUGINS_COMMON_DOCUMENT_H
 
 #include "core/oci/manifest.h"
 

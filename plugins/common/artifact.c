@@ -3,6 +3,8 @@
  * manifests of its platforms, and what refers to it by the referrers API, the
  * stand-in tag, or the tags that cosign makes.
  */
+#include "plugins/common/artifact.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +13,15 @@
 #include "core/oci/fetch.h"
 #include "core/oci/reference.h"
 #include "core/oci/referrers.h"
-#include "plugins/dockerreg/dockerreg.h"
-#include "plugins/dockerreg/document.h"
+#include "plugins/common/document.h"
 
 #define CONFIG_MAX_BYTES ((size_t)4 << 20)
 #define CHILDREN_READ_MAX 64
 #define REFERRERS_MAX 500
 
 struct reading {
-	struct dockerreg *d;
+	struct remote *remote;
+	struct registry *registry;
 	const char *repository;
 	struct berth_sink *sink;
 	struct manifest *manifest;
@@ -31,16 +33,15 @@ struct reading {
 static int read_manifest(struct reading *g, const char *reference, struct fetch_item *item,
 			 struct berth_error *err)
 {
-	struct dockerreg *d = g->d;
-	int r = fetch_manifests(d->remote.registry, g->repository, item, 1, err);
+	int r = fetch_manifests(g->registry, g->repository, item, 1, err);
 	if (!r && !item->is_found)
 		r = berth_fail(err, BERTH_E_NOT_FOUND, "there is no %.100s in %.110s", reference,
 			       g->repository);
 	if (r)
 		return r;
-	if (item->header_differs && d->remote.host->log)
-		d->remote.host->log(
-			d->remote.call, BERTH_LOG_WARNING,
+	if (item->header_differs && g->remote->host->log)
+		g->remote->host->log(
+			g->remote->call, BERTH_LOG_WARNING,
 			"the registry's digest header for %s of %s is not the digest of "
 			"what it sent",
 			reference, g->repository);
@@ -61,8 +62,8 @@ static int add_config(struct reading *g, struct berth_error *err)
 	if (!m->config.media_type || media_equal(m->config.media_type, MEDIA_OCI_EMPTY) ||
 	    m->config.size > (int64_t)CONFIG_MAX_BYTES)
 		return 0;
-	int r = fetch_blob(g->d->remote.registry, g->repository, m->config.digest, CONFIG_MAX_BYTES,
-			   &blob, &why);
+	int r = fetch_blob(g->registry, g->repository, m->config.digest, CONFIG_MAX_BYTES, &blob,
+			   &why);
 	if (r == BERTH_E_CANCELLED || r == BERTH_E_TIMEOUT || r == BERTH_E_NO_MEMORY) {
 		*err = why;
 		return r;
@@ -126,7 +127,7 @@ static int add_children(struct reading *g, struct berth_error *err)
 
 	for (size_t i = 0; i < count; i++)
 		items[i].reference = m->children[i].digest;
-	int r = fetch_manifests(g->d->remote.registry, g->repository, items, count, err);
+	int r = fetch_manifests(g->registry, g->repository, items, count, err);
 	if (!r)
 		parse_children(items, count, children);
 	for (size_t i = 0; !r && i < m->child_count; i++)
@@ -181,8 +182,7 @@ static int add_cosign(struct reading *g, struct berth_error *err)
 		snprintf(tags[i] + n, sizeof tags[i] - n, "%s", made[i].suffix);
 		items[i] = (struct fetch_item){.reference = tags[i], .head_only = true};
 	}
-	int r = fetch_manifests(g->d->remote.registry, g->repository, items, ARRAY_COUNT(made),
-				err);
+	int r = fetch_manifests(g->registry, g->repository, items, ARRAY_COUNT(made), err);
 	for (size_t i = 0; !r && i < ARRAY_COUNT(made); i++) {
 		struct descriptor d = {.digest = items[i].digest,
 				       .media_type = items[i].media_type,
@@ -196,8 +196,7 @@ static int add_cosign(struct reading *g, struct berth_error *err)
 
 static int add_referrers(struct reading *g, struct berth_error *err)
 {
-	int r = referrers_list(g->d->remote.registry, g->repository, g->digest, on_referrer, g,
-			       NULL, err);
+	int r = referrers_list(g->registry, g->repository, g->digest, on_referrer, g, NULL, err);
 	/* A list that can't be read is told; the artifact itself is known. */
 	if (r == BERTH_E_PROTOCOL || r == BERTH_E_LIMIT || r == BERTH_E_DENIED) {
 		json_object_set_new(g->doc, "referrers_error", json_string(err->message));
@@ -267,13 +266,13 @@ static int give_artifact(struct reading *g, const char *reference, struct fetch_
 	return r ? r : give_referrers(g, err);
 }
 
-int slot_artifact(void *self, const struct berth_call *call, const char *repository,
+int artifact_give(struct remote *remote, struct registry *registry, const char *repository,
 		  const char *reference, struct berth_sink *sink, struct berth_error *err)
 {
-	struct reading g = {.d = self, .repository = repository, .sink = sink};
+	struct reading g = {
+		.remote = remote, .registry = registry, .repository = repository, .sink = sink};
 	struct fetch_item item = {.reference = reference};
 
-	remote_begin(&g.d->remote, call);
 	int r = reference_check_repository(repository, err);
 	if (!r && !reference_is_digest(reference))
 		r = reference_check_tag(reference, err);

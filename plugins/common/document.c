@@ -3,7 +3,7 @@
  * whoever pushed the image: texts are cut, lists are capped, and of a config
  * no environment is shown, since people keep secrets there.
  */
-#include "plugins/dockerreg/document.h"
+#include "plugins/common/document.h"
 
 #include <stdio.h>
 #include <string.h>
