@@ -93,6 +93,8 @@ static void tick(void *user)
 		judge(o, now_ms);
 	if (p->children)
 		loop_timer_set(p->tick, TICK_MS);
+	else if (p->listen_watch)
+		loop_watch_change(p->listen_watch, LOOP_READ);
 }
 
 /* In the child: nothing of the parent's or a sibling's stays open. */
@@ -195,9 +197,10 @@ static void accept_jobs(void *user, unsigned events)
 	if (fd >= 0) {
 		begin_job(p, fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		/* Without descriptors nothing can be accepted until a child ends. */
+		/* Tried again when a child has ended, or else at the next tick. */
 		log_warning("cannot accept a job: %s", strerror(errno));
-		loop_watch_change(p->listen_watch, p->children ? 0 : LOOP_READ);
+		loop_watch_change(p->listen_watch, 0);
+		loop_timer_set(p->tick, TICK_MS);
 	}
 }
 

@@ -12,3 +12,9 @@ $(O)/tests/plugin/$(1).so: tests/plugin/$(subst -,_,$(1)).c include/berth/plugin
 	$$(CC) $$(ALL_CFLAGS) -shared -Wl,-z,lazy -o $$@ $$<
 endef
 $(foreach p,$(TEST_PLUGINS),$(eval $(call TEST_PLUGIN,$(p))))
+
+# The same fixture in the place of a real plugin, for tests through the API.
+$(O)/tests/plugin-as/dockerreg.so: tests/plugin/fixture.c include/berth/plugin.h include/berth/ops.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DFIXTURE_NAME='"dockerreg"' -shared -o $@ $<
+CHECK_NEEDS += $(O)/tests/plugin-as/dockerreg.so

@@ -10,6 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Also built under the name of a real plugin, to stand in for it. */
+#ifndef FIXTURE_NAME
+#define FIXTURE_NAME "fixture"
+#endif
+
 struct fixture {
 	const struct berth_host *host;
 	const void *config;
@@ -260,7 +265,7 @@ static const struct berth_integration_ops integration = {
 };
 
 BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
-	BERTH_PLUGIN_HEAD,      .name = "fixture",
+	BERTH_PLUGIN_HEAD,      .name = FIXTURE_NAME,
 	.version = "1.0",       .summary = "Behaves as its options say.",
 	.options = options,     .open = fixture_open,
 	.close = fixture_close, .integration = &integration,
