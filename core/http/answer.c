@@ -153,7 +153,8 @@ void answer_fault(struct answer *a, const char *where, const char *code, const c
 
 	if (!errors) {
 		errors = json_array();
-		json_object_set_new(a->body, "errors", errors);
+		if (json_object_set_new(a->body, "errors", errors))
+			return; /* no memory: the problem goes without */
 	}
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof detail, fmt, args);

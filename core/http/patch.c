@@ -29,8 +29,13 @@ json_t *json_merge_patch(const json_t *target, const json_t *patch)
 bool answer_check(struct answer *a, const char *operation, const json_t *value)
 {
 	const struct route *route = route_of_operation(operation);
-	json_t *errors = json_array();
+	json_t *errors;
 
+	if (!value) {
+		answer_problem(a, 0, "no-memory", NULL, NULL);
+		return false;
+	}
+	errors = json_array();
 	if (route && route->body && schema_check(route->body, value, false, errors)) {
 		json_decref(errors);
 		return true;

@@ -11,7 +11,8 @@
  * argument is changed. Depth is bounded by that of the patch (64). */
 json_t *json_merge_patch(const json_t *target, const json_t *patch) MUST_USE;
 /* Checks value against the body schema of another operation (a patched resource
- * against "integrations_put"). False: answered with 422 and every pointer. */
+ * against "integrations_put"). False: answered with 422 and every pointer, or,
+ * where value is NULL (json_merge_patch had no memory), with 503. */
 MUST_USE bool answer_check(struct answer *a, const char *operation, const json_t *value);
 
 #endif

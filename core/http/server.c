@@ -23,6 +23,7 @@
 #define EVENTS_MAX 64
 #define ACCEPTS_MAX 64 /* a turn: a flood can't starve those who are served */
 #define POOL_EXTRA (24u << 10)
+#define CONNECTIONS_HARD_MAX 65536u /* ours is the limit that counts */
 
 uint64_t monotonic_us(void)
 {
@@ -161,6 +162,9 @@ static void hand_over(struct http_server *s, struct conn *c)
 		return;
 	}
 	s->counters.accepted++;
+	/* Its own time-out is for a reader that takes nothing of an answer. */
+	MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
+				  (s->config.limits.idle_ms + 1999) / 1000);
 	conn_state(c, CONN_HEAD);
 }
 
@@ -318,8 +322,7 @@ static int start_parser(struct http_server *s, struct berth_error *err)
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, s, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-		l->connections_max + 8, MHD_OPTION_CONNECTION_TIMEOUT, (l->idle_ms + 1999) / 1000,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		CONNECTIONS_HARD_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)l->line_max_bytes + 2 * (size_t)l->headers_max_bytes + POOL_EXTRA,
 #if MHD_VERSION >= 0x00097701
 		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
@@ -418,7 +421,7 @@ int http_server_timeout_ms(const struct http_server *s)
 {
 	uint64_t now = clock_monotonic_ms(), next = next_deadline(s);
 	uint64_t wait = next == UINT64_MAX ? UINT64_MAX : next > now ? next - now : 0;
-	MHD_UNSIGNED_LONG_LONG parser;
+	unsigned long long parser;
 
 	if (MHD_get_timeout(s->mhd, &parser) == MHD_YES && parser < wait)
 		wait = parser;

@@ -15,6 +15,7 @@ static const struct schema text_schema = {
 static const struct schema name_schema = {
 	.types = SCHEMA_STRING, .min = INT64_MIN, .max = INT64_MAX, .format = SCHEMA_FORMAT_NAME};
 static const struct schema count_schema = {.types = SCHEMA_INTEGER, .min = 1, .max = 1000};
+static const struct schema bit_schema = {.types = SCHEMA_INTEGER, .min = 0, .max = 1};
 static const struct schema flag_schema = {.types = SCHEMA_BOOLEAN};
 static const struct schema fields_schema = {.types = SCHEMA_ARRAY, .items = &text_schema};
 static const struct schema_property thing_members[] = {
@@ -29,7 +30,7 @@ static const struct route_param name_param[] = {{"name", true, true, false, &nam
 static const struct route_param ref_param[] = {{"ref", true, true, true, &text_schema}};
 static const struct route_param list_params[] = {{"limit", false, false, false, &count_schema},
 						 {"fields", false, false, false, &fields_schema},
-						 {"recursion", false, false, false, &count_schema},
+						 {"recursion", false, false, false, &bit_schema},
 						 {"q", false, false, false, &text_schema}};
 static const struct route_param create_params[] = {{"dry_run", false, false, false, &flag_schema}};
 static const char *const json_only[] = {"application/json", NULL};
@@ -548,6 +549,8 @@ static void lists_have_views_and_a_next_page(void **state)
 	assert_non_null(strstr(answer, "Link: </things?cursor=next%20cursor&limit=2&q=a%20b%26c>; "
 				       "rel=\"next\"\r\n"));
 	assert_non_null(strstr(answer, "\"total\":2"));
+	ask(&place, "GET /things?recursion=0" H END, answer, sizeof answer);
+	assert_non_null(strstr(answer, "\"items\":[\"/things/a\",\"/things/b\"]"));
 	ask(&place, "GET /things?fields=name" H END, answer, sizeof answer);
 	assert_non_null(strstr(answer, "\"items\":[{\"name\":\"a\"},{\"name\":\"b\"}]"));
 }
@@ -981,6 +984,42 @@ static void draining_refuses_and_ends(void **state)
 	close(fd);
 }
 
+/* Fails the n-th allocation of jansson, which holds nearly all that a request
+ * makes; whatever comes, the next request is served. */
+static int allocations_left;
+
+static void *fail_one(size_t bytes)
+{
+	return --allocations_left ? malloc(bytes) : NULL;
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+	static const char *const requests[] = {
+		"GET /things?fields=name" H END,
+		"GET /things?lmit=1" H END,
+		POST("{\"name\":\"a\",\"count\":2}", "22"),
+		POST("{\"name\":5,\"cuont\":1}", "20"),
+		PATCH("{\"count\":9}", "11"),
+		"GET /things/a" H "If-None-Match: *\r\n" END,
+		"DELETE /things/a" H END,
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
+		int n = 0;
+		do {
+			allocations_left = ++n;
+			json_set_alloc_funcs(fail_one, free);
+			ask(&place, requests[i], answer, sizeof answer);
+			json_set_alloc_funcs(malloc, free);
+			assert_true(n < 1000);
+		} while (allocations_left <= 0);
+		assert_true(status_of(answer) > 0);
+	}
+	ask(&place, "GET /things" H END, answer, sizeof answer);
+	assert_int_equal(status_of(answer), 200);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
@@ -1020,6 +1059,7 @@ int main(void)
 		T(connections_of_one_user_are_limited),
 		T(one_users_flood_leaves_room_for_others),
 		T(draining_refuses_and_ends),
+		T(every_failed_allocation_is_survived),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
