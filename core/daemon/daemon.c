@@ -44,15 +44,13 @@ static size_t loaded_count(const struct daemon_state *d)
 	return good;
 }
 
-/* Every few seconds: one line for the service manager (version, plugins,
- * operations, what is off), and a look at the store. */
+/* One line for the service manager: version, plugins, operations, what is off. */
 static void tell_status(void *user)
 {
 	struct daemon_state *d = user;
 	notify_status("berthd " BERTH_VERSION ", %zu plugins, %u operations running%s%s",
 		      loaded_count(d), services_running(d), d->degraded[0] ? "; degraded: " : "",
 		      d->degraded);
-	services_look(d);
 	loop_timer_set(life.status_timer, STATUS_MS);
 }
 
@@ -302,7 +300,6 @@ int daemon_run(const struct start_options *o, const struct daemon_paths *paths)
 	log_info("berthd " BERTH_VERSION " serves %s", d->paths.control_socket);
 	tell_status(d);
 	notify_ready();
-	services_after_ready(d);
 	services_run(d, &life.status);
 	end(d);
 	log_info("stopped");

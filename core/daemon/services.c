@@ -15,7 +15,6 @@
 #include "core/store/store.h"
 
 static struct loop_watch *http_watch;
-static bool is_checking;
 
 /* No key is a state to run in (the key may be mounted later); any other fault
  * of the key is one to stop at, before anything is written. A private daemon
@@ -107,31 +106,6 @@ int services_open(struct daemon_state *d, struct berth_error *err)
 	if (!code)
 		code = open_ops(d, err);
 	return code ? code : open_http(d, err);
-}
-
-/* Looks at the store's file where it is due, and tries to write again where it
- * can't. */
-void services_look(struct daemon_state *d)
-{
-	struct berth_error err = ERROR_INIT;
-	bool has_ended = false;
-	if (is_checking && store_check_end(d->store, &has_ended, &err))
-		log_error("the store: %s: %s", err.message, err.cause);
-	if (is_checking && (has_ended || err.code))
-		is_checking = false;
-	if (store_health(d->store, NULL) && !store_probe(d->store, &err))
-		log_info("the store takes writes again");
-}
-
-void services_after_ready(struct daemon_state *d)
-{
-	struct berth_error err = ERROR_INIT;
-	if (!store_needs_check(d->store))
-		return;
-	log_info("the last stop was unclean: the store is checked in the background");
-	is_checking = !store_check_start(d->store, &err);
-	if (!is_checking)
-		log_error("the store cannot be checked: %s: %s", err.message, err.cause);
 }
 
 void services_run(struct daemon_state *d, int *ret_status)

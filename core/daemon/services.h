@@ -13,10 +13,6 @@ MUST_USE int services_open_store(struct daemon_state *d, struct berth_error *err
 MUST_USE int services_open(struct daemon_state *d, struct berth_error *err);
 /* Turns loop and HTTP server until the loop is stopped. */
 void services_run(struct daemon_state *d, int *ret_status);
-/* Once READY is said: what may take its time. */
-void services_after_ready(struct daemon_state *d);
-/* Every few seconds. */
-void services_look(struct daemon_state *d);
 /* After a reload. */
 void services_configure(struct daemon_state *d);
 /* Refuses new work; true once nothing runs and no client is left. */
