@@ -43,8 +43,8 @@ struct http_hooks {
 			 enum http_key_state *ret_state, json_t **ret_answer,
 			 struct berth_error *err);
 	/* Ends it: the answer to keep, or NULL to forget the key and roll back (5xx,
-	 * dry runs). An error becomes the answer. Of an answer that is held, the one
-	 * set before the hold (the 202) is kept, at once. */
+	 * dry runs without an operation). An error becomes the answer. Of an answer that is held,
+	 * the one set before the hold (the 202) is kept, at once. */
 	int (*key_finish)(struct daemon_state *daemon, const struct http_key *key,
 			  const json_t *answer, struct berth_error *err);
 	/* One finished request on a route whose audit class is not none, and each

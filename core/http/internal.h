@@ -107,6 +107,8 @@ struct http_server {
 	struct conn *accepting;
 	size_t conn_count, stream_count;
 	bool is_draining;
+	uint64_t refusal_second; /* the last with a refusal, and how many it had */
+	uint32_t refusal_count;
 	struct http_counters counters;
 };
 

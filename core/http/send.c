@@ -10,6 +10,8 @@
 #include "core/base/log.h"
 #include "core/http/internal.h"
 
+#define REFUSALS_PER_S 10
+
 const uint32_t duration_bounds_us[DURATION_BUCKETS] = {100,   250,    500,    1000,    2500,
 						       10000, 100000, 500000, 1000000, 10000000};
 
@@ -66,6 +68,18 @@ static void count(const struct request *q)
 	c->duration_count++;
 }
 
+/* Refusals are rows too, each a write to the disk: so many a second, that a
+ * caller without rights can't keep the daemon busy with them. */
+static bool may_audit_refusal(struct http_server *s)
+{
+	uint64_t second = monotonic_us() / 1000000;
+	if (s->refusal_second != second) {
+		s->refusal_second = second;
+		s->refusal_count = 0;
+	}
+	return s->refusal_count++ < REFUSALS_PER_S;
+}
+
 static void audit(const struct request *q)
 {
 	const struct http_hooks *hooks = q->server->config.hooks;
@@ -81,7 +95,9 @@ static void audit(const struct request *q)
 		.status = q->answer.is_woken ? 202 : q->answer.status,
 		.dry_run = request_dry_run(q),
 	};
-	if (hooks && hooks->audit && q->route && (q->route->audit != AUDIT_NONE || is_refusal))
+	if (!hooks || !hooks->audit || !q->route || (is_refusal && !may_audit_refusal(q->server)))
+		return;
+	if (q->route->audit != AUDIT_NONE || is_refusal)
 		hooks->audit(q->server->config.daemon, &entry);
 }
 

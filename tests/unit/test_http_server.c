@@ -52,7 +52,8 @@ const struct route routes[] = {
 	{ROW(METHOD_GET, "/admin/{name}", seg_secret, 2, get_admin, ROLE_ADMIN),
 	 .params = name_param, .param_count = 1},
 	{ROW(METHOD_GET, "/hold", seg_hold, 1, get_hold, ROLE_NONE)},
-	{ROW(METHOD_POST, "/hold", seg_hold, 1, post_hold, ROLE_NONE), .idempotent = true},
+	{ROW(METHOD_POST, "/hold", seg_hold, 1, post_hold, ROLE_NONE), .idempotent = true,
+	 .params = create_params, .param_count = 1},
 	{ROW(METHOD_GET, "/refs/{ref}", seg_refs, 2, get_ref, ROLE_NONE), .params = ref_param,
 	 .param_count = 1},
 	{.method = METHOD_GET,
@@ -183,7 +184,7 @@ static void get_stream(struct request *q, struct answer *a)
 static char kept_key[256], kept_body[256];
 static json_t *kept_answer;
 static bool key_runs;
-static int audited_status;
+static int audited_status, audited_count;
 
 static int key_begin(struct daemon_state *daemon, const struct http_key *key,
 		     enum http_key_state *ret_state, json_t **ret_answer, struct berth_error *err)
@@ -221,6 +222,7 @@ static void audit(struct daemon_state *daemon, const struct http_audit *entry)
 {
 	(void)daemon;
 	audited_status = entry->status;
+	audited_count++;
 }
 
 static const struct http_hooks hooks = {
@@ -622,7 +624,7 @@ static void idempotency_keys_give_the_first_answer_again(void **state)
 	EXPECT({KEYED("k2", "{\"name\":\"b\"}", "12"), 409, "key-in-use"});
 }
 
-static void dry_run_keeps_no_key(void **state)
+static void dry_run_keeps_no_key_but_for_an_operation(void **state)
 {
 	(void)state;
 	ask(&place,
@@ -631,6 +633,10 @@ static void dry_run_keeps_no_key(void **state)
 	    answer, sizeof answer);
 	assert_int_equal(status_of(answer), 201);
 	assert_null(kept_answer);
+	ask(&place, "POST /hold?dry_run=true" H "Idempotency-Key: k4\r\n" END, answer,
+	    sizeof answer);
+	assert_int_equal(status_of(answer), 202);
+	assert_non_null(kept_answer);
 }
 
 static void request_ids_are_echoed_or_made(void **state)
@@ -705,6 +711,16 @@ static void roles_are_checked_before_handlers(void **state)
 	assert_int_equal(status_of(answer), 403);
 	ask_unprivileged("GET /admin/thing" H END);
 	assert_int_equal(status_of(answer), 404);
+}
+
+static void refusals_are_audited_but_not_without_end(void **state)
+{
+	(void)state;
+	restart(no_viewer);
+	audited_count = 0;
+	for (int i = 0; i < 300; i++)
+		ask_unprivileged("GET /admin" H END);
+	assert_in_range(audited_count, 1, 299);
 }
 
 static void held_answers_come_when_woken(void **state)
@@ -1040,10 +1056,11 @@ int main(void)
 		T(etags_decide),
 		T(patches_merge_and_are_checked_as_a_whole),
 		T(idempotency_keys_give_the_first_answer_again),
-		T(dry_run_keeps_no_key),
+		T(dry_run_keeps_no_key_but_for_an_operation),
 		T(request_ids_are_echoed_or_made),
 		T(connections_are_kept_and_pipelines_answered_in_order),
 		T(roles_are_checked_before_handlers),
+		T(refusals_are_audited_but_not_without_end),
 		T(held_answers_come_when_woken),
 		T(held_answers_come_at_their_timeout),
 		T(client_that_leaves_ends_its_hold),
