@@ -41,8 +41,10 @@ struct change {
 int send_change(struct cli *c, const struct change *change);
 
 /* Prints a stream of JSON lines as they come, until its end. line NULL: time,
- * level and message. JSON formats print each object on a line. Exit code. */
+ * level and message. JSON formats print each object on a line. --count
+ * ends it earlier. Exit code. */
 typedef void print_line(struct cli *c, const json_t *object);
+void stream_print(struct cli *c, const json_t *object, print_line *line);
 int stream_lines(struct cli *c, const char *path, print_line *line);
 
 /* place.c: where a name of the user's stands in the API. text is INTEGRATION,

@@ -11,6 +11,8 @@ static const struct flag watch_flags[] = {
 	 .query = "types"},
 	{"since", 0, FLAG_TEXT, "ID", "begin after this event; 0: all that are kept",
 	 .query = "since"},
+	{"no-follow", 0, FLAG_TRUE, NULL, .help = "print what is kept and end"},
+	{"count", 'n', FLAG_COUNT, "N", .help = "end after N events"},
 	{0},
 };
 
@@ -42,9 +44,45 @@ static void event_line(struct cli *c, const json_t *event)
 	fprintf(c->out.file, "%s\n", safe ? safe : "");
 }
 
+/* The page of events after that id; *last becomes the last one's. */
+static int page_after(struct cli *c, int64_t *last, json_t **ret, struct berth_error *err)
+{
+	const char *types = cli_flag(c, "types", NULL);
+	char *path = text_printf("/v1/events?wait_s=0&limit=1000&since=%lld", (long long)*last);
+	AUTO_FREE char *full = path && types ? api_query(path, "types", types) : path;
+	if (!full || api_get(c, full, ret, err))
+		return full ? err->code : berth_fail_memory(err);
+	const json_t *items = json_object_get(*ret, "items");
+	size_t count = json_array_size(items);
+	*last = count ? js_int(json_array_get(items, count - 1), "id", *last) : *last;
+	return 0;
+}
+
+/* --no-follow: what is kept, page by page. */
+static int print_kept(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	uint64_t left = cli_count(c, "count", UINT64_MAX);
+	int64_t last = (int64_t)cli_count(c, "since", 0);
+	for (size_t count = 1; count && left;) {
+		AUTO_JSON json_t *page = NULL;
+		size_t i;
+		const json_t *event;
+		if (page_after(c, &last, &page, &err))
+			return cli_report(c, &err);
+		count = json_array_size(json_object_get(page, "items"));
+		json_array_foreach (json_object_get(page, "items"), i, event)
+			if (left && left--)
+				stream_print(c, event, event_line);
+	}
+	return EXIT_OK;
+}
+
 static int watch_events(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
+	if (cli_has(c, "no-follow"))
+		return print_kept(c);
 	AUTO_FREE char *path = path_with_flags(c, strdup("/v1/events"));
 	return path ? stream_lines(c, path, event_line)
 		    : cli_report(c, (berth_fail_memory(&err), &err));
@@ -62,7 +100,10 @@ const struct command event_commands[] = {
 		.examples = {{"berthctl event watch", "everything from now on"},
 			     {"berthctl event watch --types operation,health --since 0",
 			      "what is kept of two kinds, and then what comes"},
-			     {"berthctl event watch -o ndjson", "for a program"}},
+			     {"berthctl event watch --since 0 --no-follow",
+			      "what is kept, and end"},
+			     {"berthctl event watch -o ndjson -n 1",
+			      "the next event, for a program"}},
 		.method = "GET",
 		.route = "/v1/events",
 		.run = watch_events,
@@ -113,7 +154,7 @@ const struct command audit_commands[] = {
 			      "refusals, for a spreadsheet"}},
 		.method = "GET",
 		.route = "/v1/audit",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = audit_columns,
 		.name_path = "number",
 		.run = run_list,

@@ -188,8 +188,19 @@ static int show(struct cli *c)
 	return EXIT_OK;
 }
 
+/* How many tags a repository has in the index. */
+static int64_t tag_count(struct cli *c, const char *path)
+{
+	struct berth_error err = ERROR_INIT; /* the deletion itself will say what is wrong */
+	AUTO_JSON json_t *body = NULL;
+	AUTO_FREE char *one = api_query(strdup(path), "limit", "1");
+	if (!one || api_get(c, one, &body, &err))
+		return 0;
+	return js_int(body, "total", 0);
+}
+
 /* What goes, in words. */
-static char *what_goes(const struct reference *ref)
+static char *what_goes(struct cli *c, const struct reference *ref, const char *path)
 {
 	if (*ref->digest)
 		return text_printf("This deletes %s/%s@%s with all its tags.", ref->integration,
@@ -197,8 +208,8 @@ static char *what_goes(const struct reference *ref)
 	if (*ref->tag)
 		return text_printf("This deletes the tag %s/%s:%s; other tags of its image stay.",
 				   ref->integration, ref->repository, ref->tag);
-	return text_printf("This deletes the repository %s/%s with everything in it.",
-			   ref->integration, ref->repository);
+	return text_printf("This deletes the repository %s/%s with its %lld tags.",
+			   ref->integration, ref->repository, (long long)tag_count(c, path));
 }
 
 static int delete_one(struct cli *c)
@@ -208,11 +219,11 @@ static int delete_one(struct cli *c)
 	int status = place_reference(c, cli_operand(c, 0), &ref, id);
 	if (status >= 0)
 		return status;
-	AUTO_FREE char *what = what_goes(&ref);
+	AUTO_FREE char *path = thing_path(&ref, id);
+	AUTO_FREE char *what = path ? what_goes(c, &ref, path) : NULL;
 	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
 		return status;
 	const char *name = strchr(cli_operand(c, 0), '/') + 1;
-	AUTO_FREE char *path = thing_path(&ref, id);
 	AUTO_FREE char *full = path ? api_query(STEAL(path), "confirm", name) : NULL;
 	AUTO_FREE char *done = text_printf("%s deleted", cli_operand(c, 0));
 	struct change change = {.call = {.method = "DELETE", .path = full}, .done = done};
@@ -256,7 +267,7 @@ const struct command image_commands[] = {
 			      "references for another command"}},
 		.method = "GET",
 		.route = "/v1/spaces/{id}/images/{repository}",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = tag_columns,
 		.name_path = "reference",
 		.run = tags,
@@ -294,7 +305,7 @@ const struct command image_commands[] = {
 			     {"berthctl image search app:1.2 -o name", "references alone"}},
 		.method = "GET",
 		.route = "/v1/images",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = hit_columns,
 		.name_path = "reference",
 		.run = search,

@@ -206,7 +206,7 @@ const struct command integration_commands[] = {
 			     {"berthctl integration list -o name", "names for another command"}},
 		.method = "GET",
 		.route = "/v1/integrations",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = columns,
 		.run = run_list,
 	},

@@ -79,7 +79,7 @@ const struct command operation_commands[] = {
 			      "what is going on"}},
 		.method = "GET",
 		.route = "/v1/operations",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = operation_columns,
 		.name_path = "id",
 		.run = run_list,

@@ -36,13 +36,31 @@ static const struct column columns[] = {
 	{0},
 };
 
+static int list_of(struct cli *c, const char *integration, const char *search)
+{
+	AUTO_FREE char *safe = text_url_encode(integration);
+	char *path = safe ? text_printf("/v1/integrations/%s/spaces", safe) : NULL;
+	AUTO_FREE char *full = path && search ? api_query(path, "q", search) : path;
+	return full ? list_path(c, full) : EXIT_ERROR;
+}
+
+/* One integration's spaces have a route of their own, which says when there is
+ * no such integration; a filter or an order goes to the route of all spaces. */
 static int list(struct cli *c)
 {
 	const char *integration = cli_flag(c, "integration", NULL);
-	AUTO_FREE char *safe = integration ? text_url_encode(integration) : NULL;
-	AUTO_FREE char *path = path_with_flags(
-		c, safe ? text_printf("/v1/integrations/%s/spaces", safe) : strdup("/v1/spaces"));
-	return path ? list_path(c, path) : EXIT_ERROR;
+	const char *filter = cli_flag(c, "filter", NULL), *sort = cli_flag(c, "sort", NULL);
+	const char *search = cli_flag(c, "search", NULL);
+	if (!integration || !(filter || sort))
+		return integration ? list_of(c, integration, search) : run_list(c);
+	AUTO_FREE char *both =
+		text_printf("integration eq \"%s\"%s%s%s", integration, filter ? " and (" : "",
+			    filter ? filter : "", filter ? ")" : "");
+	char *path = both ? api_query(strdup("/v1/spaces"), "filter", both) : NULL;
+	path = path && sort ? api_query(path, "sort", sort) : path;
+	path = path && search ? api_query(path, "q", search) : path;
+	AUTO_FREE char *full = path;
+	return full ? list_path(c, full) : EXIT_ERROR;
 }
 
 static int show(struct cli *c)
@@ -115,7 +133,7 @@ const struct command space_commands[] = {
 			     {"berthctl space list -o name", "as other commands take them"}},
 		.method = "GET",
 		.route = "/v1/spaces",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = columns,
 		.name_path = "{integration}/{name}",
 		.run = list,

@@ -29,6 +29,12 @@
 		 "GLOB",                                                                            \
 		 "repositories below the source; may be repeated (all)",                            \
 		 .field = "repositories"},                                                          \
+		{"exclude",                                                                         \
+		 'x',                                                                               \
+		 FLAG_LIST,                                                                         \
+		 "GLOB",                                                                            \
+		 "but not these repositories; may be repeated",                                     \
+		 .field = "exclude"},                                                               \
 		{"tag", 't', FLAG_LIST, "GLOB", "tags; may be repeated (all)", .field = "tags"},    \
 		{"platform",                                                                        \
 		 'p',                                                                               \
@@ -70,28 +76,29 @@ static const struct column columns[] = {
 	{"TO", "target", COL_TEXT, false},
 	{"ENABLED", "enabled", COL_YES, false},
 	{"REPOSITORIES", "repositories", COL_LONG, true},
+	{"EXCLUDE", "exclude", COL_LONG, true},
 	{"TAGS", "tags", COL_LONG, true},
 	{"PLATFORMS", "platforms", COL_TEXT, true},
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},
 	{"FLATTEN", "flatten", COL_TEXT, true},
 	{"LAST RUN", "status.last_run.state", COL_STATE, false},
-	{"COPIED", "status.last_run.copied", COL_COUNT, true},
-	{"FAILED", "status.last_run.failed", COL_COUNT, true},
-	{"FINISHED", "status.last_run.finished_at", COL_TIME, false},
+	{"COPIED", "status.last_run.totals.copied", COL_COUNT, true},
+	{"FAILED", "status.last_run.totals.failed", COL_COUNT, true},
+	{"ENDED", "status.last_run.ended_at", COL_TIME, false},
 	{"DESCRIPTION", "description", COL_LONG, true},
 	{0},
 };
 static const struct column run_columns[] = {
 	{"RUN", "id", COL_TEXT, false},
 	{"STATE", "state", COL_STATE, false},
-	{"IMAGES", "images", COL_COUNT, false},
-	{"COPIED", "copied", COL_COUNT, false},
-	{"SKIPPED", "skipped", COL_COUNT, true},
-	{"FAILED", "failed", COL_COUNT, false},
-	{"MOVED", "bytes", COL_BYTES, false},
+	{"IMAGES", "totals.images", COL_COUNT, false},
+	{"COPIED", "totals.copied", COL_COUNT, false},
+	{"PRESENT", "totals.present", COL_COUNT, true},
+	{"FAILED", "totals.failed", COL_COUNT, false},
+	{"MOVED", "totals.bytes_done", COL_BYTES, false},
 	{"STARTED", "started_at", COL_TIME, false},
-	{"FINISHED", "finished_at", COL_TIME, true},
+	{"ENDED", "ended_at", COL_TIME, true},
 	{"OPERATION", "operation", COL_TEXT, true},
 	{0},
 };
@@ -204,7 +211,7 @@ const struct command sync_commands[] = {
 			      "with all that they say"}},
 		.method = "GET",
 		.route = "/v1/syncs",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = columns,
 		.run = run_list,
 	},

@@ -82,13 +82,14 @@ struct column {
 
 /* What a command does, which decides the flags that it shares with others. */
 enum {
-	CMD_LISTS = 1,    /* --limit --filter --sort --watch */
-	CMD_CHANGES = 2,  /* --dry-run */
-	CMD_STARTS = 4,   /* an operation: --wait --no-wait --timeout --progress ... */
-	CMD_ASKS = 8,     /* --yes */
-	CMD_SHOWS = 16,   /* prints a resource: -o --columns --jq */
-	CMD_HIDDEN = 32,  /* not in help */
-	CMD_OFFLINE = 64, /* never talks to the daemon */
+	CMD_LISTS = 1,     /* --limit --watch */
+	CMD_CHANGES = 2,   /* --dry-run */
+	CMD_STARTS = 4,    /* an operation: --wait --no-wait --timeout --progress ... */
+	CMD_ASKS = 8,      /* --yes */
+	CMD_SHOWS = 16,    /* prints a resource: -o --columns --jq */
+	CMD_HIDDEN = 32,   /* not in help */
+	CMD_OFFLINE = 64,  /* never talks to the daemon */
+	CMD_QUERIES = 128, /* --filter --sort, where the route takes them */
 };
 
 enum { EXAMPLE_MAX = 5, OPERAND_MAX = 3 };

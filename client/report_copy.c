@@ -12,11 +12,17 @@ static const struct {
 	const char *word, *plan, *done;
 	enum paint paint;
 } words[] = {
-	{"copy", "copy", "copied", PAINT_GREEN},     {"copied", "copy", "copied", PAINT_GREEN},
-	{"tag", "tag only", "tagged", PAINT_GREEN},  {"tagged", "tag only", "tagged", PAINT_GREEN},
-	{"present", "nothing", "there", PAINT_NONE}, {"keep", "keep", "kept", PAINT_YELLOW},
-	{"kept", "keep", "kept", PAINT_YELLOW},      {"skipped", "skip", "skipped", PAINT_YELLOW},
-	{"fail", "FAIL", "FAILED", PAINT_RED},       {"failed", "FAIL", "FAILED", PAINT_RED},
+	{"copy", "copy", "copied", PAINT_GREEN},
+	{"copied", "copy", "copied", PAINT_GREEN},
+	{"tag", "tag only", "tagged", PAINT_GREEN},
+	{"tagged", "tag only", "tagged", PAINT_GREEN},
+	{"present", "nothing", "there", PAINT_NONE},
+	{"keep", "keep", "kept", PAINT_YELLOW},
+	{"kept", "keep", "kept", PAINT_YELLOW},
+	{"skipped", "skip", "skipped", PAINT_YELLOW},
+	{"cancelled", "skip", "cancelled", PAINT_YELLOW},
+	{"fail", "FAIL", "FAILED", PAINT_RED},
+	{"failed", "FAIL", "FAILED", PAINT_RED},
 };
 
 /* A plan's images have an action, a run's a state. */

@@ -33,11 +33,23 @@ int show_paged(struct cli *c, const json_t *body)
 	return status;
 }
 
+/* --limit is the size of the only page, or of each where there are many. */
+static char *limited(const char *path, uint64_t limit)
+{
+	char digits[8];
+	if (!limit || strstr(path, "limit="))
+		return strdup(path);
+	snprintf(digits, sizeof(digits), "%u", limit < 1000 ? (unsigned)limit : 1000);
+	return api_query(strdup(path), "limit", digits);
+}
+
 static int fetch(struct cli *c, const char *path, json_t **ret, struct berth_error *err)
 {
-	if (c->command->traits & CMD_LISTS)
-		return api_list(c, path, cli_count(c, "limit", 0), ret, err);
-	return api_get(c, path, ret, err);
+	uint64_t limit = cli_count(c, "limit", 0);
+	if (!(c->command->traits & CMD_LISTS))
+		return api_get(c, path, ret, err);
+	AUTO_FREE char *full = limited(path, limit);
+	return full ? api_list(c, full, limit, ret, err) : berth_fail_memory(err);
 }
 
 /* --watch: a terminal is painted anew, a pipe gets a JSON line for each change. */
@@ -113,19 +125,33 @@ int run_show(struct cli *c)
 	return run_path(c);
 }
 
-/* A plan as the server made it, for a person. */
+/* The plan of a dry run: what would be made, changed and deleted, and with how
+ * many bytes and calls. */
 static int show_plan(struct cli *c, const json_t *plan)
 {
-	const char *key;
-	json_t *value;
+	static const struct {
+		const char *member, *what;
+	} rows[] = {{"create", "would create"},
+		    {"update", "would change"},
+		    {"delete", "would delete"},
+		    {"keeps", "would keep"},
+		    {"calls", "would ask the registry for"}};
+	size_t lines = 0, i;
+	const json_t *one;
 	int status = show_machine(c, plan);
 	if (status >= 0)
 		return status;
-	json_object_foreach ((json_t *)(uintptr_t)plan, key, value) {
-		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
-		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-		fprintf(c->out.file, "%s: %s\n", key, safe ? safe : "");
-	}
+	for (size_t row = 0; row < ARRAY_COUNT(rows); row++)
+		json_array_foreach (json_object_get(plan, rows[row].member), i, one) {
+			AUTO_FREE char *text = cell_text(one, COL_TEXT, true);
+			AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+			fprintf(c->out.file, "%s %s\n", rows[row].what, safe ? safe : "");
+			lines++;
+		}
+	if (js_str(plan, "message", NULL))
+		term_put(&c->out, js_str(plan, "message", ""));
+	if (js_str(plan, "message", NULL) || !lines)
+		fputs(lines ? "\n" : "nothing would change\n", c->out.file);
 	return EXIT_OK;
 }
 
@@ -217,6 +243,23 @@ int run_edit(struct cli *c)
 	return send_change(c, &change);
 }
 
+/* What a deletion takes along, in one sentence. */
+static char *what_goes(const struct cli *c, const json_t *now)
+{
+	const char *noun = c->command->noun, *name = cli_operand(c, 0);
+	if (!strcmp(noun, "integration"))
+		return text_printf(
+			"This deletes integration %s at %s with its index of %lld "
+			"repositories; the registry itself is not touched.",
+			name, js_str(now, "address", "?"),
+			(long long)js_int(value_at(now, "status.index"), "repositories", 0));
+	if (!strcmp(noun, "sync"))
+		return text_printf("This deletes sync %s (%s to %s) with its runs; what it copied "
+				   "stays.",
+				   name, js_str(now, "source", "?"), js_str(now, "target", "?"));
+	return text_printf("This deletes %s %s.", noun, name);
+}
+
 int run_delete(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -229,8 +272,7 @@ int run_delete(struct cli *c)
 		return cli_report(c, &err);
 	char etag[sizeof(c->etag)];
 	snprintf(etag, sizeof(etag), "%s", c->etag);
-	AUTO_FREE char *what =
-		text_printf("This deletes %s %s.", c->command->noun, cli_operand(c, 0));
+	AUTO_FREE char *what = what_goes(c, now);
 	AUTO_FREE char *done = text_printf("%s %s deleted", c->command->noun, cli_operand(c, 0));
 	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
 		return status;

@@ -27,7 +27,7 @@ static void plain_line(struct cli *c, const json_t *object)
 	fprintf(c->out.file, "%s%s\n", *level ? " " : "", message ? message : "");
 }
 
-static void one_line(struct cli *c, const json_t *object, print_line *line)
+void stream_print(struct cli *c, const json_t *object, print_line *line)
 {
 	const char *filter = cli_flag(c, "jq", NULL);
 	if (filter) {
@@ -45,10 +45,11 @@ static void one_line(struct cli *c, const json_t *object, print_line *line)
 	fflush(c->out.file);
 }
 
-/* Prints the whole lines of b and drops them. */
-static int drain(struct cli *c, struct buf *b, print_line *line, struct berth_error *err)
+/* Prints the whole lines of b and drops them; *left counts down to none. */
+static int drain(struct cli *c, struct buf *b, print_line *line, uint64_t *left,
+		 struct berth_error *err)
 {
-	for (;;) {
+	while (*left) {
 		const char *end = b->byte_count ? memchr(b->bytes, '\n', b->byte_count) : NULL;
 		size_t bytes = end ? (size_t)(end - b->bytes) : 0;
 		AUTO_JSON json_t *object = NULL;
@@ -57,10 +58,13 @@ static int drain(struct cli *c, struct buf *b, print_line *line, struct berth_er
 		int code = bytes ? js_parse(b->bytes, bytes, &line_limits, &object, err) : 0;
 		if (code)
 			return berth_wrap(err, "cannot read a line of the stream");
-		if (object)
-			one_line(c, object, line);
+		if (object) {
+			stream_print(c, object, line);
+			(*left)--;
+		}
 		buf_drop_front(b, bytes + 1);
 	}
+	return 0;
 }
 
 int stream_lines(struct cli *c, const char *path, print_line *line)
@@ -70,15 +74,17 @@ int stream_lines(struct cli *c, const char *path, print_line *line)
 	struct buf b AUTO_BUF = {.max = LINE_BYTES_MAX};
 	char bytes[16384];
 	size_t count = 1;
+	uint64_t left = cli_count(c, "count", UINT64_MAX);
 	int code = api_stream(c, path, "application/x-ndjson, application/problem+json", &answer,
 			      &err);
-	while (!code && count && !ferror(c->out.file)) {
+	while (!code && count && left && !ferror(c->out.file)) {
 		code = http_read_some(&c->http, &answer, bytes, sizeof(bytes), &count, &err);
 		if (!code)
 			code = buf_add(&b, bytes, count, &err);
 		if (!code)
-			code = drain(c, &b, line, &err);
+			code = drain(c, &b, line, &left, &err);
 	}
 	http_answer_done(&answer);
+	c->http.is_broken = true; /* the stream may have more to say */
 	return code ? cli_report(c, &err) : EXIT_OK;
 }

@@ -52,13 +52,16 @@ static const struct flag global_flags[] = {
 };
 static const struct flag list_flags[] = {
 	{"limit", 0, FLAG_COUNT, "N", .help = "at most N items (0: all)"},
+	{"watch", 'w', FLAG_TRUE, NULL, .help = "show it again whenever it changes, until Ctrl-C"},
+	{"interval", 0, FLAG_SECONDS, "TIME", .help = "with --watch: how often to look (2s)"},
+	{0},
+};
+static const struct flag query_flags[] = {
 	{"filter", 0, FLAG_TEXT, "EXPR",
 	 "only items for which this holds: name like \"prod-*\" and status.phase ne \"healthy\"",
 	 .query = "filter"},
 	{"sort", 0, FLAG_TEXT, "FIELDS", "by these fields; -FIELD turns the order",
 	 .query = "sort"},
-	{"watch", 'w', FLAG_TRUE, NULL, .help = "show it again whenever it changes, until Ctrl-C"},
-	{"interval", 0, FLAG_SECONDS, "TIME", .help = "with --watch: how often to look (2s)"},
 	{0},
 };
 static const struct flag watch_flags[] = {
@@ -90,6 +93,7 @@ static const struct {
 	unsigned trait;
 	struct flag_group group;
 } groups[] = {
+	{CMD_QUERIES, {"Query flags", query_flags}},
 	{CMD_LISTS, {"List flags", list_flags}},
 	{CMD_SHOWS, {"Watch flags", watch_flags}},
 	{CMD_CHANGES, {"Change flags", change_flags}},

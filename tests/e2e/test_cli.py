@@ -480,7 +480,7 @@ class Live(unittest.TestCase):
     def test_destructive_verbs_ask_and_need_yes_without_a_terminal(self):
         self.add("short", self.source.url)
         done = self.ctl("integration", "delete", "short", status=2)
-        self.assertIn("This deletes integration short.", done.stderr)
+        self.assertIn("This deletes integration short at ", done.stderr)
         self.assertIn("--yes", done.stderr)
         terminal = self.terminal("integration", "delete", "short").until(r"\[y/N\]").send("n\n")
         self.assertEqual(1, terminal.end())
@@ -560,6 +560,10 @@ class Live(unittest.TestCase):
                                  stdout=subprocess.PIPE, text=True,
                                  env={**os.environ, **self.env})
         events = [json.loads(child.stdout.readline()) for _ in range(3)]
+        kept = self.ctl("event", "watch", "--since", "0", "--no-follow", "-o", "ndjson").stdout
+        self.assertEqual(events, [json.loads(line) for line in kept.splitlines()[:3]])
+        self.assertEqual(2, len(self.ctl("event", "watch", "--since", "0", "-n", "2")
+                                .stdout.splitlines()))
         child.send_signal(signal.SIGINT)
         child.wait(30)
         child.stdout.close()

@@ -198,7 +198,8 @@ static void a_delete_without_a_terminal_needs_yes(void **state)
 	int status = RUN(ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB)), "integration", "rm",
 			 "hub");
 	assert_int_equal(status, EXIT_USAGE);
-	assert_non_null(strstr(complained, "This deletes integration hub."));
+	assert_non_null(strstr(
+		complained, "This deletes integration hub at https://hub.example with its index"));
 	assert_non_null(strstr(complained, "hint: say --yes"));
 	status = RUN(ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB),
 			     "HTTP/1.1 204 No Content\r\n\r\n"),
@@ -211,12 +212,13 @@ static void a_delete_without_a_terminal_needs_yes(void **state)
 static void dry_run_is_sent_and_not_asked_about(void **state)
 {
 	(void)state;
-	int status = RUN(ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB),
-				 HTTP_JSON("200 OK", "", "{\"deletes\":1}")),
-			 "integration", "rm", "hub", "--dry-run");
+	int status =
+		RUN(ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB),
+			    HTTP_JSON("200 OK", "", "{\"dry_run\":true,\"delete\":[\"/v1/x\"]}")),
+		    "integration", "rm", "hub", "--dry-run");
 	assert_int_equal(status, EXIT_OK);
 	assert_non_null(strstr(server.asked[1], "DELETE /v1/integrations/hub?dry_run=true "));
-	assert_string_equal(said, "deletes: 1\n");
+	assert_string_equal(said, "would delete /v1/x\n");
 }
 
 static void secrets_never_come_from_the_command_line(void **state)
