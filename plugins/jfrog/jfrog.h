@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of jfrog.so: one instance of Artifactory 7, its REST API, and the
+ * slots by file. A Docker repository key is a space; a repository's full path
+ * is KEY/IMAGE. One job's process, one thread.
+ */
+#ifndef PLUGINS_JFROG_JFROG_H
+#define PLUGINS_JFROG_JFROG_H
+
+#include "plugins/common/ask.h"
+
+enum key_kind { KEY_LOCAL, KEY_REMOTE, KEY_VIRTUAL };
+
+/* One Docker repository key. */
+struct key {
+	char *name;
+	char *description;
+	enum key_kind kind;
+};
+
+struct jfrog {
+	struct remote remote;
+	char *art; /* host and the context path: https://h/artifactory */
+	const char *username, *password, *token, *api_key;
+	struct key *keys; /* asked once a job */
+	size_t key_count;
+	bool has_keys;
+	char *text[2]; /* strings of the last oci_endpoint */
+};
+
+struct answer {
+	int status;
+	json_t *json;
+	char *text; /* where JSON was not asked for */
+};
+void answer_done(struct answer *a);
+#define AUTO_ANSWER CLEANUP(answer_done)
+
+/* One request below art. body NULL: none; type: its Content-Type, NULL for JSON.
+ * is_text: the answer is not JSON. */
+struct question {
+	const char *method, *path, *body, *type;
+	bool is_text, anonymous;
+};
+MUST_USE int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
+		       struct berth_error *err);
+/* The keys of this instance; filled by one request. */
+MUST_USE int jfrog_keys(struct jfrog *j, struct berth_error *err);
+/* The key of that name; BERTH_E_NOT_FOUND. */
+MUST_USE int jfrog_key(struct jfrog *j, const char *name, const struct key **ret,
+		       struct berth_error *err);
+/* Splits KEY/IMAGE; free() both. BERTH_E_INVALID where there is no image. */
+MUST_USE int jfrog_split(const char *repository, char **ret_key, char **ret_image,
+			 struct berth_error *err);
+/* The base URL of a key's registry (what stands before /v2/); free(). */
+char *jfrog_registry_url(const struct jfrog *j, const char *key) MUST_USE;
+
+/* aql.c: every tag folder below a key, ordered by path. image NULL: all. */
+struct tag_row {
+	const char *image, *tag;
+	const char *digest; /* "sha256:..." of its manifest, or NULL */
+	int64_t updated_ms;
+};
+/* Calls each for every tag, in order of image and tag; a list manifest hides
+ * the plain one of its folder, and folders named by digest are children.
+ * BERTH_E_UNSUPPORTED where AQL is not allowed: fall back to the catalog. */
+MUST_USE int aql_tags(struct jfrog *j, const struct key *key, const char *image,
+		      int (*each)(void *user, const struct tag_row *row, struct berth_error *err),
+		      void *user, struct berth_error *err);
+
+#define JFROG_SLOT(name, ...)                                                                      \
+	int jfrog_##name(void *self, const struct berth_call *call, __VA_ARGS__,                   \
+			 struct berth_error *err)
+/* probe.c */
+JFROG_SLOT(probe, const char *scope_text, struct berth_sink *sink);
+JFROG_SLOT(overview, struct berth_sink *sink);
+JFROG_SLOT(spaces, struct berth_sink *sink);
+/* browse.c */
+JFROG_SLOT(repositories, const char *space, struct berth_sink *sink);
+JFROG_SLOT(tags, const char *repository, struct berth_sink *sink);
+JFROG_SLOT(resolve, const char *space, struct berth_sink *sink);
+JFROG_SLOT(artifact, const char *repository, const char *reference, struct berth_sink *sink);
+JFROG_SLOT(oci_endpoint, const char *repository, struct berth_oci_endpoint *ret);
+/* change.c */
+JFROG_SLOT(tag_delete, const char *repository, const char *tag);
+JFROG_SLOT(artifact_delete, const char *repository, const char *digest);
+JFROG_SLOT(repository_delete, const char *repository, struct berth_sink *sink);
+JFROG_SLOT(describe, const char *repository, const char *text);
+
+#endif
