@@ -30,8 +30,9 @@ void help_paragraphs(struct cli *c, const char *text, unsigned indent)
 		at += (unsigned)fprintf(c->out.file, "%*s%.*s", at ? 1 : (int)indent, "",
 					(int)bytes, text);
 		text += bytes;
-		if (is_kept || (text[0] == '\n' && text[1] == '\n')) {
-			fputs(is_kept ? "\n" : "\n\n", c->out.file);
+		bool is_last = text[0] == '\n' && text[1] == '\n'; /* of its paragraph */
+		if (is_kept || is_last) {
+			fputs(is_last ? "\n\n" : "\n", c->out.file);
 			at = 0;
 		}
 		text += *text ? 1 : 0;

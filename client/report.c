@@ -89,7 +89,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	json_array_foreach (json_object_get(problem, "errors"), i, one) {
 		const char *detail = js_str(one, "detail", js_str(one, "code", ""));
 		const char *at = js_str(one, "pointer", js_str(one, "parameter", "request"));
-		AUTO_FREE char *text = text_printf("%s: %s", at, detail);
+		AUTO_FREE char *text = text_printf("%s%s%s", at, *at ? ": " : "", detail);
 		bool is_said = strstr(detail, error) || strstr(error, detail);
 		if (text && !is_said)
 			line(c, PAINT_BOLD, "cause", text);

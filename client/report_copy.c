@@ -94,9 +94,10 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 			 js_int(totals, "skipped", 0) - js_int(totals, "failed", 0);
 	format_bytes(is_plan ? js_int(totals, "bytes", 0) : either(totals, "bytes_done", "bytes"),
 		     bytes);
-	fprintf(c->out.file, "%s%lld image%s%s: %lld %s", term_paint(&c->out, PAINT_BOLD),
-		(long long)images, images == 1 ? "" : "s", term_paint(&c->out, PAINT_NONE),
-		(long long)copied, is_plan ? "to copy" : "copied");
+	fprintf(c->out.file, "%s%lld image%s%s", term_paint(&c->out, PAINT_BOLD), (long long)images,
+		images == 1 ? "" : "s", term_paint(&c->out, PAINT_NONE));
+	count(c, js_int(totals, "referrers", 0), "attached");
+	fprintf(c->out.file, ": %lld %s", (long long)copied, is_plan ? "to copy" : "copied");
 	count(c, js_int(totals, "present", 0), "there already");
 	count(c, js_int(totals, "kept", 0), "kept as they are");
 	count(c, js_int(totals, "skipped", 0), "skipped");

@@ -139,7 +139,8 @@ static void drop_empty(const json_t *items, struct columns *cols)
 		for (size_t row = 0; row < json_array_size(items) && !is_used; row++) {
 			const json_t *value =
 				value_at(json_array_get(items, row), cols->list[i].path);
-			bool is_empty = json_is_string(value) && !json_string_length(value);
+			bool is_empty = (json_is_string(value) && !json_string_length(value)) ||
+					(json_is_array(value) && !json_array_size(value));
 			is_used = value && !json_is_null(value) && !is_empty;
 		}
 		if (is_used)
