@@ -166,7 +166,10 @@ static void fire_retry(void *user)
 static void attempt_fail(struct move *m, const struct berth_error *why)
 {
 	struct berth_error err = *why, timer = ERROR_INIT;
+	m->broken.code = 0;
 	drop_reader(m);
+	if (m->retry)
+		return; /* it failed at both ends: one more try is under way */
 	if (m->stage == STAGE_OPEN && m->writer) {
 		m->late = err; /* an upload is being opened: to cancel it, we must know it */
 		return;
@@ -507,8 +510,10 @@ static void open_done(void *user, struct registry_request *q, const struct berth
 		take_location(m, q, &mine);
 	drop_writer(m);
 	if (m->dropped) {
+		struct transfer *t = m->run;
 		cancel_session(m);
 		move_free(m);
+		run_pump(t);
 	} else if (m->late.code) {
 		mine = m->late;
 		m->late.code = 0;
@@ -648,6 +653,14 @@ void move_tick(struct transfer *t)
 			registry_resume(m->reader);
 		}
 	}
+}
+
+bool move_is_stuck(const struct transfer *t)
+{
+	for (const struct move *m = t->moves; m; m = m->next)
+		if (m->reader || m->writer || m->retry || m->read_retry || m->broken.code)
+			return false;
+	return true;
 }
 
 void move_mend(struct transfer *t)

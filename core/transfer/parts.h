@@ -83,8 +83,9 @@ void move_start(struct transfer *t, struct place *p);
 /* Ends all that are under way and cancels their upload sessions; with all set
  * also those whose session is not known yet. */
 void move_drop_all(struct transfer *t, bool all);
-void move_tick(struct transfer *t); /* wakes streams that can go on */
-void move_mend(struct transfer *t); /* ends uploads whose requests could not start */
+void move_tick(struct transfer *t);           /* wakes streams that can go on */
+bool move_is_stuck(const struct transfer *t); /* no move has anything under way */
+void move_mend(struct transfer *t);           /* ends uploads whose requests could not start */
 json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 
 /* publish.c: manifests and tags put, in order. */

@@ -244,6 +244,17 @@ static int should_stop(void *user)
 	return is_quiet(t);
 }
 
+/* The loop has nothing left to do: so must we, or a bug would make us spin. */
+static void check_stuck(struct transfer *t)
+{
+	struct berth_error err = ERROR_INIT;
+	run_pump(t);
+	if (is_quiet(t) || t->active || !move_is_stuck(t) || t->ended)
+		return;
+	berth_fail(&err, BERTH_E_INTERNAL, "the copy waits for something that does not come");
+	run_abort(t, &err);
+}
+
 int run_turns(struct transfer *t, struct berth_error *err)
 {
 	run_pump(t);
@@ -251,6 +262,7 @@ int run_turns(struct transfer *t, struct berth_error *err)
 		int r = net_loop_run(t->set.loop, should_stop, t, err);
 		if (r)
 			run_abort(t, err);
+		check_stuck(t);
 	}
 	if (t->ended)
 		*err = t->end_err;

@@ -13,11 +13,14 @@
  *   --in-flight=N     requests at once --ca=FILE          a private authority
  *   --answer-ms=N --low-speed-s=N --connect-ms=N --tries=N --backoff-ms=N
  *                     time-outs        --retry-after-ms=N the most that is waited
- *   --cancel-ms=N     cancel after N ms  --patch          the target wants PATCH
+ *   --cancel-ms=N     cancel after N ms (SIGTERM does, too)
+ *   --patch          the target wants PATCH
  *   --progress        progress as lines of JSON too
+ *   --cache-bytes=N   of manifests kept; those beyond are read again
  */
 #include <getopt.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -66,9 +69,19 @@ static void print_progress(void *user, uint64_t done, uint64_t total, const char
 	print_json(o);
 }
 
+static volatile sig_atomic_t is_asked_to_stop;
+
+static void ask_to_stop(int number)
+{
+	(void)number;
+	is_asked_to_stop = 1;
+}
+
 static int is_cancelled(void *user)
 {
 	const struct bench *b = user;
+	if (is_asked_to_stop)
+		return BERTH_E_CANCELLED;
 	return b->cancel_at_ms && clock_monotonic_ms() >= b->cancel_at_ms ? BERTH_E_CANCELLED : 0;
 }
 
@@ -198,6 +211,7 @@ static const struct option options[] = {
 	{"backoff-ms", required_argument, NULL, 'b'},
 	{"retry-after-ms", required_argument, NULL, 'R'},
 	{"cancel-ms", required_argument, NULL, 'x'},
+	{"cache-bytes", required_argument, NULL, 'm'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -244,6 +258,9 @@ static bool take_option(struct bench *b, int c)
 	case 'R':
 		b->limits.retry_after_max_ms = value;
 		return true;
+	case 'm':
+		b->set.cache_bytes = value;
+		return true;
 	case 'x':
 		b->cancel_at_ms = clock_monotonic_ms() + n;
 		return true;
@@ -267,6 +284,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	mallopt(M_ARENA_MAX, 1);
+	signal(SIGTERM, ask_to_stop);
 	b.set.item = print_item;
 	b.set.progress = print_progress;
 	b.set.cancelled = is_cancelled;

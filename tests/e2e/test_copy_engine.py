@@ -187,6 +187,25 @@ class Kinds(Case):
         self.assert_all_copied(copy(source.url, target.url))
         self.assert_same(source, target, [("kinds/artifact", "sbom")])
 
+    def test_a_layer_of_no_bytes_is_copied(self):
+        source, target = self.pair()
+        empty = images.Blob(images.OCI_LAYER, b"")
+        with Client(source.url) as client:
+            client.push("kinds/empty", Image([empty, images.random_layer("more", 10)]), "1")
+        self.assert_all_copied(copy(source.url, target.url))
+        self.assert_same(source, target, [("kinds/empty", "1")])
+        self.assert_all_copied(copy(source.url, target.url, rule(target={"prefix": "p"}),
+                                    "--patch"))
+        self.assert_same(source, target, [("kinds/empty", "1")], lambda name: "p/" + name)
+
+    def test_manifests_that_were_not_kept_are_read_again(self):
+        source, target = self.pair()
+        with Client(source.url) as client:
+            pushed = sets.push_set(client, sets.demo())
+            sets.demo_attach(client, pushed)
+        self.assert_all_copied(copy(source.url, target.url, rule(), "--cache-bytes=1"))
+        self.assert_same(source, target, [(name, tag) for name, tag, _ in pushed])
+
     def test_foreign_layers_stay_where_they_are(self):
         source, target = self.pair(extra=FOREIGN)
         foreign = {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
@@ -490,6 +509,21 @@ class Faults(Case):
                 if state == "skipped":
                     self.assertIsNone(client.digest(repository, tag))
         proc.wait_until(lambda: not open_uploads(target), "the uploads are cancelled")
+
+    def test_a_cancel_waits_for_the_address_of_an_upload_to_cancel_it(self):
+        source, target = self.pair()
+        self.fill(source, 2 << 20, 8)
+        link = self.link(target, rtt_ms=400)
+        process = proc.Process(argv_of(source.url, link.url, rule()),
+                               os.path.join(self.dir, "cancelled.log"))
+        proc.wait_until(lambda: target.counts()["POST upload"], "an upload is open", step=0.01)
+        process.stop()
+        self.assertIn('"cancelled"', process.log())
+        opened = [path for method, path, status, _ in target.requests()
+                  if method == "POST" and status == 202]
+        counts = target.counts()
+        self.assertGreater(len(opened), 0)
+        self.assertEqual(len(opened), counts["PUT upload"] + counts["DELETE upload"])
 
     def test_tokens_are_asked_for_once_a_repository(self):
         tokens = TokenServer(os.path.join(self.dir, "tokens"), {"user": "word"})
