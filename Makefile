@@ -66,12 +66,14 @@ $(O)/berthd: $(O)/obj/core/main.o $(O)/libberth.a
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) -ldl
 
+# berthd loads no file that others may write to, whatever the umask here was.
 define PLUGIN
 $(O)/plugins/$(1).so: $$(call obj,$$(wildcard plugins/$(1)/*.c)) $(O)/libshared.a
-	@mkdir -p $$(@D)
+	@mkdir -p $$(@D) && chmod go-w $$(@D)
 	$$(call say,LINK)
 	$$(Q)$$(CC) -shared $$(ALL_LDFLAGS) $$(if $$(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -Wl,--gc-sections \
 		-o $$@ $$^ $$(call libs,$$(PKGS_plugin) $$(PKGS_$(1)))
+	@chmod go-w $$@
 endef
 $(foreach p,$(PLUGINS),$(eval $(call PLUGIN,$(p))))
 

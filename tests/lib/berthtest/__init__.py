@@ -12,7 +12,10 @@ a process of its own on a free loopback port, ended by its id.
     sets      the image sets that tests and benchmarks copy
     link      a delaying, limiting, cutting, counting TCP link
     daemon    a private berthd, its HTTP API, and berthctl
+    worker    a worker alone, and jobs on its socket
 """
+
+import os
 
 from .daemon import Api, ApiError, Daemon
 from .images import Client, Image, Index, digest_of
@@ -26,3 +29,7 @@ __all__ = [
     "Api", "ApiError", "Authority", "Client", "Daemon", "Image", "Index", "Link", "Process",
     "Registry", "Registry3", "TokenServer", "digest_of", "free_port", "need", "workdir",
 ]
+
+# berthd reads no configuration and loads no plugin that others may write to:
+# what tests make must not depend on the umask of who runs them.
+os.umask(0o022)
