@@ -80,7 +80,10 @@ struct registry_call {
 	const char *accept, *content_type, *range, *content_range;
 	const unsigned short *accept_status; /* ends with 0; besides 2xx these are no error */
 	bool follow;                         /* follow redirects (blob GET and HEAD only) */
-	bool once;             /* never repeat by itself (a body that can't be read again) */
+	/* Never repeat by itself after a failure, 429 or 5xx. A 401 without a
+	 * body sent yet is still met with a credential. Streamed bodies are
+	 * never repeated, nor is an answer of which consume has had bytes. */
+	bool once;
 	size_t body_max_bytes; /* cap of a body kept in memory; 0: 4 MiB */
 	/* A body in memory, or streamed: produce gives bytes, 0 at the end,
 	 * NET_PAUSE to be asked again after registry_resume. */
@@ -92,7 +95,8 @@ struct registry_call {
 	 * -1 to abort. Only 2xx bodies are streamed. NULL: kept in memory. */
 	ssize_t (*consume)(void *user, struct registry_request *q, const char *bytes,
 			   size_t byte_count);
-	/* Headers of the final answer are in; status may be asked. Optional. */
+	/* Headers of the final answer are in; status may be asked. Optional. Of a
+	 * 2xx before its body, of any other accepted answer just before done. */
 	void (*headers)(void *user, struct registry_request *q);
 	registry_done *done;
 	void *user;

@@ -165,18 +165,20 @@ static void inner_addresses_are_not_public(void **state)
 
 struct order {
 	char fired[8];
+	size_t count;
 	struct net_timer *other;
 };
 
 static void fire_a(void *user)
 {
-	strncat(((struct order *)user)->fired, "a", 1);
+	struct order *o = user;
+	o->fired[o->count++] = 'a';
 }
 
 static void fire_b(void *user)
 {
 	struct order *o = user;
-	strncat(o->fired, "b", 1);
+	o->fired[o->count++] = 'b';
 	net_timer_cancel(o->other);
 }
 
@@ -195,6 +197,56 @@ static void timers_fire_in_order_and_may_cancel_others(void **state)
 	net_timer_cancel(t);
 	assert_int_equal(net_loop_run(loop, NULL, NULL, &err), 0);
 	assert_string_equal(o.fired, "ab");
+}
+
+static void keep_error(void *user, const struct berth_error *err)
+{
+	*(struct berth_error *)user = *err;
+}
+
+static void a_public_server_cannot_send_us_inside(void **state)
+{
+	static const char *const urls[] = {"http://127.0.0.1:9/x", "http://localhost:9/x",
+					   "http://[::1]:9/x", "http://0.0.0.0:9/x",
+					   "http://2130706433:9/x"};
+	static const struct net_settings settings = {.allow_http = true};
+	struct berth_error err = ERROR_INIT;
+	AUTO(net_loop) struct net_loop *loop = NULL;
+	AUTO(net_client) struct net_client *c = NULL;
+	(void)state;
+	assert_int_equal(net_loop_new(&loop, &err), 0);
+	assert_int_equal(net_client_new(loop, &settings, &c, &err), 0);
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		struct berth_error end = ERROR_INIT;
+		struct net_exchange *x = NULL;
+		struct net_call call = {.method = "GET",
+					.url = urls[i],
+					.flags = NET_FOREIGN | NET_PUBLIC,
+					.done = keep_error,
+					.user = &end};
+		assert_int_equal(net_exchange_start(c, &call, &x, &err), 0);
+		assert_int_equal(net_loop_run(loop, NULL, NULL, &err), 0);
+		if (end.code != BERTH_E_ADDRESS || !strstr(end.cause, "not public"))
+			fail_msg("%s: %s: %s", urls[i], end.message, end.cause);
+		net_exchange_free(x);
+	}
+}
+
+static void plain_http_needs_to_be_allowed(void **state)
+{
+	static const struct net_settings settings = {.tls_verify = true};
+	struct berth_error err = ERROR_INIT;
+	AUTO(net_loop) struct net_loop *loop = NULL;
+	AUTO(net_client) struct net_client *c = NULL;
+	struct net_exchange *x = NULL;
+	struct net_call call = {.method = "GET", .url = "http://127.0.0.1:9/x"};
+	(void)state;
+	assert_int_equal(net_loop_new(&loop, &err), 0);
+	assert_int_equal(net_client_new(loop, &settings, &c, &err), 0);
+	assert_int_equal(net_exchange_start(c, &call, &x, &err), BERTH_E_DENIED);
+	call.url = "file:///etc/passwd";
+	assert_int_equal(net_exchange_start(c, &call, &x, &err), BERTH_E_INVALID);
+	assert_null(x);
 }
 
 static void a_wrong_pem_is_told_before_it_is_used(void **state)
@@ -225,6 +277,8 @@ int main(void)
 		cmocka_unit_test(queries_are_added),
 		cmocka_unit_test(inner_addresses_are_not_public),
 		cmocka_unit_test(timers_fire_in_order_and_may_cancel_others),
+		cmocka_unit_test(a_public_server_cannot_send_us_inside),
+		cmocka_unit_test(plain_http_needs_to_be_allowed),
 		cmocka_unit_test(a_wrong_pem_is_told_before_it_is_used),
 	};
 	curl_global_init(CURL_GLOBAL_ALL);
