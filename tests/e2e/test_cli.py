@@ -608,6 +608,38 @@ class Live(unittest.TestCase):
         self.assertNotIn("warning", self.ctl("version").stderr)
 
 
+class Restart(unittest.TestCase):
+    def test_a_copy_is_followed_through_a_kill_of_berthd(self):
+        folder = workdir(self)
+        ends = [Registry(os.path.join(folder, name)) for name in ("source", "target")]
+        for registry in ends:
+            registry.start()
+            self.addCleanup(registry.stop)
+        with Client(ends[0].url) as client:
+            for number in range(4):
+                client.push("big/app", Image([random_layer(f"big{number}", 2 << 20)]), f"v{number}")
+        link = Link(os.path.join(folder, "link"), ends[0], rate=1 << 20)
+        link.start()
+        self.addCleanup(link.stop)
+        daemon = Daemon(os.path.join(folder, "daemon")).start()
+        self.addCleanup(daemon.stop)
+        daemon.add("slow", link.url)
+        daemon.add("lab", ends[1])
+        child = subprocess.Popen([CTL, "copy", "slow/big/app", "lab/big/app", "--all-tags",
+                                  "--progress", "json"], text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env={**os.environ,
+                                                              "BERTH_SOCKET": daemon.socket})
+        while json.loads(child.stderr.readline()).get("done", 0) == 0:
+            pass
+        daemon.kill()
+        daemon.start()
+        said, complained = child.communicate(timeout=120)
+        self.assertEqual(0, child.returncode, complained)
+        self.assertIn("4 images: ", said)
+        with Client(ends[1].url) as client:
+            self.assertEqual([f"v{number}" for number in range(4)], sorted(client.tags("big/app")))
+
+
 if __name__ == "__main__":
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
     unittest.main()
