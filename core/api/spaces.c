@@ -15,7 +15,8 @@
 /* Made by a user, who may take it back? */
 static bool is_declared(const struct space *it)
 {
-	return !strcmp(it->origin, "declared") && strcmp(it->name, SPACE_DEFAULT) != 0;
+	return it->origin && !strcmp(it->origin, "declared") &&
+	       strcmp(it->name, SPACE_DEFAULT) != 0;
 }
 
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)

@@ -107,7 +107,7 @@ static bool leads_back(const struct routes *r, size_t from, bool *walked, struct
 static bool closes_ring(struct answer *a, const struct routes *r)
 {
 	struct buf chain AUTO_BUF = {.max = 512};
-	bool *walked AUTO_FREE = calloc(r->count, sizeof(*walked));
+	bool *walked AUTO_FREE = calloc(r->count + 1, sizeof(*walked));
 
 	if (!walked || !leads_back(r, 0, walked, &chain))
 		return false;

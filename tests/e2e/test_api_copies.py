@@ -4,8 +4,9 @@
 import os
 import unittest
 
-from berthtest import Client
-from berthtest.apicase import PASSWORD, ApiCase, key, quote
+from berthtest import Client, Link
+from berthtest.apicase import ENDED, PASSWORD, ApiCase, key, quote
+from berthtest.proc import wait_until
 
 
 class Case(ApiCase):
@@ -92,6 +93,48 @@ class Copies(Case):
                                      override=False))["result"]
         self.assertEqual((1, 0), (result["kept"], result["copied"]))
         self.assertEqual(self.source_digest("shop/web", "1.0.0"), self.digest("keep/web", "x"))
+
+
+class Long(Case):
+    """A copy over a slow line: seen on its way, cancelled, and killed."""
+
+    def setUp(self):
+        self.link = Link(os.path.join(self.dir, "link"), self.hub, rate=600_000)
+        self.link.__enter__()
+        self.addCleanup(self.link.__exit__, None, None, None)
+        name = self._testMethodName.split("_")[1]
+        self.slow = f"slow-{name}"
+        self.daemon.add(self.slow, self.link.url)
+        self.settle()
+
+    def moving(self, operation):
+        """Wait until bytes have moved; the operation's document."""
+        def look():
+            document = self.api.get(f"/v1/operations/{operation['id']}")
+            self.assertNotIn(document["state"], ENDED, document)
+            return document if document.get("progress", {}).get("done", 0) > 0 else None
+        return wait_until(look, "bytes move")
+
+    def test_progress_is_shown_and_a_cancel_ends_it(self):
+        operation = self.copy(f"{self.slow}/shop/web:1.0.0", "mirror/cancelled/web")
+        progress = self.moving(operation)["progress"]
+        self.assertEqual("bytes", progress["unit"])
+        self.assertGreater(progress["total"], progress["done"])
+        self.assertEqual(202, self.ask("DELETE", f"/v1/operations/{operation['id']}").status)
+        self.assertEqual("cancelled", self.api.wait(operation)["state"])
+        self.assertIsNone(self.digest("cancelled/web", "1.0.0"))
+
+    def test_killed_berthd_goes_on_at_its_next_start(self):
+        operation = self.copy(f"{self.slow}/shop/web:1.1.0", "mirror/killed/web")
+        self.moving(operation)
+        self.daemon.kill()
+        self.daemon.start()
+        ended = self.api.wait(operation)
+        self.assertEqual("succeeded", ended["state"], ended)
+        self.assertGreater(ended["attempts"], 1)
+        self.assertEqual(self.source_digest("shop/web", "1.1.0"), self.digest("killed/web",
+                                                                             "1.1.0"))
+        self.assertTrue(self.api.get("/v1/audit/verify")["ok"])
 
 
 class Syncs(Case):

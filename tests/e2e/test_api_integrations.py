@@ -84,9 +84,9 @@ class Proof(ApiCase):
     def test_everything_that_is_wrong_with_a_body_is_said_at_once(self):
         problem = self.refused(422, "validation-failed", "POST", "/v1/integrations", {
             "name": "faults", "kind": "dockerreg", "address": "ftp://x", "password": PASSWORD,
-            "tls": {"client_cert": "no pem"}, "options": {"adress": "x"}})
+            "tls": {"client_cert": "no pem"}, "options": {"colour": "x"}})
         self.assertEqual({"/address", "/tls/client_cert", "/tls/client_key", "/username",
-                          "/options/adress"}, set(self.pointers(problem)))
+                          "/options/colour"}, set(self.pointers(problem)))
         self.assertNotIn(PASSWORD, str(problem))
 
     def test_schema_faults_have_pointers(self):
