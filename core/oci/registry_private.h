@@ -10,6 +10,7 @@
 #include "core/net/loop_private.h"
 #include "core/net/url.h"
 #include "core/oci/registry.h"
+#include "core/oci/retry.h"
 
 /* A token in the cache, or on its way there. */
 struct token {
@@ -98,8 +99,6 @@ MUST_USE char *auth_scopes(const struct registry *r, const struct registry_call 
 /* retry.c: pauses and tries again where that is right; false: it is not. */
 bool retry_after_failure(struct registry_request *q, const struct berth_error *err);
 bool retry_after_status(struct registry_request *q, int status);
-/* The pause a Retry-After header asks for in ms, clamped to max; -1: none. */
-int64_t retry_parse(const char *header, int64_t now_unix_ms, uint32_t max_ms);
 uint64_t retry_backoff_ms(struct registry *r, unsigned tries);
 
 /* redirect.c: q->url is the next place to ask, or why not. */

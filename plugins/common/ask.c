@@ -5,7 +5,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/oci/retry.h"
 
 #define LINES_MAX_BYTES 16384
 
@@ -69,6 +71,7 @@ int ask_exchange(struct remote *r, const char *method, const char *url,
 		 struct berth_error *err)
 {
 	struct waiting waiting = {.err = ERROR_INIT};
+	const struct net_limits *limits = net_client_limits(registry_net(r->registry));
 	AUTO(net_exchange) struct net_exchange *x = NULL;
 	struct net_call call = {
 		.method = method,
@@ -86,6 +89,8 @@ int ask_exchange(struct remote *r, const char *method, const char *url,
 	if (!rc && waiting.err.code) {
 		*err = waiting.err;
 		rc = err->code;
+		if (net_exchange_may_retry(x) && !err->retry_ms)
+			err->retry_ms = limits->backoff_ms;
 	}
 	if (!rc)
 		*ret = STEAL(x);
@@ -117,12 +122,26 @@ static void explain(const struct buf *body, int status, struct berth_error *err)
 		berth_cause(err, "HTTP %d%s%s: %s", status, *code ? " " : "", code, message);
 }
 
-int ask_fail(const char *method, const char *path, struct net_exchange *x, struct berth_error *err)
+/* What may be asked again, and when: Retry-After, else the configured pause. */
+static void set_retry(struct remote *r, const struct net_exchange *x, struct berth_error *err)
+{
+	const struct net_limits *l = net_client_limits(registry_net(r->registry));
+	int64_t wait = retry_parse(net_exchange_header(x, "retry-after", 0), clock_unix_ms(),
+				   l->retry_after_max_ms);
+	if (err->upstream == 503 && wait >= 0)
+		err->code = BERTH_E_THROTTLED;
+	if (err->code == BERTH_E_THROTTLED || err->code == BERTH_E_UNAVAILABLE)
+		err->retry_ms = wait > 0 ? (uint32_t)wait : l->backoff_ms;
+}
+
+int ask_fail(struct remote *r, const char *method, const char *path, struct net_exchange *x,
+	     struct berth_error *err)
 {
 	int status = net_exchange_status(x);
 	/* The query stays out: it may hold names that the reader may not see. */
 	berth_fail_http(err, status, "%s %.*s", method, (int)strcspn(path, "?"), path);
 	explain(net_exchange_body(x), status, err);
+	set_retry(r, x, err);
 	return err->code;
 }
 

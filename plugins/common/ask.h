@@ -34,9 +34,9 @@ MUST_USE int ask_exchange(struct remote *r, const char *method, const char *url,
 			  const struct ask_lines *lines, const char *body,
 			  struct net_exchange **ret, struct berth_error *err);
 /* The error of a status that was not wanted: what was asked (without its
- * query), and the server's own words where it has any. */
-MUST_USE int ask_fail(const char *method, const char *path, struct net_exchange *x,
-		      struct berth_error *err);
+ * query), the server's own words where it has any, and when to come again. */
+MUST_USE int ask_fail(struct remote *r, const char *method, const char *path,
+		      struct net_exchange *x, struct berth_error *err);
 /* The body as JSON; *ret stays NULL where it is empty. HTML is named as that. */
 MUST_USE int ask_json(const char *method, const char *path, const struct net_exchange *x,
 		      json_t **ret, struct berth_error *err);

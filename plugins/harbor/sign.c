@@ -89,8 +89,8 @@ static int first_visit(struct harbor *h, char **ret_cookie, char **ret_csrf,
 	if (*ret_cookie && *ret_csrf)
 		return 0;
 	int status = net_exchange_status(x);
-	if (status >= 500)
-		return berth_fail_http(err, status, "cannot sign in to Harbor: POST /c/login");
+	if (berth_code_of_http(status) && status != 404 && status != 405)
+		return ask_fail(&h->remote, "POST", "/c/login", x, err);
 	return berth_fail(err, BERTH_E_PROTOCOL,
 			  "not a Harbor: POST /c/login (HTTP %d) brought no CSRF token", status);
 }
@@ -142,7 +142,7 @@ static int login(struct harbor *h, const char *gorilla, const char *csrf, struct
 	return r;
 }
 
-static int check_login(struct harbor *h, const struct net_exchange *x, struct berth_error *err)
+static int check_login(struct harbor *h, struct net_exchange *x, struct berth_error *err)
 {
 	int status = net_exchange_status(x);
 	if (status == 401)
@@ -153,7 +153,7 @@ static int check_login(struct harbor *h, const struct net_exchange *x, struct be
 				  "administrator or a robot account",
 				  h->username);
 	if (status != 200)
-		return berth_fail_http(err, status, "cannot sign in to Harbor: POST /c/login");
+		return ask_fail(&h->remote, "POST", "/c/login", x, err);
 	return 0;
 }
 

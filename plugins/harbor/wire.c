@@ -56,10 +56,11 @@ static int refine(int status, const struct berth_error *err)
 	return err->code;
 }
 
-static int fail_status(const struct ask *a, struct net_exchange *x, struct berth_error *err)
+static int fail_status(struct harbor *h, const struct ask *a, struct net_exchange *x,
+		       struct berth_error *err)
 {
 	int status = net_exchange_status(x);
-	err->code = ask_fail(a->method, a->path, x, err);
+	err->code = ask_fail(&h->remote, a->method, a->path, x, err);
 	err->code = refine(status, err);
 	return err->code;
 }
@@ -126,7 +127,7 @@ int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struc
 		return r;
 	int status = net_exchange_status(x);
 	if ((status < 200 || status > 299) && status != a.accept)
-		return fail_status(&a, x, err);
+		return fail_status(h, &a, x, err);
 	r = take(&a, x, ret, err);
 	if (r)
 		reply_done(ret);

@@ -68,7 +68,7 @@ int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
 		return r;
 	ret->status = net_exchange_status(x);
 	if (ret->status < 200 || ret->status > 299)
-		return ask_fail(method, q->path, x, err);
+		return ask_fail(&j->remote, method, q->path, x, err);
 	if (!q->is_text)
 		return ask_json(method, q->path, x, &ret->json, err);
 	ret->text = strdup(buf_text(net_exchange_body(x)));
