@@ -119,7 +119,8 @@ static int fail(const struct berth_error *err, int status)
 
 int worker_run(const struct worker_options *options)
 {
-	struct parent p = {.listen_fd = -1};
+	/* Static: what it holds lives until the process ends. */
+	static struct parent p = {.listen_fd = -1};
 	struct berth_error err = ERROR_INIT;
 	given = options;
 	log_open("berth-worker", LOG_LEVEL_INFO);

@@ -9,6 +9,7 @@ import unittest
 
 from berthtest import Daemon, proc, workdir
 from berthtest.daemon import descendants
+from berthtest.worker import is_sanitized
 
 PLUGINS = os.path.join(proc.build_dir(), "tests", "plugin-as")
 CONFIG = """
@@ -67,6 +68,8 @@ class Misdeeds(Case):
                 ("allocate", "no-memory", "1 GiB cannot be had"),
                 ("item-utf8", "upstream-failed", "probe of 'x-item-utf8' was stopped"),
                 ("silent-failure", "upstream-failed", "plugin dockerreg gave no reason")):
+            if act == "allocate" and is_sanitized():
+                continue
             with self.subTest(act):
                 error = self.error(act)
                 self.assertEqual((code, detail), (error["code"], error["detail"]))

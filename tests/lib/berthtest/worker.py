@@ -10,6 +10,17 @@ from .proc import Process, build_dir, wait_until
 
 FRAME_MAX = 64 * 1024
 
+# In a sanitized build a crash stays a signal, as it is in the real one.
+os.environ["ASAN_OPTIONS"] = ":".join(filter(None, [
+    os.environ.get("ASAN_OPTIONS"), "handle_segv=0", "handle_abort=0"]))
+
+
+def is_sanitized():
+    """Is berthd built with a sanitizer? Those take address space by terabytes."""
+    with open(os.path.join(build_dir(), "berthd"), "rb") as file:
+        data = file.read()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
 
 class Job:
     """One connection: the call goes out at once, frames are read as they come."""
