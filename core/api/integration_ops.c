@@ -282,6 +282,22 @@ int integration_probe_call(struct operation *op, json_t **ret, struct berth_erro
 	return job_call_one(op, "probe", api_daemon()->settings.jobs.probe_ms, args, ret, err);
 }
 
+/* Does an outcome say something of the registry? A lost worker, a crash of ours
+ * and a cancel do not. */
+static bool is_of_registry(const struct berth_error *why)
+{
+	switch (why->code) {
+	case BERTH_E_CANCELLED:
+	case BERTH_E_INTERNAL:
+	case BERTH_E_NO_MEMORY:
+		return false;
+	case BERTH_E_UNAVAILABLE:
+		return why->from == BERTH_FROM_CURL || why->from == BERTH_FROM_HTTP;
+	default:
+		return why->from != BERTH_FROM_SIGNAL;
+	}
+}
+
 int integration_probed(struct operation *op, const json_t *value, const struct berth_error *why,
 		       json_t **ret_result, struct berth_error *err)
 {
@@ -289,9 +305,7 @@ int integration_probed(struct operation *op, const json_t *value, const struct b
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 
 	(void)value;
-	/* A lost worker or a cancel says nothing about the registry. */
-	if (why->code == BERTH_E_CANCELLED || why->code == BERTH_E_INTERNAL ||
-	    why->from == BERTH_FROM_SIGNAL)
+	if (!is_of_registry(why))
 		return 0;
 	int code = integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err);
 	if (code == BERTH_E_NOT_FOUND)

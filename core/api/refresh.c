@@ -174,11 +174,13 @@ static int note_figures(struct daemon_state *d, struct integration *row, const s
 	js_put_time(index, "at", r->seen_ms);
 	json_object_set_new(status, "index", index);
 	if (!why->code) {
-		json_t *overview =
-			json_pack("{s:I, s:I, s:I, s:I}", "spaces", (json_int_t)totals.space_count,
-				  "repositories", (json_int_t)totals.repository_count, "tags",
-				  (json_int_t)totals.tag_count, "artifacts",
-				  (json_int_t)totals.artifact_count);
+		json_t *overview = json_pack(
+			"{s:I, s:I, s:I}", "spaces", (json_int_t)totals.space_count, "repositories",
+			(json_int_t)totals.repository_count, "tags", (json_int_t)totals.tag_count);
+		/* Listings of plain registries name no digests: then it is not known. */
+		if (totals.artifact_count > 0)
+			json_object_set_new(overview, "artifacts",
+					    json_integer(totals.artifact_count));
 		if (totals.bytes > 0)
 			json_object_set_new(overview, "bytes", json_integer(totals.bytes));
 		js_put_time(overview, "at", r->seen_ms);

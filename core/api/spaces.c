@@ -28,7 +28,7 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	js_put_time(status, "seen_at", it->seen_ms);
 	if (it->repository_count >= 0)
 		json_object_set_new(status, "repositories", json_integer(it->repository_count));
-	if (it->artifact_count >= 0)
+	if (it->artifact_count > 0)
 		json_object_set_new(status, "artifacts", json_integer(it->artifact_count));
 	json_t *shown = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "id", it->id,
 				  "integration", it->integration, "name", it->name, "declared",
