@@ -68,7 +68,7 @@ static void put_limits(void)
 {
 	puts(".Bl -tag -width Ds");
 	for (const struct config_option *o = settings_options; o->section; o++) {
-		if (strcmp(o->section, "http"))
+		if (strcmp(o->section, "http") != 0)
 			continue;
 		fputs(".It Ic ", stdout);
 		put(o->key);
