@@ -49,6 +49,8 @@ static int event_document(const struct event_row *row, json_t **ret, struct bert
 
 	if (api_parse(row->document, &data, err))
 		return err->code;
+	if (!strcmp(row->type, "operation"))
+		api_show_error(data);
 	*ret = json_pack("{s:I, s:s, s:o}", "id", (json_int_t)row->id, "type", row->type, "data",
 			 data);
 	if (!*ret)

@@ -185,3 +185,16 @@ int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err)
 	*ret_number = 0;
 	return store_list(s, &audit_table, &all, check_row, &w, NULL, err);
 }
+
+int audit_log_end(struct store *s, int64_t *last_number, struct berth_error *err)
+{
+	char hash[HASH_ROOM];
+	int64_t number;
+	int rc = find_end(s, &number, hash, err);
+
+	if (rc || number == *last_number)
+		return rc;
+	*last_number = number;
+	log_info("audit: %lld rows, the last with hash %s", (long long)number, hash);
+	return 0;
+}

@@ -29,4 +29,8 @@ MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_ent
  * *ret_number. Otherwise *ret_number is the count of rows. */
 MUST_USE int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err);
 
+/* Logs how far the chain goes and its last hash, where it has grown since
+ * *last_number; the sweep calls it. */
+MUST_USE int audit_log_end(struct store *s, int64_t *last_number, struct berth_error *err);
+
 #endif

@@ -18,6 +18,7 @@
 #define LOG_LINES_MAX 10000 /* of one operation; then one line says so */
 #define LOG_TEXT_MAX 4096
 #define SWEEP_MS 600000
+#define SWEEP_FIRST_MS 60000 /* not while starting */
 
 struct log_line {
 	int64_t time_ms;
@@ -69,6 +70,7 @@ struct ops {
 	bool is_stopping, is_turning;
 	bool is_wanted;              /* another turn, soon */
 	uint64_t probe_ms, sweep_ms; /* next */
+	int64_t audit_logged;        /* how far the audit chain's hash was logged */
 	bool is_checking;            /* the store's file, in the background */
 	struct loop_timer *timer;
 	struct worker_job *jobs; /* of run_default */

@@ -4,16 +4,19 @@
  */
 #include "core/ops/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/daemon/loop.h"
+#include "core/ops/audit.h"
 #include "core/ops/engine.h"
 #include "core/ops/idempotency.h"
 #include "core/store/syncs.h"
 
-#define TURN_MAX_MS 60000
+#define WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 static void set_defaults(struct ops_settings *s)
 {
@@ -183,6 +186,19 @@ void ops_wake(struct ops *o)
 		loop_timer_set(o->timer, 0);
 }
 
+/* After an unclean stop the whole file is read once, beside the work. */
+static void check_unclean(struct ops *o)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!store_needs_check(o->settings.store))
+		return;
+	log_info("the last stop was unclean: the store is checked in the background");
+	o->is_checking = !store_check_start(o->settings.store, false, &err);
+	if (!o->is_checking)
+		log_error("the store can't be checked: %s", err.message);
+}
+
 static int start(struct ops *o, struct berth_error *err)
 {
 	struct store_hook hook = {submit_committed, submit_rolled_back, o};
@@ -199,6 +215,7 @@ static int start(struct ops *o, struct berth_error *err)
 	if (rc)
 		return rc;
 	store_add_hook(o->settings.store, &hook);
+	check_unclean(o);
 	ops_wake(o);
 	return 0;
 }
@@ -212,6 +229,7 @@ int ops_new(const struct ops_settings *settings, struct ops **ret, struct berth_
 		return berth_fail_memory(err);
 	o->settings = *settings;
 	set_defaults(&o->settings);
+	o->sweep_ms = clock_monotonic_ms() + SWEEP_FIRST_MS;
 	o->runner = settings->runner ? *settings->runner : worker_runner(o);
 	rc = start(o, err);
 	if (rc)
@@ -245,25 +263,55 @@ void ops_stop(struct ops *o)
 	o->is_stopping = true;
 }
 
+static int drop_old(struct ops *o, struct berth_error *err)
+{
+	struct store *s = o->settings.store;
+	int64_t before_ms = clock_unix_ms() - (int64_t)o->settings.keep_s * 1000;
+	int rc = operation_row_prune(s, before_ms, o->settings.keep_count, err);
+
+	if (!rc)
+		rc = sync_run_prune(s, before_ms, err);
+	if (!rc)
+		rc = idempotency_prune(s, err);
+	return rc ? rc : events_prune(o->events, err);
+}
+
+/* Once a week, by the wall clock, the file is checked with its indexes. */
+static int check_weekly(struct ops *o, struct berth_error *err)
+{
+	static const char setting[] = "checked-whole";
+	AUTO_FREE char *text = NULL;
+	char now[24];
+	int64_t now_ms = clock_unix_ms(), last_ms;
+	int rc = store_get_setting(o->settings.store, setting, &text, err);
+
+	if (rc || o->is_checking)
+		return rc;
+	if (text && text_parse_i64(text, 0, now_ms, &last_ms) && now_ms - last_ms < WEEK_MS)
+		return 0;
+	snprintf(now, sizeof(now), "%lld", (long long)now_ms);
+	rc = store_set_setting(o->settings.store, setting, now, err);
+	if (!rc)
+		rc = store_check_start(o->settings.store, true, err);
+	o->is_checking = !rc;
+	return rc;
+}
+
 static void sweep(struct ops *o, uint64_t now_ms)
 {
 	struct berth_error err = ERROR_INIT;
-	struct store *s = o->settings.store;
-	int64_t before_ms = clock_unix_ms() - (int64_t)o->settings.keep_s * 1000;
 	int rc;
 
-	if (now_ms < o->sweep_ms || store_health(s, NULL))
+	if (now_ms < o->sweep_ms || store_health(o->settings.store, NULL))
 		return;
 	o->sweep_ms = now_ms + SWEEP_MS;
-	rc = operation_row_prune(s, before_ms, o->settings.keep_count, &err);
+	rc = drop_old(o, &err);
 	if (!rc)
-		rc = sync_run_prune(s, before_ms, &err);
+		rc = audit_log_end(o->settings.store, &o->audit_logged, &err);
 	if (!rc)
-		rc = idempotency_prune(s, &err);
-	if (!rc)
-		rc = events_prune(o->events, &err);
+		rc = check_weekly(o, &err);
 	if (rc)
-		log_warning("old rows are not swept: %s", err.message);
+		log_warning("the store is not tidied: %s", err.message);
 }
 
 /* Tries whether a store that took no writes takes them again. */
@@ -278,19 +326,13 @@ static void probe(struct ops *o, uint64_t now_ms)
 		log_debug("store: %s", err.message);
 }
 
-/* After an unclean stop the whole file is read once, beside the work. */
 static void check_store(struct ops *o)
 {
 	struct berth_error err = ERROR_INIT;
 	bool has_ended = false;
 
-	if (!o->is_checking && !store_needs_check(o->settings.store))
+	if (!o->is_checking)
 		return;
-	if (!o->is_checking && store_check_start(o->settings.store, &err)) {
-		log_warning("%s", err.message);
-		return;
-	}
-	o->is_checking = true;
 	if (store_check_end(o->settings.store, &has_ended, &err))
 		log_error("%s: %s", err.message, err.cause);
 	o->is_checking = !has_ended;

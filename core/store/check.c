@@ -16,6 +16,7 @@
 struct check {
 	pthread_t thread;
 	sqlite3 *db;
+	bool with_indexes;
 	atomic_bool has_ended;
 	int result;        /* of SQLite */
 	char finding[256]; /* "ok" or the first */
@@ -26,7 +27,9 @@ static void *run(void *user)
 	struct check *c = user;
 	sqlite3_stmt *statement = NULL;
 
-	c->result = sqlite3_prepare_v2(c->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	c->result = sqlite3_prepare_v2(
+		c->db, c->with_indexes ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", -1,
+		&statement, NULL);
 	if (c->result == SQLITE_OK)
 		c->result = sqlite3_step(statement);
 	if (c->result == SQLITE_ROW) {
@@ -54,7 +57,7 @@ static int start_thread(struct check *c)
 	return errnum;
 }
 
-int store_check_start(struct store *s, struct berth_error *err)
+int store_check_start(struct store *s, bool with_indexes, struct berth_error *err)
 {
 	struct check *c;
 	int result, errnum;
@@ -64,6 +67,7 @@ int store_check_start(struct store *s, struct berth_error *err)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return berth_fail_memory(err);
+	c->with_indexes = with_indexes;
 	atomic_init(&c->has_ended, false);
 	result = sqlite3_open_v2(s->path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX,
 				 NULL);
@@ -106,9 +110,8 @@ int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err)
 				s->path);
 		berth_cause(err, "%s", c->finding);
 		store_lose_writes(s, BERTH_E_PROTOCOL, err->cause);
-	} else {
-		s->was_unclean = false;
 	}
+	s->was_unclean = false; /* it is known now; damage is the health's to say */
 	store_check_stop(s);
 	return rc;
 }

@@ -397,7 +397,7 @@ static void check_file(void)
 {
 	bool has_ended = false;
 
-	NEED(store_check_start(store, &err));
+	NEED(store_check_start(store, true, &err));
 	while (!has_ended) {
 		NEED(store_check_end(store, &has_ended, &err));
 		usleep(500);

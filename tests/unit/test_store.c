@@ -387,10 +387,10 @@ static void a_lock_held_by_a_stranger_is_waited_for_only_so_long(void **state)
 	OK(store_set_setting(f->store, "a", "1", &err));
 }
 
-static int run_check(struct store *s, struct berth_error *err)
+static int run_check(struct store *s, bool with_indexes, struct berth_error *err)
 {
 	bool has_ended = false;
-	int rc = store_check_start(s, err);
+	int rc = store_check_start(s, with_indexes, err);
 
 	while (!rc && !has_ended) {
 		rc = store_check_end(s, &has_ended, err);
@@ -403,9 +403,10 @@ static void the_background_check_passes_a_good_store(void **state)
 {
 	struct fixture *f = *state;
 
-	OK(run_check(f->store, &err));
+	OK(run_check(f->store, false, &err));
+	OK(run_check(f->store, true, &err));
 	assert_int_equal(store_health(f->store, NULL), 0);
-	OK(store_check_start(f->store, &err)); /* and closing joins it */
+	OK(store_check_start(f->store, false, &err)); /* and closing joins it */
 }
 
 static void the_background_check_finds_a_zeroed_page_and_ends_writes(void **state)
@@ -428,7 +429,7 @@ static void the_background_check_finds_a_zeroed_page_and_ends_writes(void **stat
 		_exit(pwrite(fd, zeros, sizeof(zeros), 8192) != (ssize_t)sizeof(zeros));
 	}
 	wait(NULL);
-	FAILS(BERTH_E_PROTOCOL, run_check(f->store, &err));
+	FAILS(BERTH_E_PROTOCOL, run_check(f->store, false, &err));
 	FAILS(BERTH_E_PROTOCOL, store_set_setting(f->store, "a", "1", &err));
 	FAILS(BERTH_E_PROTOCOL, store_probe(f->store, &err));
 }
