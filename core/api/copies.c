@@ -19,12 +19,11 @@ struct start {
 	const char *only_failed_of;
 };
 
-static json_t *locks_of(const struct start *s, const char *source, const char *target)
+static json_t *locks_of(const struct start *s, const char *target)
 {
 	const json_t *to = json_object_get(s->rule, "target");
 	const char *path = js_str(to, "repository", js_str(to, "prefix", ""));
 
-	(void)source;
 	if (!strcmp(s->kind, "copy-plan"))
 		return json_array();
 	json_t *locks = json_pack("[s+++]", "~target/", target, "/", path);
@@ -60,14 +59,14 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 
 	if (!sync_ends_usable(q, a, source, target))
 		return;
-	snprintf(path, sizeof(path), s->of ? "/v1/syncs/%s" : "/v1/copies",
+	snprintf(path, sizeof(path), "%s%s", s->of ? "/v1/syncs/" : "/v1/copies",
 		 s->of ? s->of->name : "");
 	json_t *arguments AUTO_JSON =
 		json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
 			  s->of ? s->of->name : "", "source", source, "target", target);
 	js_put_str(arguments, "only_failed_of", s->only_failed_of);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
-	json_t *locks AUTO_JSON = locks_of(s, source, target);
+	json_t *locks AUTO_JSON = locks_of(s, target);
 	struct op_request request = {.kind = s->kind,
 				     .arguments = arguments,
 				     .resources = resources,

@@ -186,7 +186,7 @@ static int keep_row(void *user, const void *row, struct berth_error *err)
 }
 
 /* One answer: what there is, else held until there is some. */
-static void answer_poll(struct request *q, struct answer *a, struct reader *r, uint32_t wait_s)
+static void answer_poll(struct answer *a, struct reader *r, uint32_t wait_s)
 {
 	json_t *items AUTO_JSON = json_array();
 	struct poll p = {.reader = r, .items = items};
@@ -213,7 +213,6 @@ static void answer_poll(struct request *q, struct answer *a, struct reader *r, u
 	snprintf(next, sizeof(next), "/v1/events?since=%lld&wait_s=%u", (long long)r->last_id,
 		 wait_s);
 	answer_json(a, 200, json_pack("{s:O, s:s}", "items", items, "next", next));
-	(void)q;
 }
 
 void api_events_get(struct request *q, struct answer *a)
@@ -226,7 +225,7 @@ void api_events_get(struct request *q, struct answer *a)
 	int64_t last_id = 0;
 
 	if (answer_woken(a)) {
-		answer_poll(q, a, request_kept(q), wait_s);
+		answer_poll(a, request_kept(q), wait_s);
 		return;
 	}
 	unsigned types = parse_types(request_query(q, "types"), a);
@@ -246,7 +245,7 @@ void api_events_get(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 	} else if (wait) {
 		request_keep(q, r, reader_free);
-		answer_poll(q, a, r, wait_s);
+		answer_poll(a, r, wait_s);
 	} else {
 		(void)answer_stream(a, q, &stream, r);
 	}
