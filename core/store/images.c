@@ -66,13 +66,14 @@ static const struct store_sql sql[] = {
 			      "AND digest = ?"},
 	[SQL_ARTIFACT_REMOVE] = {"artifact-remove",
 				 "DELETE FROM artifacts WHERE repository_id = ? AND digest = ?"},
-	[SQL_TOTALS] = {"image-totals",
-			"SELECT (SELECT COUNT(*) FROM spaces WHERE integration_id = ?), "
-			"(SELECT COUNT(*) FROM repositories WHERE integration_id = ?), "
-			"COALESCE(SUM(d.tags), 0), COUNT(NULLIF(d.digest, '')), COALESCE(SUM(d.bytes), 0) "
-			"FROM (SELECT t.digest AS digest, COUNT(*) AS tags, MAX(t.bytes) AS bytes "
-			"FROM tags t JOIN repositories r ON r.id = t.repository_id "
-			"WHERE r.integration_id = ? GROUP BY t.repository_id, t.digest) AS d"},
+	[SQL_TOTALS] =
+		{"image-totals",
+		 "SELECT (SELECT COUNT(*) FROM spaces WHERE integration_id = ?), "
+		 "(SELECT COUNT(*) FROM repositories WHERE integration_id = ?), "
+		 "COALESCE(SUM(d.tags), 0), COUNT(NULLIF(d.digest, '')), COALESCE(SUM(d.bytes), 0) "
+		 "FROM (SELECT t.digest AS digest, COUNT(*) AS tags, MAX(t.bytes) AS bytes "
+		 "FROM tags t JOIN repositories r ON r.id = t.repository_id "
+		 "WHERE r.integration_id = ? GROUP BY t.repository_id, t.digest) AS d"},
 };
 const struct store_texts images_texts = {sql, ARRAY_COUNT(sql)};
 
