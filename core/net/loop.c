@@ -52,7 +52,7 @@ int net_loop_new(struct net_loop **ret, struct berth_error *err)
 	curl_share_setopt(l->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
 	curl_share_setopt(l->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	curl_multi_setopt(l->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-	curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, 64L);
+	curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, 256L);
 	*ret = STEAL(l);
 	return 0;
 }
