@@ -488,30 +488,46 @@ static void an_address_is_judged_at_connect(void **state)
 	tear_down(&f);
 }
 
+static int get_by_proxy(const char *proxy, struct berth_error *err)
+{
+	static const char *const answers[] = {OK("{}"), NULL};
+	struct registry_settings s = {.proxy = proxy, .limits = {.tries = 1}};
+	struct registry_request *q = NULL;
+	struct fixture f;
+	set_up(&f, answers, &s);
+	int r = get(&f, "/v2/", &q);
+	assert_int_equal(f.server.request_count, 0);
+	*err = f.err;
+	registry_request_free(q);
+	tear_down(&f);
+	return r;
+}
+
 static void a_proxy_is_named_when_it_is_the_one_that_fails(void **state)
 {
 	static const char *const answers[] = {
 		"HTTP/1.1 407 P\r\nConnection: close\r\nContent-Length: 0\r\n"
 		"Proxy-Authenticate: Basic realm=x\r\n\r\n",
 		NULL};
-	struct fixture f;
-	char proxy[40];
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof a;
+	struct berth_error err = ERROR_INIT;
 	struct scripted server;
-	struct registry_settings s = {.proxy = proxy, .limits = {.tries = 1}};
-	struct registry_request *q = NULL, *r = NULL;
+	char proxy[40];
 	(void)state;
 	scripted_start(&server, answers);
 	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", server.port);
-	set_up(&f, answers, &s);
-	assert_int_equal(get(&f, "/v2/", &q), BERTH_E_AUTH);
-	assert_non_null(strstr(f.err.message, "proxy"));
-	assert_int_equal(f.server.request_count, 0);
+	assert_int_equal(get_by_proxy(proxy, &err), BERTH_E_AUTH);
+	assert_non_null(strstr(err.message, "proxy"));
 	scripted_stop(&server);
-	assert_int_equal(get(&f, "/v2/", &r), BERTH_E_UNAVAILABLE);
-	assert_non_null(strstr(f.err.message, proxy));
-	registry_request_free(q);
-	registry_request_free(r);
-	tear_down(&f);
+	/* A port that is taken and not listened on: nobody else can get it. */
+	int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(taken, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(taken, (struct sockaddr *)&a, &n), 0);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", ntohs(a.sin_port));
+	assert_int_equal(get_by_proxy(proxy, &err), BERTH_E_UNAVAILABLE);
+	assert_non_null(strstr(err.message, proxy));
+	close(taken);
 }
 
 static int cancel_now(void *user)
