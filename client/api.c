@@ -6,6 +6,8 @@
 #include "client/api.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,7 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
-enum { CALL_TIMEOUT_S = 60, LIST_ITEM_MAX = 100000 };
+enum { CALL_TIMEOUT_S = 60, LIST_ITEM_MAX = 100000, BRIDGE_TRIES = 40, BRIDGE_REST_MS = 25 };
 
 static const struct js_limits answer_limits = {HTTP_BODY_MAX, 4000000, 64};
 
@@ -33,17 +35,35 @@ int api_connect(struct cli *c, struct berth_error *err)
 	return code;
 }
 
-void api_disconnect(struct cli *c)
+/* The far end of a closed bridge ends by itself, unless ssh still waits for the
+ * network: then it is told to. */
+static void end_bridge(struct cli *c, bool is_hurt)
 {
 	int status;
+	for (unsigned tries = 0; c->bridge_pid && tries < BRIDGE_TRIES && !is_hurt; tries++) {
+		if (waitpid(c->bridge_pid, &status, WNOHANG) == c->bridge_pid)
+			c->bridge_pid = 0;
+		else
+			poll(NULL, 0, BRIDGE_REST_MS);
+	}
+	if (!c->bridge_pid)
+		return;
+	kill(c->bridge_pid, SIGTERM);
+	while (waitpid(c->bridge_pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	c->bridge_pid = 0;
+}
+
+void api_disconnect(struct cli *c)
+{
+	bool is_hurt = c->http.is_broken;
 	if (c->fd >= 0) {
 		http_done(&c->http);
 		close(c->fd);
 	}
 	c->fd = -1;
-	while (c->bridge_pid && waitpid(c->bridge_pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	c->bridge_pid = 0;
+	if (c->bridge_pid)
+		end_bridge(c, is_hurt);
 }
 
 /* A problem document's status as one of our codes. */

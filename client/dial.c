@@ -13,11 +13,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "core/base/text.h"
 
 extern char **environ;
+
+enum { CONNECT_WAIT_MS = 10000 };
 
 static int of_context(struct cli *c, const char *name, struct berth_error *err)
 {
@@ -90,8 +93,9 @@ static int explain(const char *path, int errnum, struct berth_error *err)
 	return err->code;
 }
 
-static int connect_unix(const char *path, int *ret_fd, struct berth_error *err)
+static int connect_unix(const char *path, uint32_t wait_ms, int *ret_fd, struct berth_error *err)
 {
+	struct timeval patience = {wait_ms / 1000, wait_ms % 1000 * 1000};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(to.sun_path))
 		return berth_fail(err, BERTH_E_INVALID, "the socket path '%s' is over %zu bytes",
@@ -100,6 +104,8 @@ static int connect_unix(const char *path, int *ret_fd, struct berth_error *err)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return berth_fail_errno(err, errno, "cannot make a socket");
+	/* A full queue of connections would hold connect() for ever. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
 		int errnum = errno;
 		close(fd);
@@ -195,7 +201,7 @@ int dial_connect(struct cli *c, struct berth_error *err)
 	const char *path = c->target;
 	if (!strncmp(path, "unix://", 7))
 		path += 7;
-	return connect_unix(path, &c->fd, err);
+	return connect_unix(path, c->budget_ms ? c->budget_ms : CONNECT_WAIT_MS, &c->fd, err);
 }
 
 /* Copies what is there from one end to the other; false at its end. */

@@ -3,6 +3,7 @@
 #include "client/secret.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <termios.h>
@@ -79,22 +80,48 @@ bool can_ask(const struct cli *c)
 	return isatty(fileno(c->in)) && isatty(fileno(c->err.file));
 }
 
-int secret_ask(struct cli *c, const char *prompt, char **ret, struct berth_error *err)
+/* The terminal as it was, for the handler: echo must come back when a prompt is
+ * ended by a signal. Set while a prompt is open. */
+static struct {
+	struct termios before;
+	int fd;
+} prompt_terminal;
+
+static void on_signal(int number)
 {
-	struct termios before, quiet;
-	char line[4096];
-	int fd = fileno(c->in);
-	if (!can_ask(c) || tcgetattr(fd, &before) != 0)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "a password is needed and there is no terminal to ask at");
-	quiet = before;
+	tcsetattr(prompt_terminal.fd, TCSAFLUSH, &prompt_terminal.before);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* Reads a line with echo off; signals put it back first. */
+static bool read_unseen(struct cli *c, const char *prompt, char *line, size_t room)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction action = {.sa_handler = on_signal}, old[ARRAY_COUNT(numbers)];
+	struct termios quiet = prompt_terminal.before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(fd, TCSAFLUSH, &quiet); /* first: what is typed at once is not echoed */
+	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
+		sigaction(numbers[i], &action, &old[i]);
+	tcsetattr(prompt_terminal.fd, TCSAFLUSH, &quiet); /* first: nothing is echoed */
 	fputs(prompt, c->err.file);
 	fflush(c->err.file);
-	bool is_read = fgets(line, sizeof(line), c->in) != NULL;
-	tcsetattr(fd, TCSAFLUSH, &before);
+	bool is_read = fgets(line, (int)room, c->in) != NULL;
+	tcsetattr(prompt_terminal.fd, TCSAFLUSH, &prompt_terminal.before);
+	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
+		sigaction(numbers[i], &old[i], NULL);
 	fputc('\n', c->err.file);
+	return is_read;
+}
+
+int secret_ask(struct cli *c, const char *prompt, char **ret, struct berth_error *err)
+{
+	char line[4096];
+	prompt_terminal.fd = fileno(c->in);
+	if (!can_ask(c) || tcgetattr(prompt_terminal.fd, &prompt_terminal.before) != 0)
+		return berth_fail(err, BERTH_E_INVALID,
+				  "a password is needed and there is no terminal to ask at");
+	bool is_read = read_unseen(c, prompt, line, sizeof(line));
 	line[is_read ? strcspn(line, "\r\n") : 0] = 0;
 	*ret = *line ? strdup(line) : NULL;
 	explicit_bzero(line, sizeof(line));

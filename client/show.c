@@ -270,6 +270,32 @@ int show_machine(struct cli *c, const json_t *body)
 	return EXIT_OK;
 }
 
+/* Is a column that was asked for by its path in none of the items? Then it was
+ * mistyped: says so, with the titles that there are. */
+static bool is_mistyped(struct cli *c, const json_t *items, const struct columns *cols,
+			const struct column *known)
+{
+	char titles[512] = "";
+	size_t n = 0, rows = json_array_size(items);
+	for (size_t i = 0; i < cols->count && rows; i++) {
+		const struct column *col = &cols->list[i];
+		bool is_found = false;
+		for (const struct column *k = known; k && k->title && !is_found; k++)
+			is_found = !strcmp(k->path, col->path);
+		for (size_t row = 0; row < rows && !is_found; row++)
+			is_found = value_at(json_array_get(items, row), col->path) != NULL;
+		if (is_found)
+			continue;
+		for (const struct column *k = known; k && k->title && n < sizeof(titles); k++)
+			n += (size_t)snprintf(titles + n, sizeof(titles) - n, "%s%s", n ? ", " : "",
+					      k->title);
+		cli_usage(c, "there is no column '%s'", col->path);
+		cli_hint(c, "columns are %s, or paths as in -o json", titles);
+		return true;
+	}
+	return false;
+}
+
 /* The formats that go item by item; -1: a table is wanted. */
 static int show_items(struct cli *c, const json_t *items, const struct columns *cols)
 {
@@ -296,7 +322,10 @@ int show_list(struct cli *c, const json_t *body, const struct column *columns)
 	int status = show_machine(c, body);
 	if (status >= 0)
 		return status;
-	choose_columns(c, columns ? columns : c->command->columns, false, &cols);
+	columns = columns ? columns : c->command->columns;
+	choose_columns(c, columns, false, &cols);
+	if (is_mistyped(c, items, &cols, columns))
+		return EXIT_USAGE;
 	status = show_items(c, items, &cols);
 	if (status >= 0)
 		return status;
@@ -333,9 +362,12 @@ int show_resource(struct cli *c, const json_t *body, const struct column *column
 	int status = show_machine(c, body);
 	if (status >= 0)
 		return status;
-	choose_columns(c, columns ? columns : c->command->columns, true, &cols);
+	columns = columns ? columns : c->command->columns;
+	choose_columns(c, columns, true, &cols);
 	AUTO_JSON json_t *items = json_array();
 	json_array_append(items, (json_t *)(uintptr_t)body);
+	if (is_mistyped(c, items, &cols, columns))
+		return EXIT_USAGE;
 	status = show_items(c, items, &cols);
 	if (status < 0)
 		print_detail(c, body, &cols);

@@ -345,6 +345,11 @@ class Live(unittest.TestCase):
         self.assertEqual("hub\n", self.ctl("integration", "list", "--filter", 'name eq "hub"',
                                            "-o", "name").stdout)
 
+    def test_a_mistyped_column_is_said(self):
+        done = self.ctl("integration", "list", "--columns", "name,staet", status=2)
+        self.assertIn("there is no column 'staet'", done.stderr)
+        self.assertIn("STATE", done.stderr)
+
     def test_jq_filters_the_answer(self):
         done = run("integration", "list", "--jq", ".items[].name", env=self.env)
         if "without libjq" in done.stderr:
@@ -498,6 +503,18 @@ class Live(unittest.TestCase):
         self.assertNotIn("hunter22", terminal.seen)
         self.forget("asked")
 
+    def test_echo_comes_back_after_ctrl_c_at_the_prompt(self):
+        import termios
+        terminal = self.terminal("integration", "add", "asked", "--address", self.source.url,
+                                 "-u", "me").until("Password of me: ")
+        def echoes():
+            return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)
+        self.assertFalse(echoes())
+        terminal.send("\x03")
+        proc.wait_until(lambda: terminal.process.poll() is not None, "it ended")
+        self.assertTrue(echoes())
+        self.assertEqual(-signal.SIGINT, terminal.end())
+
     def test_a_rule_is_made_planned_run_and_reported(self):
         self.ctl("sync", "create", "rule1", "--from", "hub", "--to", "lab/mirror", "--filter",
                  "shop/**", "--tag", "1.*")
@@ -599,6 +616,11 @@ class Live(unittest.TestCase):
         self.assertIn("hub", done.stdout.split())
         with open(os.path.join(folder, "argv"), encoding="utf-8") as file:
             self.assertEqual("-T -p 2222 -- me@far berthctl __bridge\n", file.read())
+        with open(ssh, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec sleep 600\n")
+        silent = run("__complete", "integration", "show", "h",
+                     env={"BERTH_SSH": ssh, "BERTH_SOCKET": "ssh://far"})
+        self.assertEqual((0, "", ""), (silent.returncode, silent.stdout, silent.stderr))
         self.assertEqual(2, run("space", "list", "--socket", "ssh://-oProxyCommand=x",
                                 env={"BERTH_SSH": ssh}).returncode)
 
