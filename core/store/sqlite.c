@@ -11,26 +11,33 @@
 
 #include "core/base/log.h"
 
+static const char full[] = "the disk of the store is full: free some room, it goes on by itself";
+static const char broken[] = "the store can't be written at present";
+static const char damaged[] = "the store is damaged: stop berthd and restore a backup";
+static const char locked[] = "another program holds a lock on the store";
+
 static const struct {
 	int sqlite; /* primary or extended result code */
 	int code;
 	bool ends_writes;
+	const char *message; /* NULL: what was tried */
 } results[] = {
-	{SQLITE_IOERR_NOMEM, BERTH_E_NO_MEMORY, false},
-	{SQLITE_BUSY, BERTH_E_UNAVAILABLE, false},
-	{SQLITE_LOCKED, BERTH_E_UNAVAILABLE, false},
-	{SQLITE_PROTOCOL, BERTH_E_UNAVAILABLE, false},
-	{SQLITE_FULL, BERTH_E_QUOTA, true},
-	{SQLITE_IOERR, BERTH_E_READ_ONLY, true},
-	{SQLITE_READONLY, BERTH_E_READ_ONLY, true},
-	{SQLITE_CANTOPEN, BERTH_E_READ_ONLY, true},
-	{SQLITE_CORRUPT, BERTH_E_PROTOCOL, true},
-	{SQLITE_NOTADB, BERTH_E_PROTOCOL, true},
-	{SQLITE_CONSTRAINT, BERTH_E_CONFLICT, false},
-	{SQLITE_NOMEM, BERTH_E_NO_MEMORY, false},
-	{SQLITE_TOOBIG, BERTH_E_LIMIT, false},
-	{SQLITE_INTERRUPT, BERTH_E_CANCELLED, false},
+	{SQLITE_IOERR_NOMEM, BERTH_E_NO_MEMORY, false, NULL},
+	{SQLITE_BUSY, BERTH_E_UNAVAILABLE, false, locked},
+	{SQLITE_LOCKED, BERTH_E_UNAVAILABLE, false, locked},
+	{SQLITE_PROTOCOL, BERTH_E_UNAVAILABLE, false, locked},
+	{SQLITE_FULL, BERTH_E_QUOTA, true, full},
+	{SQLITE_IOERR, BERTH_E_READ_ONLY, true, broken},
+	{SQLITE_READONLY, BERTH_E_READ_ONLY, true, broken},
+	{SQLITE_CANTOPEN, BERTH_E_READ_ONLY, true, broken},
+	{SQLITE_CORRUPT, BERTH_E_PROTOCOL, true, damaged},
+	{SQLITE_NOTADB, BERTH_E_PROTOCOL, true, damaged},
+	{SQLITE_CONSTRAINT, BERTH_E_CONFLICT, false, NULL},
+	{SQLITE_NOMEM, BERTH_E_NO_MEMORY, false, NULL},
+	{SQLITE_TOOBIG, BERTH_E_LIMIT, false, NULL},
+	{SQLITE_INTERRUPT, BERTH_E_CANCELLED, false, NULL},
 };
+static const size_t unknown_result = ARRAY_COUNT(results);
 
 void store_lose_writes(struct store *s, int code, const char *why)
 {
@@ -42,30 +49,43 @@ void store_lose_writes(struct store *s, int code, const char *why)
 	snprintf(s->health_text, sizeof(s->health_text), "%s", why);
 }
 
-/* What a result code means; ENOSPC can hide behind any I/O error. */
-static int classify(struct store *s, int result, bool *ret_ends_writes)
+/* The row of a result code; ENOSPC can hide behind any I/O error. */
+static size_t classify(struct store *s, int result)
 {
 	int system = sqlite3_system_errno(s->db);
 
-	*ret_ends_writes = false;
 	if ((result & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
 		result = SQLITE_FULL;
 	for (size_t i = 0; i < ARRAY_COUNT(results); i++)
-		if (results[i].sqlite == result || results[i].sqlite == (result & 0xff)) {
-			*ret_ends_writes = results[i].ends_writes;
-			return results[i].code;
-		}
-	return BERTH_E_INTERNAL;
+		if (results[i].sqlite == result || results[i].sqlite == (result & 0xff))
+			return i;
+	return unknown_result;
+}
+
+static int refuse_while(struct store *s, const char *what, struct berth_error *err)
+{
+	const char *message = "the store takes no writes now";
+
+	for (size_t i = 0; i < ARRAY_COUNT(results); i++)
+		if (results[i].code == s->health && results[i].message)
+			message = results[i].message;
+	berth_fail(err, s->health, "%s", message);
+	err->retry_ms = s->health == BERTH_E_PROTOCOL ? 0 : 5000;
+	return berth_cause(err, "%s: %s", what, s->health_text);
 }
 
 int sqlite_fail(struct store *s, int result, const char *what, struct berth_error *err)
 {
-	bool ends_writes;
-	int code = classify(s, result, &ends_writes);
+	size_t row = classify(s, result);
+	const char *message = row == unknown_result ? NULL : results[row].message;
+	int code = row == unknown_result ? BERTH_E_INTERNAL : results[row].code;
 
-	if (ends_writes)
+	if (row != unknown_result && results[row].ends_writes)
 		store_lose_writes(s, code, sqlite3_errmsg(s->db));
-	berth_fail(err, code, "store: %s", what);
+	if (message)
+		berth_fail(err, code, "%s", message);
+	else
+		berth_fail(err, code, "store: %s failed", what);
 	err->from = BERTH_FROM_SQL;
 	err->upstream = result;
 	if (code == BERTH_E_UNAVAILABLE) {
@@ -73,7 +93,8 @@ int sqlite_fail(struct store *s, int result, const char *what, struct berth_erro
 		s->is_locked_out = true;
 		sqlite3_busy_timeout(s->db, STORE_BUSY_AGAIN_MS);
 	}
-	return berth_cause(err, "%s", s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(result));
+	return berth_cause(err, "%s: %s", what,
+			   s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(result));
 }
 
 /* A lock was got again: be as patient as before. */
@@ -113,12 +134,8 @@ bool store_needs_check(const struct store *s)
  * transaction by itself: what follows would be committed piece by piece. */
 static int check_writable(struct store *s, const char *name, struct berth_error *err)
 {
-	if (s->health) {
-		berth_fail(err, s->health, "store: %s refused, the store takes no writes now",
-			   name);
-		err->retry_ms = s->health == BERTH_E_PROTOCOL ? 0 : 5000;
-		return berth_cause(err, "%s", s->health_text);
-	}
+	if (s->health)
+		return refuse_while(s, name, err);
 	if (s->depth && sqlite3_get_autocommit(s->db))
 		return berth_fail(err, BERTH_E_CONFLICT,
 				  "store: %s refused, its transaction was undone", name);
