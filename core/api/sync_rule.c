@@ -34,9 +34,10 @@ int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *e
 static void put_common(json_t *rule, const json_t *from)
 {
 	static const char *const same[][2] = {
-		{"exclude", "exclude"},    {"tags", "tags"},           {"platforms", "platforms"},
-		{"override", "override"},  {"referrers", "referrers"}, {"flatten", "flatten"},
-		{"repositories", "names"},
+		{"exclude", "exclude"},     {"tags", "tags"},
+		{"platforms", "platforms"}, {"override", "override"},
+		{"referrers", "referrers"}, {"flatten", "flatten"},
+		{"repositories", "names"},  {"limit_bytes_per_s", "limit_bytes_per_s"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {

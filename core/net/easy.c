@@ -59,7 +59,12 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 	struct net_exchange *x = user;
 	if (purpose != CURLSOCKTYPE_IPCXN || !may_connect(x, &a->addr, a->addrlen))
 		return CURL_SOCKET_BAD;
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	int bytes = (int)x->client->settings.receive_bytes;
+	/* What can't be made smaller is only less exact for who counts bytes. */
+	if (fd >= 0 && bytes > 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	return fd;
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000

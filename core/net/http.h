@@ -20,7 +20,8 @@ struct net_settings {
 	const char *tls_ca, *tls_client_cert, *tls_client_key; /* PEM text or NULL */
 	bool tls_verify;
 	bool allow_http;
-	const char *proxy; /* URL; NULL: none, whatever the environment says */
+	uint32_t receive_bytes; /* the socket's buffer for what arrives; 0: the system's choice */
+	const char *proxy;      /* URL; NULL: none, whatever the environment says */
 	struct net_limits limits;
 	/* May this address be connected to? Zero: yes. NULL: any. */
 	int (*allow_address)(void *user, const void *sockaddr, uint32_t byte_count);

@@ -28,6 +28,7 @@ struct registry_settings {
 	const char *tls_ca, *tls_client_cert, *tls_client_key; /* PEM text or NULL */
 	bool tls_verify;
 	const char *proxy;       /* URL without a user; NULL: none, whatever the environment says */
+	uint32_t receive_bytes;  /* of each connection's buffer; 0: the system's choice */
 	bool basic_first;        /* BERTH_OCI_BASIC_FIRST */
 	const char *auth_realms; /* hosts allowed as Bearer realm, comma-separated */
 	const char *upload_hosts; /* origins allowed in upload Locations */

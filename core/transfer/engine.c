@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/transfer/parts.h"
 #include <berth/ops.h>
 
@@ -43,6 +44,7 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 	if (ends[0]->registry == ends[1]->registry)
 		t->sides[SIDE_TARGET].lane = t->sides[SIDE_SOURCE].lane;
 	pool_init(&t->pool, t->set.ring_bytes);
+	limit_init(&t->limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_ms() * 1000);
 	*ret = t;
 	return 0;
 }
@@ -53,6 +55,7 @@ void transfer_free(struct transfer *t)
 		return;
 	run_drop_ops(t, true);
 	move_drop_all(t, true);
+	net_timer_cancel(t->limit_timer);
 	pool_done(&t->pool);
 	run_free_model(t);
 	free(t);

@@ -60,6 +60,9 @@ static bool is_true(const char *text, bool otherwise)
 	return text && *text ? !strcmp(text, "true") : otherwise;
 }
 
+/* Under a limit the system must not take in more than we count. */
+#define LIMITED_RECEIVE_BYTES (32u << 10)
+
 static int open_registry(struct copy *c, struct backend *b, const struct berth_oci_endpoint *at,
 			 struct registry **ret, struct berth_error *err)
 {
@@ -76,6 +79,7 @@ static int open_registry(struct copy *c, struct backend *b, const struct berth_o
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
 		.proxy = backend_option(b, "proxy"),
+		.receive_bytes = c->rule->limit_bytes_per_s ? LIMITED_RECEIVE_BYTES : 0,
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};

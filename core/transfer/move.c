@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
@@ -88,6 +89,8 @@ static void move_free(struct move *m)
 	t->sides[SIDE_SOURCE].lane->in_flight--;
 	t->sides[SIDE_TARGET].lane->in_flight--;
 	t->move_count--;
+	if (t->line == m)
+		t->line = m->next;
 	if (m->previous)
 		m->previous->next = m->next;
 	else
@@ -232,6 +235,38 @@ static bool verify(struct move *m)
 	return false;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void fire_limit(void *user)
+{
+	struct transfer *t = user;
+	t->limit_timer = NULL;
+	move_tick(t);
+}
+
+/* Streams are woken when the limit has a piece for them. */
+static void limit_arm(struct transfer *t, uint64_t wait_us)
+{
+	struct berth_error err = ERROR_INIT;
+	if (!t->limit_timer &&
+	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire_limit, t, &t->limit_timer, &err))
+		run_abort(t, &err);
+}
+
+static bool limit_allows(struct transfer *t, size_t byte_count)
+{
+	uint64_t now = t->limit.bytes_per_s ? now_us() : 0;
+	if (limit_take(&t->limit, byte_count, now))
+		return true;
+	limit_arm(t, limit_wait_us(&t->limit, PIECE_BYTES, now));
+	return false;
+}
+
 static ssize_t read_consume(void *user, struct registry_request *q, const char *bytes,
 			    size_t byte_count)
 {
@@ -247,7 +282,7 @@ static ssize_t read_consume(void *user, struct registry_request *q, const char *
 			   size_of(m));
 		return -1;
 	}
-	if (fresh && !ring_has_room(&m->ring, fresh)) {
+	if (fresh && (!ring_has_room(&m->ring, fresh) || !limit_allows(m->run, fresh))) {
 		m->reader_paused = true;
 		return NET_PAUSE;
 	}
@@ -640,6 +675,38 @@ void move_drop_all(struct transfer *t, bool all)
 	}
 }
 
+/* How many pieces may be taken now, by the limit. */
+static uint64_t pieces_allowed(struct transfer *t)
+{
+	if (!t->limit.bytes_per_s)
+		return t->move_count;
+	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, now_us());
+	if (wait_us && t->moves)
+		limit_arm(t, wait_us); /* also where the timer came a moment too early */
+	return wait_us ? 0 : t->limit.tokens / 1000000u / PIECE_BYTES;
+}
+
+static struct move *next_in_line(struct transfer *t)
+{
+	struct move *m = t->line ? t->line : t->moves;
+	t->line = m->next;
+	return m;
+}
+
+/* Those that can go on do, one after the other where there is a limit. */
+static void wake_readers(struct transfer *t)
+{
+	uint64_t pieces = pieces_allowed(t);
+	for (unsigned n = t->move_count; n && pieces; n--) {
+		struct move *m = next_in_line(t);
+		if (!m->reader_paused || !m->reader || !ring_has_room(&m->ring, PIECE_BYTES))
+			continue;
+		m->reader_paused = false;
+		registry_resume(m->reader);
+		pieces--;
+	}
+}
+
 void move_tick(struct transfer *t)
 {
 	for (struct move *m = t->moves; m; m = m->next) {
@@ -648,11 +715,8 @@ void move_tick(struct transfer *t)
 			m->writer_paused = false;
 			registry_resume(m->writer);
 		}
-		if (m->reader_paused && m->reader && ring_has_room(&m->ring, PIECE_BYTES)) {
-			m->reader_paused = false;
-			registry_resume(m->reader);
-		}
 	}
+	wake_readers(t);
 }
 
 bool move_is_stuck(const struct transfer *t)

@@ -14,6 +14,8 @@
 #define LIST_MAX 1000
 #define TEXT_MAX 255
 #define FLATTEN_MAX 64
+#define LIMIT_MIN 16384
+#define LIMIT_MAX 1073741824
 
 static bool is_glob(const char *s)
 {
@@ -63,7 +65,7 @@ static const struct form {
 };
 enum { F_NAME, F_REPOSITORY, F_TAG, F_PATTERN, F_TAG_PATTERN, F_DIGEST, F_PLATFORM };
 
-enum { M_TEXT, M_LIST, M_BOOL, M_COUNT, M_OBJECT };
+enum { M_TEXT, M_LIST, M_BOOL, M_COUNT, M_RATE, M_OBJECT };
 struct member {
 	const char *name;
 	int type;
@@ -81,6 +83,7 @@ static const struct member rule_members[] = {
 	{"referrers", M_BOOL, 0, offsetof(struct rule, referrers)},
 	{"override", M_BOOL, 0, offsetof(struct rule, override)},
 	{"flatten", M_COUNT, 0, offsetof(struct rule, flatten)},
+	{"limit_bytes_per_s", M_RATE, 0, offsetof(struct rule, limit_bytes_per_s)},
 };
 static const struct member source_members[] = {
 	{"instance", M_TEXT, F_NAME, offsetof(struct rule, source.instance)},
@@ -149,6 +152,12 @@ static int set_member(char *base, const json_t *value, const char *where, const 
 		    json_integer_value(value) > FLATTEN_MAX)
 			return refuse(err, where, m->name, "a number from 0 to 64");
 		*(int *)(base + m->at) = (int)json_integer_value(value);
+		return 0;
+	case M_RATE:
+		if (!json_is_integer(value) || json_integer_value(value) < LIMIT_MIN ||
+		    json_integer_value(value) > LIMIT_MAX)
+			return refuse(err, where, m->name, "a number from 16384 to 1073741824");
+		*(int64_t *)(base + m->at) = json_integer_value(value);
 		return 0;
 	default:
 		return json_is_object(value) ? 0 : refuse(err, where, m->name, "an object");

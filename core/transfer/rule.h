@@ -9,13 +9,14 @@
  *	 "names": [GLOB], "exclude": [GLOB],        below source.prefix
  *	 "tags": [TAG or GLOB], "digest": DIGEST,
  *	 "platforms": ["linux/amd64"], "referrers": true, "override": true,
- *	 "flatten": 0}
+ *	 "flatten": 0, "limit_bytes_per_s": N}
  *
  * Only the two instances are required. Without source.repository and prefix the
  * whole server is meant. A target repository needs a source repository. Where
  * the target has a prefix it takes the place of the source's; without one, names
  * stay as they are. flatten drops that many leading parts of the name below the
- * prefix, never its last one. No names or tags: all of them.
+ * prefix, never its last one. No names or tags: all of them. The limit counts the
+ * bytes of blobs of one run.
  */
 #ifndef CORE_TRANSFER_RULE_H
 #define CORE_TRANSFER_RULE_H
@@ -39,6 +40,7 @@ struct rule {
 	const json_t *names, *exclude, *tags, *platforms; /* arrays of strings or NULL */
 	bool referrers, override;
 	int flatten;
+	int64_t limit_bytes_per_s; /* read at the source; 0: no limit */
 };
 
 /* Parses and checks. BERTH_E_INVALID names the member by its pointer, what was

@@ -19,6 +19,7 @@
 
 #include "core/oci/media.h"
 #include "core/transfer/engine.h"
+#include "core/transfer/limit.h"
 #include "core/transfer/ring.h"
 
 struct vec {
@@ -203,10 +204,13 @@ struct transfer {
 	struct node *probe; /* asked first whether the source has a referrers API */
 	struct op *active;
 	struct move *moves; /* on their way */
+	struct move *line;  /* whose turn it is to be woken; NULL: the first one's */
 	unsigned move_count;
 	struct vec ready; /* places to be moved, in order */
 	size_t ready_next;
 	struct pool pool;
+	struct limit limit;
+	struct net_timer *limit_timer; /* streams wait for the limit */
 	size_t cached_bytes;
 	bool moving;          /* the plan is made: what is ready may be written */
 	bool closing;         /* nothing new is started but clean-ups */

@@ -62,6 +62,9 @@ static void wrong_rules_are_refused_with_the_place(void **state)
 		 "rule: /tags is not a list of at most 1000 texts", ""},
 		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"platforms\":[\"amd64\"]}",
 		 "rule: /platforms is not a platform (os/architecture[/variant])", "'amd64'"},
+		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},"
+		 "\"limit_bytes_per_s\":1}",
+		 "rule: /limit_bytes_per_s is not a number from 16384 to 1073741824", ""},
 		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"flatten\":-1}",
 		 "rule: /flatten is not a number from 0 to 64", ""},
 		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"digest\":\"sha256:12\"}",

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A token bucket: so many bytes a second on average, and never more than the
+ * rate and one burst within any second. Pure; time is given by the caller.
+ */
+#ifndef CORE_TRANSFER_LIMIT_H
+#define CORE_TRANSFER_LIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/scope.h"
+
+#define LIMIT_BURST_BYTES ((uint64_t)64 << 10) /* at least; or a hundredth of the rate */
+
+struct limit {
+	uint64_t bytes_per_s; /* 0: no limit */
+	uint64_t tokens;      /* in millionths of a byte */
+	uint64_t at_us;       /* when tokens was true */
+};
+
+/* Full at the beginning. */
+void limit_init(struct limit *l, uint64_t bytes_per_s, uint64_t now_us);
+/* Takes byte_count bytes (at most a burst) if they are there. */
+bool limit_take(struct limit *l, uint64_t byte_count, uint64_t now_us) MUST_USE;
+/* Microseconds until byte_count bytes will be there; 0: they are. */
+uint64_t limit_wait_us(struct limit *l, uint64_t byte_count, uint64_t now_us);
+
+#endif
