@@ -151,6 +151,17 @@ class Story(unittest.TestCase):
     def test_a_disk_that_breaks_at_any_of_its_writes(self):
         self.walk_failing(errno.EIO, 4 * SOME)
 
+    def test_a_wall_clock_that_is_a_year_off_and_comes_back(self):
+        for off in (31536000, -31536000):
+            with self.subTest(seconds=off):
+                folder = self.folder(f"clock{off}")
+                done = steps("run", folder, f"clock:{off}")
+                self.assertEqual(0, done.returncode, done.stderr)
+                accepted = [line.split() for line in done.stdout.splitlines()]
+                self.assertEqual(5, len(accepted))
+                self.assertEqual("", self.check(folder, [one for one in accepted
+                                                         if off > 0 or one[1] != "keyed"]))
+
     def test_memory_that_ends_at_any_allocation(self):
         total = self.count("malloc:0")
         self.assertGreater(total, 100, "the shim counts nothing")
