@@ -90,7 +90,7 @@ static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 	AUTO_CURL_TEXT char *port = part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
 	uint64_t number;
 
-	if (!scheme || (strcasecmp(scheme, "http") && strcasecmp(scheme, "https")))
+	if (!scheme || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
 		return berth_fail(err, BERTH_E_INVALID, "not an http or https URL");
 	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host) ||
 	    !is_stable_host(host))
