@@ -328,6 +328,29 @@ static int put_list(json_t *body, const struct given *g, struct berth_error *err
 	return json_array_append_new(list, json_string(g->text)) ? berth_fail_memory(err) : 0;
 }
 
+/* KEY=VALUE into the object at the flag's field. */
+static int put_pair(json_t *body, const struct given *g, struct berth_error *err)
+{
+	const char *equals = strchr(g->text, '=');
+	json_t *object = json_object_get(body, g->flag->field);
+	int64_t number;
+	if (!equals || equals == g->text)
+		return berth_fail(err, BERTH_E_INVALID, "--%s takes KEY=VALUE, not '%s'",
+				  g->flag->name, g->text);
+	if (!object) {
+		object = json_object();
+		json_object_set_new(body, g->flag->field, object);
+	}
+	AUTO_FREE char *key = text_printf("%.*s", (int)(equals - g->text), g->text);
+	const char *value = equals + 1;
+	bool is_word = !strcmp(value, "true") || !strcmp(value, "false");
+	bool is_number = text_parse_i64(value, -(1ll << 53), 1ll << 53, &number);
+	json_t *shown = is_word     ? json_boolean(*value == 't')
+			: is_number ? json_integer(number)
+				    : json_string(value);
+	return key && json_object_set_new(object, key, shown) == 0 ? 0 : berth_fail_memory(err);
+}
+
 /* The JSON that a given flag means. */
 static int value_of(struct cli *c, const struct given *g, json_t **ret, struct berth_error *err)
 {
@@ -376,8 +399,9 @@ int cli_fill_body(struct cli *c, json_t *body, struct berth_error *err)
 		json_t *value = NULL;
 		if (!g->flag->field)
 			continue;
-		int code = g->flag->kind == FLAG_LIST ? put_list(body, g, err)
-						      : value_of(c, g, &value, err);
+		int code = g->flag->kind == FLAG_LIST   ? put_list(body, g, err)
+			   : g->flag->kind == FLAG_PAIR ? put_pair(body, g, err)
+							: value_of(c, g, &value, err);
 		if (code)
 			return code;
 		if (value)

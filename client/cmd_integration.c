@@ -61,6 +61,12 @@
 		 "HOST",                                                                             \
 		 "also send uploads to this host; may be repeated",                                  \
 		 .field = "upload_hosts"},                                                           \
+		{"option",                                                                           \
+		 0,                                                                                  \
+		 FLAG_PAIR,                                                                          \
+		 "KEY=VALUE",                                                                        \
+		 "an option of the plugin (berthctl plugin show KIND); may be repeated",             \
+		 .field = "options"},                                                                \
 		{"enable", 0, FLAG_TRUE, NULL, "contact it (the default)", .field = "enabled"},      \
 		{"disable", 0, FLAG_FALSE, NULL, "keep it, never contact it", .field = "enabled"},   \
 	{                                                                                            \
@@ -70,8 +76,9 @@
 	}
 
 static const struct flag create_flags[] = {
-	{"kind", 'k', FLAG_TEXT, "KIND", "what it speaks: dockerreg", .field = "kind",
-	 .choices = "dockerreg"},
+	{"kind", 'k', FLAG_TEXT, "KIND",
+	 "what it speaks: dockerreg (the default), harbor: a plugin's name", .field = "kind",
+	 .names = NAMES_PLUGIN},
 	REGISTRY_FLAGS,
 	{0},
 };

@@ -37,6 +37,7 @@ enum flag_kind {
 	FLAG_SECONDS, /* 90, 90s, 15m, 8h, 7d */
 	FLAG_BYTES,   /* 1048576, 64k, 10M, 2GiB */
 	FLAG_LIST,    /* may be repeated */
+	FLAG_PAIR,    /* KEY=VALUE, may be repeated; true, false and numbers are taken as such */
 	FLAG_FILE,    /* a file whose text is meant */
 	FLAG_SECRET,  /* a file, - (stdin) or credential:NAME that holds a secret */
 	FLAG_REFUSED, /* would put a secret on the command line; help says what to use */

@@ -181,13 +181,15 @@ static void a_post_carries_a_key_and_an_edit_the_etag(void **state)
 	(void)state;
 	int status = RUN(
 		ANSWERS(HTTP_JSON("200 OK", "ETag: \"e1\"\r\n", HUB), HTTP_JSON("200 OK", "", HUB)),
-		"integration", "edit", "hub", "--probe-period", "5m", "--insecure");
+		"integration", "edit", "hub", "--probe-period", "5m", "--insecure", "--option",
+		"prefixes=a,b", "--option", "n=3", "--option", "on=true");
 	assert_int_equal(status, EXIT_OK);
 	assert_non_null(strstr(server.asked[1], "PATCH /v1/integrations/hub HTTP/1.1\r\n"));
 	assert_non_null(strstr(server.asked[1], "If-Match: \"e1\"\r\n"));
 	assert_non_null(strstr(server.asked[1], "application/merge-patch+json"));
-	assert_non_null(
-		strstr(server.asked[1], "{\"probe_period_s\":300,\"tls\":{\"verify\":false}}"));
+	assert_non_null(strstr(server.asked[1],
+			       "{\"probe_period_s\":300,\"tls\":{\"verify\":false},\"options\":"
+			       "{\"prefixes\":\"a,b\",\"n\":3,\"on\":true}}"));
 	RUN(ANSWERS(HTTP_JSON("200 OK", "", "{}")), "api", "POST", "/v1/x", "-d", "{}");
 	assert_non_null(strstr(server.asked[0], "Idempotency-Key: "));
 }
