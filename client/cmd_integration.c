@@ -121,10 +121,25 @@ static int ask_password(struct cli *c, json_t *body, struct berth_error *err)
 	return 0;
 }
 
+/* The first index of a new integration is being made: asking for it joins that
+ * run, and what follows finds the images. */
+static int await_index(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *operation = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/integrations/{0}/refresh");
+	struct api_call call = {.method = "POST", .path = path};
+	if (!path || api_send(c, &call, &operation, &err))
+		return EXIT_ERROR;
+	return follow_quietly(c, &operation);
+}
+
 static void added(struct cli *c, const json_t *operation)
 {
 	(void)operation;
 	cli_note(c, "integration %s added", cli_operand(c, 0));
+	if (await_index(c) != EXIT_OK)
+		cli_hint(c, "berthctl integration refresh %s", cli_operand(c, 0));
 	cli_hint(c, "berthctl integration show %s", cli_operand(c, 0));
 }
 

@@ -234,7 +234,7 @@ int harbor_retention_run(void *self, const struct berth_call *call, const char *
 	bool dry = call->flags & BERTH_CALL_DRY_RUN;
 	AUTO_JSON json_t *body = json_pack("{s:b}", "dry_run", dry);
 	AUTO_JSON json_t *more = json_pack("{s:s, s:b}", "state", "running", "dry_run", dry);
-	int64_t id;
+	int64_t id = 0;
 	remote_begin(&h->remote, call);
 	int r = policy_id(h, space, &id, err);
 	if (r)
@@ -299,7 +299,7 @@ int harbor_retention_runs(void *self, const struct berth_call *call, const char 
 			  const char *run_id, struct berth_sink *sink, struct berth_error *err)
 {
 	struct harbor *h = self;
-	int64_t id;
+	int64_t id = 0;
 	remote_begin(&h->remote, call);
 	int r = policy_id(h, space, &id, err);
 	if (r)
