@@ -6,6 +6,9 @@
  * where there are results, and the error; they return 0 or BERTH_E_*. Names
  * ending in _json are JSON objects. A NULL slot means "unsupported". A slot
  * may block until the call's deadline.
+ *
+ * berthd 0.1 calls probe, spaces, repositories, tags, artifact, the three
+ * deletions and oci_endpoint; nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
@@ -26,7 +29,8 @@ struct berth_call {
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC milliseconds; 0: none */
 	void *core;           /* opaque */
 };
-#define BERTH_CALL_DRY_RUN 1u /* say what would be done, write nothing anywhere */
+/* Say what would be done, write nothing anywhere. berthd 0.1 never sets it. */
+#define BERTH_CALL_DRY_RUN 1u
 
 /* What an item is. The keys of more_json by kind are in berth-plugin(7). */
 enum {
@@ -125,7 +129,8 @@ struct berth_integration_ops {
 	 * scope_json: {"scope":"platform"|"workspace"}. */
 	int (*probe)(void *self, const struct berth_call *call, const char *scope_json,
 		     struct berth_sink *sink, struct berth_error *err);
-	/* FACTs spaces, repositories, artifacts, bytes: the cheap ones only. */
+	/* FACTs spaces, repositories, artifacts, bytes: the cheap ones only. Not
+	 * called by berthd 0.1, which counts what is in its index. */
 	int (*overview)(void *self, const struct berth_call *call, struct berth_sink *sink,
 			struct berth_error *err);
 	/* Every SPACE. */
@@ -141,15 +146,15 @@ struct berth_integration_ops {
 	/* BERTH_E_CONFLICT with the reason where it is not empty. */
 	int (*space_delete)(void *self, const struct berth_call *call, const char *space,
 			    struct berth_error *err);
-	/* Every REPOSITORY of a space; space NULL: of the server. */
+	/* Every REPOSITORY of a space; space NULL: of the server, which is what
+	 * berthd 0.1 asks for. */
 	int (*repositories)(void *self, const struct berth_call *call, const char *space,
 			    struct berth_sink *sink, struct berth_error *err);
 	/* Every TAG of a repository, in the server's order. */
 	int (*tags)(void *self, const struct berth_call *call, const char *repository,
 		    struct berth_sink *sink, struct berth_error *err);
 	/* Digests in bulk: a TAG (id: repository, name: tag, digest) for each tag
-	 * of a space, in as few requests as the server allows. A NULL slot makes
-	 * the core ask tag by tag. */
+	 * of a space, in as few requests as the server allows. Not called by berthd 0.1. */
 	int (*resolve)(void *self, const struct berth_call *call, const char *space,
 		       struct berth_sink *sink, struct berth_error *err);
 	/* One ARTIFACT (and its REFERRERs) by tag or digest. */
