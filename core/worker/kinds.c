@@ -92,23 +92,56 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 	return code ? code : backend_tags(b, repository, &to, err);
 }
 
-/* refresh: a plugin can't be called from within its own call, so repositories
- * are collected first, as the frames that they will be. */
+/* refresh: a plugin can't be called from within its own call, so spaces and
+ * repositories are collected first. Where the plugin knows the tags of a whole
+ * space at once (resolve), they are kept for the length of that space, by
+ * repository; else each repository is asked. */
 struct refresh {
 	struct job *job;
-	json_t *repositories; /* names */
-	json_t *items;        /* beside them: more, or null */
-	uint64_t tag_count;
+	json_t *spaces;       /* names */
+	json_t *repositories; /* name -> more, or null; in the order they came */
+	json_t *tags;         /* of the space at hand: repository -> array of items; NULL: ask */
+	uint64_t done, tag_count;
 	const char *repository; /* whose tags come now */
 };
+
+static int collect_space(void *user, const struct berth_item *item, json_t *more,
+			 struct berth_error *err)
+{
+	struct refresh *r = user;
+	if (item->name && json_array_append_new(r->spaces, json_string(item->name)))
+		return berth_fail_memory(err);
+	return backend_item_to_job(r->job, item, more, err);
+}
 
 static int collect(void *user, const struct berth_item *item, json_t *more, struct berth_error *err)
 {
 	struct refresh *r = user;
 	if (!item->name)
 		return berth_fail(err, BERTH_E_PROTOCOL, "a repository without a name");
-	if (json_array_append_new(r->repositories, json_string(item->name)) ||
-	    json_array_append_new(r->items, more ? json_incref(more) : json_null()))
+	if (json_object_set_new(r->repositories, item->name,
+				more ? json_incref(more) : json_null()))
+		return berth_fail_memory(err);
+	return 0;
+}
+
+static int collect_tag(void *user, const struct berth_item *item, json_t *more,
+		       struct berth_error *err)
+{
+	struct refresh *r = user;
+	json_t *list = item->id ? json_object_get(r->tags, item->id) : NULL;
+	(void)more;
+	if (!item->id || !item->name)
+		return berth_fail(err, BERTH_E_PROTOCOL, "a tag without its repository or name");
+	if (!list) {
+		list = json_array();
+		if (json_object_set_new(r->tags, item->id, list))
+			return berth_fail_memory(err);
+	}
+	if (json_array_append_new(list,
+				  json_pack("{s:s, s:s?, s:I, s:I}", "name", item->name, "digest",
+					    item->digest, "bytes", (json_int_t)item->bytes,
+					    "updated_ms", (json_int_t)item->updated_ms)))
 		return berth_fail_memory(err);
 	return 0;
 }
@@ -123,54 +156,113 @@ static int forward_tag(void *user, const struct berth_item *item, json_t *more,
 	return backend_item_to_job(r->job, &tag, more, err);
 }
 
-static int refresh_one(struct refresh *r, struct backend *b, size_t at, struct berth_error *err)
+/* The tags of the repository at hand that resolve brought. */
+static int forward_known(struct refresh *r, struct berth_error *err)
+{
+	size_t i;
+	const json_t *one;
+	int code = 0;
+	json_array_foreach (json_object_get(r->tags, r->repository), i, one) {
+		const struct berth_item tag = {
+			.size = sizeof tag,
+			.kind = BERTH_ITEM_TAG,
+			.name = js_str(one, "name", ""),
+			.digest = js_str(one, "digest", NULL),
+			.bytes = (uint64_t)js_int(one, "bytes", 0),
+			.updated_ms = js_int(one, "updated_ms", 0),
+		};
+		code = forward_tag(r, &tag, NULL, err);
+		if (code)
+			break;
+	}
+	return code;
+}
+
+static int refresh_one(struct refresh *r, struct backend *b, const char *name, json_t *more,
+		       struct berth_error *err)
 {
 	const struct backend_sink to = {forward_tag, r};
 	const struct berth_item item = {
 		.size = sizeof item,
 		.kind = BERTH_ITEM_REPOSITORY,
-		.name = json_string_value(json_array_get(r->repositories, at)),
+		.name = name,
 	};
-	json_t *more = json_array_get(r->items, at);
-	r->repository = item.name;
+	r->repository = name;
 	int code = backend_item_to_job(r->job, &item, json_is_object(more) ? more : NULL, err);
 	if (!code)
-		code = backend_tags(b, item.name, &to, err);
+		code = r->tags ? forward_known(r, err) : backend_tags(b, name, &to, err);
 	/* It went away between the two looks: then it has no tags. */
 	if (code == BERTH_E_NOT_FOUND)
 		code = 0;
-	job_progress(r->job, at + 1, json_array_size(r->repositories), "items", "repositories",
+	job_progress(r->job, ++r->done, json_object_size(r->repositories), "items", "repositories",
 		     NULL);
+	return code;
+}
+
+/* The repositories below a space, or all of them for NULL. */
+static int refresh_below(struct refresh *r, struct backend *b, const char *space,
+			 struct berth_error *err)
+{
+	size_t n = space ? strlen(space) : 0;
+	const char *name;
+	json_t *more;
+	json_object_foreach (r->repositories, name, more) {
+		if (space && (strncmp(name, space, n) != 0 || name[n] != '/'))
+			continue;
+		int code = refresh_one(r, b, name, more, err);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+static int refresh_space(struct refresh *r, struct backend *b, const char *space,
+			 struct berth_error *err)
+{
+	const struct backend_sink to = {collect_tag, r};
+	AUTO_JSON json_t *tags = json_object();
+	if (!tags)
+		return berth_fail_memory(err);
+	r->tags = tags;
+	int code = backend_resolve(b, space, &to, err);
+	if (code == BERTH_E_UNSUPPORTED) { /* not for this space: repository by repository */
+		r->tags = NULL;
+		code = 0;
+	}
+	if (!code)
+		code = refresh_below(r, b, space, err);
+	r->tags = NULL;
 	return code;
 }
 
 static int refresh_all(struct refresh *r, struct backend *b, struct berth_error *err)
 {
-	const struct backend_sink to_job = {backend_item_to_job, r->job};
+	const char *only = js_str(job_args(r->job), "space", NULL);
+	const struct backend_sink to_spaces = {collect_space, r};
 	const struct backend_sink to_list = {collect, r};
 	int code = 0;
 	if (backend_can(b, "integration", "spaces"))
-		code = backend_spaces(b, &to_job, err);
+		code = backend_spaces(b, &to_spaces, err);
 	if (!code)
-		code = backend_repositories(b, js_str(job_args(r->job), "space", NULL), &to_list,
-					    err);
-	for (size_t i = 0; !code && i < json_array_size(r->repositories); i++)
-		code = refresh_one(r, b, i, err);
+		code = backend_repositories(b, only, &to_list, err);
+	if (code || only || !backend_can(b, "integration", "resolve"))
+		return code ? code : refresh_below(r, b, NULL, err);
+	for (size_t i = 0; !code && i < json_array_size(r->spaces); i++)
+		code = refresh_space(r, b, json_string_value(json_array_get(r->spaces, i)), err);
 	return code;
 }
 
 static int run_refresh(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
-	AUTO_JSON json_t *repositories = json_array();
-	AUTO_JSON json_t *items = json_array();
-	struct refresh r = {.job = j, .repositories = repositories, .items = items};
-	int code = repositories && items ? open_instance(j, &b, err) : berth_fail_memory(err);
+	AUTO_JSON json_t *spaces = json_array();
+	AUTO_JSON json_t *repositories = json_object();
+	struct refresh r = {.job = j, .spaces = spaces, .repositories = repositories};
+	int code = repositories && spaces ? open_instance(j, &b, err) : berth_fail_memory(err);
 	if (!code)
 		code = refresh_all(&r, b, err);
 	if (!code)
-		*ret_value = json_pack("{s:I, s:I}", "repositories",
-				       (json_int_t)json_array_size(repositories), "tags",
+		*ret_value = json_pack("{s:I, s:I}", "repositories", (json_int_t)r.done, "tags",
 				       (json_int_t)r.tag_count);
 	return code;
 }
