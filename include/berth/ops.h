@@ -32,14 +32,15 @@ struct berth_call {
 /* Say what would be done, write nothing anywhere. berthd 0.1 never sets it. */
 #define BERTH_CALL_DRY_RUN 1u
 
-/* What an item is. The keys of more_json by kind are in berth-plugin(7). */
+/* What an item is. The keys of more_json by kind, with their types, are in
+ * berth-plugin(7), KEYS OF ITEMS. */
 enum {
-	BERTH_ITEM_FACT = 1,   /* name and a JSON value: version, features, counts */
+	BERTH_ITEM_FACT = 1,   /* name; more: value, any JSON: version, features */
 	BERTH_ITEM_SPACE,      /* name; bytes used; more: public, mode, push, quota_bytes */
 	BERTH_ITEM_REPOSITORY, /* name: the full path; more: description, artifacts, pulls */
-	BERTH_ITEM_TAG,        /* name; digest where known without asking for each */
+	BERTH_ITEM_TAG,        /* name; digest where known; bytes; updated_ms: its push */
 	BERTH_ITEM_ARTIFACT,   /* digest; more: the artifact document */
-	BERTH_ITEM_REFERRER,   /* digest; more: artifact_type, media_type, annotations */
+	BERTH_ITEM_REFERRER,   /* digest; more: kind, artifact_type, media_type, size */
 	BERTH_ITEM_LOGIN,      /* name: the user name; more: secret (once), expires_at */
 	BERTH_ITEM_STEP,       /* one step of a plan; more: action, object, reason */
 	BERTH_ITEM_CONDITION,  /* one condition of a status; more: status, reason, message */
