@@ -7,8 +7,8 @@
  * ending in _json are JSON objects. A NULL slot means "unsupported". A slot
  * may block until the call's deadline.
  *
- * berthd 0.1 calls probe, spaces, repositories, tags, artifact, the three
- * deletions and oci_endpoint; nothing reaches the other slots yet.
+ * berthd 0.1 calls probe, spaces, repositories, tags, resolve, artifact, the
+ * three deletions and oci_endpoint; nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
@@ -155,7 +155,8 @@ struct berth_integration_ops {
 	int (*tags)(void *self, const struct berth_call *call, const char *repository,
 		    struct berth_sink *sink, struct berth_error *err);
 	/* Digests in bulk: a TAG (id: repository, name: tag, digest) for each tag
-	 * of a space, in as few requests as the server allows. Not called by berthd 0.1. */
+	 * of a space, in as few requests as the server allows. In a refresh it
+	 * stands in for tags; BERTH_E_UNSUPPORTED: not for that space. */
 	int (*resolve)(void *self, const struct berth_call *call, const char *space,
 		       struct berth_sink *sink, struct berth_error *err);
 	/* One ARTIFACT (and its REFERRERs) by tag or digest. */

@@ -90,7 +90,10 @@ struct berth_host {
  * of the integration's own field: address, username, password, tls_verify,
  * tls_ca, tls_client_cert, tls_client_key (the last three PEM text),
  * auth_realms, upload_hosts (comma-separated host[:port]). All others are
- * given by the user under "options". */
+ * given by the user under "options", proxy (an http URL) among them. Declare
+ * those from tls_verify on and proxy wherever there is an oci_endpoint: the
+ * core moves image bytes by them. One named prefixes can't be given: it says
+ * that spaces are path prefixes which users declare in Berth. */
 struct berth_option {
 	const char *key;   /* [a-z0-9_]+ */
 	uint32_t type;     /* BERTH_OPT_* */

@@ -46,7 +46,9 @@ MUST_USE int remote_give(struct berth_sink *sink, const struct give *g, struct b
 MUST_USE int remote_give_fact(struct berth_sink *sink, const char *name, json_t *take_value,
 			      struct berth_error *err);
 
-/* The options that remote_open reads, for a plugin's table. */
+/* The options that remote_open reads, for a plugin's table. It reads "token"
+ * too and sends it as Bearer; a plugin whose server takes tokens adds that row
+ * itself, with BERTH_OPT_SECRET (plugins/jfrog). */
 #define REMOTE_OPTIONS                                                                             \
 	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL,                                       \
 	 "Where the server is: http or https, host, port and path prefix."},                       \

@@ -43,6 +43,16 @@ class Manual(unittest.TestCase):
         table = re.findall(r"^\tSLOT\((\w+), (\w+)\)", read("core", "worker", "slots.c"), re.M)
         self.assertEqual(self.slots(), [".".join(row) for row in table])
 
+    def test_the_slots_that_are_called_are_those_that_it_names(self):
+        start = self.manual.index(".Sh WHAT THIS RELEASE CALLS")
+        table = self.manual[start:self.manual.index(".El", start)]
+        rows = re.findall(r"^\.It (\w+) Ta", table, re.M)
+        code = read("core", "worker", "kinds.c") + read("core", "transfer", "job.c")
+        called = {name for name in members(self.ops, "berth_integration_ops")
+                  if f"backend_{name}(" in code}
+        # The worker has a kind of job for overview, which nothing starts.
+        self.assertEqual(called - {"overview"}, set(rows))
+
     def test_every_host_service_has_its_section(self):
         found = re.findall(r"^\.Ss host\.(\w+)$", self.manual, re.M)
         self.assertEqual(members(self.plugin, "berth_host"), found)
