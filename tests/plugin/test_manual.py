@@ -53,6 +53,25 @@ class Manual(unittest.TestCase):
         # The worker has a kind of job for overview, which nothing starts.
         self.assertEqual(called - {"overview"}, set(rows))
 
+    def test_the_names_of_own_options_are_those_of_the_core(self):
+        start = self.manual.index(".Ss Names of options")
+        table = self.manual[start:self.manual.index(".El", start)]
+        own = re.search(r"own_fields\[\] = \{(.*?)\};", read("core", "worker", "instance.c"), re.S)
+        self.assertEqual(re.findall(r'"(\w+)"', own[1]),
+                         re.findall(r"^\.It (\w+) Ta", table, re.M))
+
+    def test_the_kit_calls_and_answers_what_it_says(self):
+        testing = self.manual[self.manual.index(".Ss What it calls"):]
+        slots = re.search(r"callable_slots\[\] = \{(.*?)\};",
+                          read("tests", "conform", "host.c"), re.S)
+        table = testing[:testing.index(".El")]
+        self.assertEqual(re.findall(r'"(\w+)"', slots[1]),
+                         re.findall(r"^\.It (\w+) Ta", table, re.M))
+        well = re.search(r"well\[\] = \{(.*?)\n\};", read("tests", "conform", "upstream.c"), re.S)
+        answers = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', well[1])).replace('\\"', '"')
+        shown = re.search(r"^\.Bd -literal.*?\n(.*?)^\.Ed", testing, re.M | re.S)
+        self.assertEqual(answers, shown[1].replace("\n", ""))
+
     def test_every_host_service_has_its_section(self):
         found = re.findall(r"^\.Ss host\.(\w+)$", self.manual, re.M)
         self.assertEqual(members(self.plugin, "berth_host"), found)
