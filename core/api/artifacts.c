@@ -228,7 +228,7 @@ static int index_artifact(struct daemon_state *d, struct operation *op, struct b
 	struct tag row = {.repository_id = repository_id,
 			  .name = (char *)tag,
 			  .digest = (char *)digest,
-			  .bytes = js_int(op->own, "bytes", 0),
+			  .bytes = js_int(op->own, "size", 0),
 			  .seen_ms = now_ms};
 	return tag && !js_str(op->arguments, "digest", NULL) ? tag_put(d->store, &row, err) : 0;
 }

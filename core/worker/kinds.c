@@ -99,9 +99,9 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 struct refresh {
 	struct job *job;
 	json_t *spaces;       /* names */
-	json_t *repositories; /* name -> more, or null; in the order they came */
+	json_t *repositories; /* name -> more, or null; those that are still to come */
 	json_t *tags;         /* of the space at hand: repository -> array of items; NULL: ask */
-	uint64_t done, tag_count;
+	uint64_t done, total, tag_count;
 	const char *repository; /* whose tags come now */
 };
 
@@ -194,24 +194,25 @@ static int refresh_one(struct refresh *r, struct backend *b, const char *name, j
 	/* It went away between the two looks: then it has no tags. */
 	if (code == BERTH_E_NOT_FOUND)
 		code = 0;
-	job_progress(r->job, ++r->done, json_object_size(r->repositories), "items", "repositories",
-		     NULL);
+	job_progress(r->job, ++r->done, r->total, "items", "repositories", NULL);
 	return code;
 }
 
-/* The repositories below a space, or all of them for NULL. */
+/* The repositories below a space, or all that are left for NULL; each once. */
 static int refresh_below(struct refresh *r, struct backend *b, const char *space,
 			 struct berth_error *err)
 {
 	size_t n = space ? strlen(space) : 0;
 	const char *name;
 	json_t *more;
-	json_object_foreach (r->repositories, name, more) {
+	void *next;
+	json_object_foreach_safe (r->repositories, next, name, more) {
 		if (space && (strncmp(name, space, n) != 0 || name[n] != '/'))
 			continue;
 		int code = refresh_one(r, b, name, more, err);
 		if (code)
 			return code;
+		json_object_del(r->repositories, name);
 	}
 	return 0;
 }
@@ -225,9 +226,10 @@ static int refresh_space(struct refresh *r, struct backend *b, const char *space
 		return berth_fail_memory(err);
 	r->tags = tags;
 	int code = backend_resolve(b, space, &to, err);
-	if (code == BERTH_E_UNSUPPORTED) { /* not for this space: repository by repository */
+	/* Not for this space, or it went away: what is left is asked one by one. */
+	if (code == BERTH_E_UNSUPPORTED || code == BERTH_E_NOT_FOUND) {
 		r->tags = NULL;
-		code = 0;
+		return 0;
 	}
 	if (!code)
 		code = refresh_below(r, b, space, err);
@@ -245,11 +247,11 @@ static int refresh_all(struct refresh *r, struct backend *b, struct berth_error 
 		code = backend_spaces(b, &to_spaces, err);
 	if (!code)
 		code = backend_repositories(b, only, &to_list, err);
-	if (code || only || !backend_can(b, "integration", "resolve"))
-		return code ? code : refresh_below(r, b, NULL, err);
-	for (size_t i = 0; !code && i < json_array_size(r->spaces); i++)
+	r->total = json_object_size(r->repositories);
+	bool in_bulk = !only && backend_can(b, "integration", "resolve");
+	for (size_t i = 0; in_bulk && !code && i < json_array_size(r->spaces); i++)
 		code = refresh_space(r, b, json_string_value(json_array_get(r->spaces, i)), err);
-	return code;
+	return code ? code : refresh_below(r, b, NULL, err);
 }
 
 static int run_refresh(struct job *j, json_t **ret_value, struct berth_error *err)
