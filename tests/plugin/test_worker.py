@@ -247,12 +247,13 @@ class Ends(WorkerCase):
             self.assertEqual("timeout", job.result()["error"]["code"])
 
     def test_a_storm_of_crashes_leaves_the_worker_whole(self):
+        self.worker.wait_idle()
         before = len(os.listdir(f"/proc/{self.worker.process.pid}/fd"))
         for _ in range(50):
             self.assertEqual("internal", self.error("probe", "crash")["code"])
         self.worker.wait_idle()
         proc.wait_until(
-            lambda: len(os.listdir(f"/proc/{self.worker.process.pid}/fd")) == before,
+            lambda: len(os.listdir(f"/proc/{self.worker.process.pid}/fd")) <= before,
             "no descriptor is left")
         self.still_works()
 
