@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "client/show.h"
+#include "core/base/text.h"
 
 static bool is_plain(const char *s)
 {
@@ -29,13 +30,43 @@ static bool is_plain(const char *s)
 	return has_letter;
 }
 
+/* The code unit of \uXXXX at s, or 0 where there is none. */
+static unsigned unit_at(const char *s)
+{
+	unsigned char bytes[2];
+	if (s[0] != '\\' || s[1] != 'u' || !text_unhex(s + 2, bytes, 2))
+		return 0;
+	return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+/* JSON writes a character beyond the first plane as two surrogates; YAML has no
+ * surrogates, but \UXXXXXXXX. */
+static int put_quoted(struct buf *b, const char *s, struct berth_error *err)
+{
+	int code = 0;
+	while (*s && !code) {
+		unsigned high = unit_at(s);
+		unsigned low = high >= 0xD800 && high < 0xDC00 ? unit_at(s + 6) : 0;
+		size_t n = s[0] == '\\' && s[1] ? 2 : 1;
+		if (low >= 0xDC00 && low < 0xE000) {
+			unsigned c = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+			code = buf_printf(b, err, "\\U%08X", c);
+			n = 12;
+		} else {
+			code = buf_add(b, s, n, err);
+		}
+		s += n;
+	}
+	return code;
+}
+
 static int put_string(struct buf *b, const char *s, struct berth_error *err)
 {
 	if (is_plain(s))
 		return buf_add_text(b, s, err);
 	AUTO_JSON json_t *value = json_string(s);
 	AUTO_FREE char *quoted = json_text(value, 0);
-	return quoted ? buf_add_text(b, quoted, err) : berth_fail_memory(err);
+	return quoted ? put_quoted(b, quoted, err) : berth_fail_memory(err);
 }
 
 static int put_indent(struct buf *b, unsigned depth, struct berth_error *err)
@@ -55,6 +86,21 @@ static bool is_inline(const json_t *value)
 		 (json_is_object(value) && json_object_size(value)));
 }
 
+/* Readers look for the colon of a simple key within 1 024 characters: a longer
+ * key is announced by a question mark and has its colon on the next line. */
+static int put_key(struct buf *b, const char *key, unsigned depth, struct berth_error *err)
+{
+	bool is_long = strlen(key) > 150; /* escaped, a byte is at most six characters */
+	int code = is_long ? buf_add_text(b, "? ", err) : 0;
+	if (!code)
+		code = put_string(b, key, err);
+	if (!code && is_long)
+		code = buf_add_text(b, "\n", err);
+	if (!code && is_long)
+		code = put_indent(b, depth, err);
+	return code;
+}
+
 static int put_object(struct buf *b, const json_t *value, unsigned depth, struct berth_error *err)
 {
 	const char *key;
@@ -63,7 +109,7 @@ static int put_object(struct buf *b, const json_t *value, unsigned depth, struct
 	json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
 		int code = is_first ? 0 : put_indent(b, depth, err);
 		if (!code)
-			code = put_string(b, key, err);
+			code = put_key(b, key, depth, err);
 		if (!code)
 			code = buf_add_text(b, is_inline(member) ? ": " : ":\n", err);
 		if (!code && !is_inline(member))
