@@ -470,16 +470,18 @@ static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 
 	if (rc)
 		return rc;
-	json_object_set_new(call, "t", json_string("call"));
-	json_object_set_new(call, "job", json_string(e->op.id));
+	bool is_short = json_object_set_new(call, "t", json_string("call")) ||
+			json_object_set_new(call, "job", json_string(e->op.id));
 	if (!json_object_get(call, "kind"))
-		json_object_set_new(call, "kind", json_string(e->op.type->kind));
+		is_short |= json_object_set_new(call, "kind", json_string(e->op.type->kind)) != 0;
 	if (!json_object_get(call, "request"))
-		json_object_set_new(call, "request", json_string(e->op.request_id));
+		is_short |=
+			json_object_set_new(call, "request", json_string(e->op.request_id)) != 0;
 	if (!json_object_get(call, "deadline_ms"))
-		json_object_set_new(call, "deadline_ms",
-				    json_integer((json_int_t)o->settings.deadline_s * 1000));
-	return json_object_get(call, "deadline_ms") ? 0 : berth_fail_memory(err);
+		is_short |= json_object_set_new(
+				    call, "deadline_ms",
+				    json_integer((json_int_t)o->settings.deadline_s * 1000)) != 0;
+	return is_short ? berth_fail_memory(err) : 0;
 }
 
 /* The worker can't be reached: wait for it, not for ever. */
