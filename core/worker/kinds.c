@@ -84,7 +84,7 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository;
+	const char *repository = NULL;
 	(void)ret_value;
 	int code = argument(j, "repository", &repository, err);
 	if (!code)
@@ -273,7 +273,7 @@ static int run_artifact(struct job *j, json_t **ret_value, struct berth_error *e
 {
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository, *reference;
+	const char *repository = NULL, *reference = NULL;
 	(void)ret_value;
 	int code = argument(j, "repository", &repository, err);
 	if (!code)
@@ -286,7 +286,7 @@ static int run_artifact(struct job *j, json_t **ret_value, struct berth_error *e
 static int run_tag_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
-	const char *repository, *tag;
+	const char *repository = NULL, *tag = NULL;
 	(void)ret_value;
 	int code = argument(j, "repository", &repository, err);
 	if (!code)
@@ -299,7 +299,7 @@ static int run_tag_delete(struct job *j, json_t **ret_value, struct berth_error 
 static int run_artifact_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
-	const char *repository, *digest;
+	const char *repository = NULL, *digest = NULL;
 	(void)ret_value;
 	int code = argument(j, "repository", &repository, err);
 	if (!code)
@@ -313,7 +313,7 @@ static int run_repository_delete(struct job *j, json_t **ret_value, struct berth
 {
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository;
+	const char *repository = NULL;
 	(void)ret_value;
 	int code = argument(j, "repository", &repository, err);
 	if (!code)
