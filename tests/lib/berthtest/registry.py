@@ -10,10 +10,11 @@ import sys
 import unittest
 from collections import Counter
 
-from .proc import Process, cache_dir, free_port, need
+from .proc import Process, cache_dir, free_port, need, wait_until
 
 DISTRIBUTION = "v3.1.2"
 _GO_NEEDED = (1, 25)
+_OPEN_STATES = ("01", "03", "08")  # ESTABLISHED, SYN_RECV, CLOSE_WAIT
 _ACCESS = re.compile(r'^\S+ - \S* \[[^]]*\] "([A-Z]+) (\S+) HTTP/[0-9.]+" (\d+) (\d+)', re.M)
 
 
@@ -31,6 +32,14 @@ def kind_of(method, path):
         if part in target:
             return f"{method} {word}"
     return f"{method} other"
+
+
+def _connections(port):
+    """How many connections to a loopback port its server has not closed yet."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(1 for row in rows
+               if int(row[1].rpartition(":")[2], 16) == port and row[3] in _OPEN_STATES)
 
 
 class Registry:
@@ -138,21 +147,33 @@ class Registry:
     def __exit__(self, *_):
         self.stop()
 
-    def requests(self, since=0):
+    def settle(self, seconds=120.0):
+        """Wait until nobody is connected: the log is complete from then on.
+
+        The server writes a request's line when it is done with it, which may be
+        after its client has the whole answer, or after the client has gone. But
+        it closes a connection only after the line of its last request.
+        """
+        wait_until(lambda: not _connections(self.port), f"{self.url} has no clients", seconds)
+
+    def requests(self, since=0, settle=True):
         """The requests served, as (method, path, status, bytes), oldest first.
 
-        The server writes a line when it is done with a request, so those of a
-        client that has gone may follow a moment later.
+        The answer is of a moment when no client was connected; with settle=False,
+        for waiting on something that goes on, it is what was logged so far.
         """
+        if settle:
+            self.settle()
         with open(os.path.join(self.dir, "registry.log"), encoding="utf-8",
                   errors="replace") as file:
             found = _ACCESS.findall(file.read())
         return [(method, path, int(status), int(size)) for method, path, status, size
                 in found][since:]
 
-    def counts(self, since=0):
+    def counts(self, since=0, settle=True):
         """Requests by kind_of(): a Counter."""
-        return Counter(kind_of(method, path) for method, path, _, _ in self.requests(since))
+        return Counter(kind_of(method, path)
+                       for method, path, _, _ in self.requests(since, settle))
 
 
 class Registry3(Registry):
