@@ -69,7 +69,7 @@ class Crashes(unittest.TestCase):
     def wait_for_requests(target, count, daemon, operation):
         """So many requests were served, or the operation has ended already."""
         def reached():
-            return len(target.requests()) >= count or \
+            return len(target.requests(settle=False)) >= count or \
                 daemon.api.get(f"/v1/operations/{operation}")["state"] in ENDED
         proc.wait_until(reached, f"{count} requests at the target", step=0.002)
 

@@ -214,8 +214,8 @@ class EveryStep(KillCase):
 
     rtt_ms = 20
 
-    def served(self):
-        return len(self.mirror.requests())
+    def served(self, settle=True):
+        return len(self.mirror.requests(settle=settle))
 
     def post(self, daemon, name):
         return daemon.api.post("/v1/copies", {"source": "hub/shop/api", "all_tags": True,
@@ -235,7 +235,7 @@ class EveryStep(KillCase):
         daemon.start()
         before = self.served()
         operation = self.post(daemon, name)
-        proc.wait_until(lambda: self.served() >= before + at or daemon.api.get(
+        proc.wait_until(lambda: self.served(settle=False) >= before + at or daemon.api.get(
             f"/v1/operations/{operation}")["state"] in ENDED, f"{at} requests are served")
         self.kill(who, daemon)
         ended = daemon.api.wait(operation)
