@@ -32,6 +32,11 @@ static const struct flag search_flags[] = {
 	{0},
 };
 
+static const struct flag describe_flags[] = {
+	{"set-file", 0, FLAG_FILE, "FILE", "write the text of this file (- for stdin)",
+	 .field = "description", .names = NAMES_FILE},
+	{0},
+};
 static const struct flag show_flags[] = {
 	{"platform", 'p', FLAG_TEXT, "OS/ARCH", .help = "only this platform of an index"},
 	{"brief", 0, FLAG_TRUE, NULL, .help = "do not read each platform's layers"},
@@ -230,6 +235,51 @@ static int delete_one(struct cli *c)
 	return full ? send_change(c, &change) : EXIT_ERROR;
 }
 
+/* The description as it is: Markdown is for a person's eyes or a file. */
+static int print_description(struct cli *c, const json_t *body)
+{
+	int status = show_machine(c, body);
+	if (status >= 0)
+		return status;
+	const char *text = js_str(body, "description", "");
+	AUTO_FREE char *safe = term_escape(&c->out, text, true);
+	if (!*text)
+		cli_note(c, "%s has no description", cli_operand(c, 0));
+	else
+		fprintf(c->out.file, "%s%s", safe ? safe : "",
+			text[strlen(text) - 1] == '\n' ? "" : "\n");
+	return EXIT_OK;
+}
+
+static int describe(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	struct reference ref;
+	char id[PLACE_ID_ROOM], etag[sizeof(c->etag)];
+	AUTO_JSON json_t *now = NULL, *body = json_object();
+	int status = place_reference(c, cli_operand(c, 0), &ref, id);
+	if (status >= 0)
+		return status;
+	if (*ref.tag || *ref.digest)
+		return cli_usage(c, "'%s' names an image; expected INTEGRATION/REPOSITORY",
+				 cli_operand(c, 0));
+	AUTO_FREE char *safe = text_url_encode(ref.repository);
+	AUTO_FREE char *path =
+		safe ? text_printf("/v1/spaces/%s/images/%s/description", id, safe) : NULL;
+	if (!path || !body || api_get(c, path, &now, &err))
+		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
+	if (!cli_has(c, "set-file"))
+		return print_description(c, now);
+	snprintf(etag, sizeof(etag), "%s", c->etag);
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
+	AUTO_FREE char *done = text_printf("%s described", cli_operand(c, 0));
+	struct change change = {
+		.call = {.method = "PUT", .path = path, .body = body, .if_match = etag},
+		.done = done};
+	return send_change(c, &change);
+}
+
 static int search(struct cli *c)
 {
 	AUTO_FREE char *path = api_query(strdup("/v1/images"), "q", cli_operand(c, 0));
@@ -309,6 +359,25 @@ const struct command image_commands[] = {
 		.columns = hit_columns,
 		.name_path = "reference",
 		.run = search,
+	},
+	{
+		.noun = "image",
+		.verb = "describe",
+		.summary = "Show a repository's description, or write it",
+		.details =
+			"The text is Markdown, or any UTF-8, of at most 40 KiB. It is kept by the "
+			"registry itself, where that has descriptions: Harbor and Artifactory.",
+		.operands = {{"REPOSITORY", OPERAND_ONE, NAMES_REPOSITORY,
+			      "INTEGRATION/REPOSITORY"}},
+		.flags = describe_flags,
+		.examples = {{"berthctl image describe hub/team/app", "what it says"},
+			     {"berthctl image describe hub/team/app --set-file README.md",
+			      "write it anew"}},
+		.method = "PUT",
+		.route = "/v1/spaces/{id}/images/{repository}/description",
+		.traits = CMD_SHOWS | CMD_CHANGES | CMD_STARTS,
+		.columns = repository_columns,
+		.run = describe,
 	},
 	{
 		.noun = "image",

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deleting what a space holds: shared by repositories, artifacts and tags. */
+/* Repositories of a space, and deleting what it holds: shared by repositories,
+ * artifacts and tags. */
 #ifndef CORE_API_IMAGE_H
 #define CORE_API_IMAGE_H
 
 #include "core/api/space.h"
+
+/* The repository of the route, within its space; false: answered 404. */
+bool repository_of_route(struct request *q, struct answer *a, const struct space *space,
+			 struct repository *ret);
 
 /* What goes: a repository, one tag of it, or one digest with all its tags. */
 struct image_removal {

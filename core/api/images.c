@@ -64,9 +64,8 @@ static int show_tag(struct request *q, const void *row, json_t **ret, struct ber
 	return 0;
 }
 
-/* The repository of the route, within its space; false: answered 404. */
-static bool repository_of_route(struct request *q, struct answer *a, const struct space *space,
-				struct repository *ret)
+bool repository_of_route(struct request *q, struct answer *a, const struct space *space,
+			 struct repository *ret)
 {
 	struct berth_error err = ERROR_INIT;
 	char hint[128];

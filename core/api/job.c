@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/api/integration.h"
+#include "core/api/slot.h"
 
 static struct daemon_state *daemon_of_api;
 
@@ -138,6 +138,10 @@ const struct op_type api_op_types[] = {
 	{.kind = "tag-delete", .build_call = removal_call, .on_result = removal_ended},
 	{.kind = "artifact-delete", .build_call = removal_call, .on_result = removal_ended},
 	{.kind = "repository-delete", .build_call = removal_call, .on_result = removal_ended},
+	{.kind = "repository-describe",
+	 .is_resumable = true,
+	 .build_call = slot_call,
+	 .on_result = description_written},
 	{.kind = NULL},
 };
 

@@ -51,6 +51,10 @@ int removal_call(struct operation *op, json_t **ret, struct berth_error *err);
 int removal_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 		  json_t **ret_result, struct berth_error *err);
 
+/* descriptions.c */
+int description_written(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err);
+
 /* copy_ops.c */
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err);
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err);

@@ -98,7 +98,10 @@ static int begin(struct calling *c, struct backend *b, const char *slot,
 				  b->instance.name);
 	*c = (struct calling){
 		.host = {.job = b->job, .instance = &b->instance},
-		.call = {.size = sizeof c->call, .deadline_ms = job_deadline_ms(b->job)},
+		.call = {.size = sizeof c->call,
+			 .flags = js_bool(job_args(b->job), "dry_run", false) ? BERTH_CALL_DRY_RUN
+									      : 0,
+			 .deadline_ms = job_deadline_ms(b->job)},
 		.sink = {.size = sizeof c->sink, .put = put},
 		.to = to,
 		.said = ERROR_INIT,
@@ -295,6 +298,12 @@ int backend_repository_delete(struct backend *b, const char *repository,
 			      const struct backend_sink *to, struct berth_error *err)
 {
 	CALL(integration, repository_delete, to, repository, &c.sink);
+}
+
+int backend_describe(struct backend *b, const char *repository, const char *text,
+		     struct berth_error *err)
+{
+	CALL(integration, describe, NULL, repository, text);
 }
 
 int backend_oci_endpoint(struct backend *b, const char *repository, struct berth_oci_endpoint *ret,

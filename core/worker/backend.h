@@ -60,6 +60,8 @@ MUST_USE int backend_artifact_delete(struct backend *b, const char *repository, 
 				     struct berth_error *err);
 MUST_USE int backend_repository_delete(struct backend *b, const char *repository,
 				       const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_describe(struct backend *b, const char *repository, const char *text,
+			      struct berth_error *err);
 /* Strings live until the backend's next call. */
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);

@@ -29,7 +29,8 @@
 
 #include "core/base/fail.h"
 
-/* Kinds and their args (-> items; result value):
+/* Kinds and their args (-> items; result value). In every kind "dry_run": true
+ * sets BERTH_CALL_DRY_RUN in the calls of the plugin.
  *   plugins        {}                                  -> one item a plugin found
  *   probe          {instance, scope}                   -> fact
  *   overview       {instance}                          -> fact
@@ -41,6 +42,7 @@
  *   tag-delete     {instance, repository, tag}
  *   artifact-delete{instance, repository, digest}
  *   repository-delete {instance, repository}
+ *   repository-describe {instance, repository, text}
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see

@@ -8,9 +8,10 @@
 #include "core/transfer/job.h"
 #include "core/worker/backend.h"
 #include "core/worker/child.h"
+#include "core/worker/kinds.h"
 #include "core/worker/plugins.h"
 
-static int argument(struct job *j, const char *key, const char **ret, struct berth_error *err)
+int kind_argument(struct job *j, const char *key, const char **ret, struct berth_error *err)
 {
 	*ret = js_str(job_args(j), key, NULL);
 	if (!*ret)
@@ -19,10 +20,17 @@ static int argument(struct job *j, const char *key, const char **ret, struct ber
 	return 0;
 }
 
-static int open_instance(struct job *j, struct backend **ret, struct berth_error *err)
+int kind_object(struct job *j, const char *key, char **ret, struct berth_error *err)
+{
+	const json_t *value = json_object_get(job_args(j), key);
+	*ret = value ? js_text(value) : strdup("{}");
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+int kind_open(struct job *j, struct backend **ret, struct berth_error *err)
 {
 	const char *name;
-	int code = argument(j, "instance", &name, err);
+	int code = kind_argument(j, "instance", &name, err);
 	return code ? code : backend_open(j, name, ret, err);
 }
 
@@ -49,7 +57,7 @@ static int run_probe(struct job *j, json_t **ret_value, struct berth_error *err)
 		json_pack("{s:s}", "scope", js_str(job_args(j), "scope", "platform"));
 	AUTO_FREE char *scope_json = scope ? js_text(scope) : NULL;
 	(void)ret_value;
-	int code = scope_json ? open_instance(j, &b, err) : berth_fail_memory(err);
+	int code = scope_json ? kind_open(j, &b, err) : berth_fail_memory(err);
 	return code ? code : backend_probe(b, scope_json, &to, err);
 }
 
@@ -58,7 +66,7 @@ static int run_overview(struct job *j, json_t **ret_value, struct berth_error *e
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
 	(void)ret_value;
-	int code = open_instance(j, &b, err);
+	int code = kind_open(j, &b, err);
 	return code ? code : backend_overview(b, &to, err);
 }
 
@@ -67,7 +75,7 @@ static int run_spaces(struct job *j, json_t **ret_value, struct berth_error *err
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
 	(void)ret_value;
-	int code = open_instance(j, &b, err);
+	int code = kind_open(j, &b, err);
 	return code ? code : backend_spaces(b, &to, err);
 }
 
@@ -76,7 +84,7 @@ static int run_repositories(struct job *j, json_t **ret_value, struct berth_erro
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
 	(void)ret_value;
-	int code = open_instance(j, &b, err);
+	int code = kind_open(j, &b, err);
 	return code ? code : backend_repositories(b, js_str(job_args(j), "space", NULL), &to, err);
 }
 
@@ -86,9 +94,9 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 	const struct backend_sink to = {backend_item_to_job, j};
 	const char *repository = NULL;
 	(void)ret_value;
-	int code = argument(j, "repository", &repository, err);
+	int code = kind_argument(j, "repository", &repository, err);
 	if (!code)
-		code = open_instance(j, &b, err);
+		code = kind_open(j, &b, err);
 	return code ? code : backend_tags(b, repository, &to, err);
 }
 
@@ -260,7 +268,7 @@ static int run_refresh(struct job *j, json_t **ret_value, struct berth_error *er
 	AUTO_JSON json_t *spaces = json_array();
 	AUTO_JSON json_t *repositories = json_object();
 	struct refresh r = {.job = j, .spaces = spaces, .repositories = repositories};
-	int code = repositories && spaces ? open_instance(j, &b, err) : berth_fail_memory(err);
+	int code = repositories && spaces ? kind_open(j, &b, err) : berth_fail_memory(err);
 	if (!code)
 		code = refresh_all(&r, b, err);
 	if (!code)
@@ -275,11 +283,11 @@ static int run_artifact(struct job *j, json_t **ret_value, struct berth_error *e
 	const struct backend_sink to = {backend_item_to_job, j};
 	const char *repository = NULL, *reference = NULL;
 	(void)ret_value;
-	int code = argument(j, "repository", &repository, err);
+	int code = kind_argument(j, "repository", &repository, err);
 	if (!code)
-		code = argument(j, "reference", &reference, err);
+		code = kind_argument(j, "reference", &reference, err);
 	if (!code)
-		code = open_instance(j, &b, err);
+		code = kind_open(j, &b, err);
 	return code ? code : backend_artifact(b, repository, reference, &to, err);
 }
 
@@ -288,11 +296,11 @@ static int run_tag_delete(struct job *j, json_t **ret_value, struct berth_error 
 	AUTO(backend) struct backend *b = NULL;
 	const char *repository = NULL, *tag = NULL;
 	(void)ret_value;
-	int code = argument(j, "repository", &repository, err);
+	int code = kind_argument(j, "repository", &repository, err);
 	if (!code)
-		code = argument(j, "tag", &tag, err);
+		code = kind_argument(j, "tag", &tag, err);
 	if (!code)
-		code = open_instance(j, &b, err);
+		code = kind_open(j, &b, err);
 	return code ? code : backend_tag_delete(b, repository, tag, err);
 }
 
@@ -301,11 +309,11 @@ static int run_artifact_delete(struct job *j, json_t **ret_value, struct berth_e
 	AUTO(backend) struct backend *b = NULL;
 	const char *repository = NULL, *digest = NULL;
 	(void)ret_value;
-	int code = argument(j, "repository", &repository, err);
+	int code = kind_argument(j, "repository", &repository, err);
 	if (!code)
-		code = argument(j, "digest", &digest, err);
+		code = kind_argument(j, "digest", &digest, err);
 	if (!code)
-		code = open_instance(j, &b, err);
+		code = kind_open(j, &b, err);
 	return code ? code : backend_artifact_delete(b, repository, digest, err);
 }
 
@@ -315,9 +323,9 @@ static int run_repository_delete(struct job *j, json_t **ret_value, struct berth
 	const struct backend_sink to = {backend_item_to_job, j};
 	const char *repository = NULL;
 	(void)ret_value;
-	int code = argument(j, "repository", &repository, err);
+	int code = kind_argument(j, "repository", &repository, err);
 	if (!code)
-		code = open_instance(j, &b, err);
+		code = kind_open(j, &b, err);
 	return code ? code : backend_repository_delete(b, repository, &to, err);
 }
 
@@ -333,6 +341,7 @@ const struct job_type job_types[] = {
 	{"tag-delete", run_tag_delete},
 	{"artifact-delete", run_artifact_delete},
 	{"repository-delete", run_repository_delete},
+	{"repository-describe", run_repository_describe},
 	{"copy-plan", transfer_job_plan},
 	{"copy-run", transfer_job_run},
 	{NULL, NULL},

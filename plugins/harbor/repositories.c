@@ -9,6 +9,8 @@
 #include "core/base/text.h"
 #include "plugins/harbor/harbor.h"
 
+#define DESCRIPTION_MAX_BYTES ((size_t)48 * 1024) /* as JSON */
+
 struct listing {
 	struct harbor *h;
 	struct berth_sink *sink;
@@ -37,17 +39,31 @@ static char *unescape(const char *text)
 	return to;
 }
 
+/* An item has at most 60 KiB, and Harbor takes descriptions of megabytes: one
+ * that is too long is shown without its end, not the end of the whole list. */
+static void put_description(json_t *more, const char *text, bool is_escaped)
+{
+	AUTO_FREE char *plain = is_escaped ? unescape(text) : strdup(text);
+	js_put_str(more, "description", plain);
+	for (;;) {
+		AUTO_FREE char *whole = js_text(more);
+		if (!plain || !whole || strlen(whole) <= DESCRIPTION_MAX_BYTES)
+			return;
+		size_t n = strlen(plain) < DESCRIPTION_MAX_BYTES ? strlen(plain)
+								 : DESCRIPTION_MAX_BYTES;
+		plain[n / 2] = 0;
+		text_trim_utf8(plain);
+		js_put_str(more, "description", plain);
+		json_object_set_new(more, "description_cut", json_true());
+	}
+}
+
 static int each_repository(void *user, json_t *repository, struct berth_error *err)
 {
 	struct listing *l = user;
 	AUTO_JSON json_t *more = json_object();
-	const char *description = js_str(repository, "description", NULL);
-	AUTO_FREE char *plain = NULL;
-	if (description && harbor_is_at_least(l->h, 2, 14)) {
-		plain = unescape(description);
-		description = plain;
-	}
-	js_put_str(more, "description", description);
+	put_description(more, js_str(repository, "description", ""),
+			harbor_is_at_least(l->h, 2, 14));
 	json_object_set_new(more, "artifacts",
 			    json_integer(js_int(repository, "artifact_count", 0)));
 	json_object_set_new(more, "pulls", json_integer(js_int(repository, "pull_count", 0)));

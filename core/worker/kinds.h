@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of job kinds share (kinds.c has the table), and the kinds that
+ * are not in kinds.c. Runs in jobs.
+ */
+#ifndef CORE_WORKER_KINDS_H
+#define CORE_WORKER_KINDS_H
+
+#include "core/worker/backend.h"
+
+/* The text argument of that key; BERTH_E_PROTOCOL where it is missing. */
+MUST_USE int kind_argument(struct job *j, const char *key, const char **ret,
+			   struct berth_error *err);
+/* An object argument as JSON text, "{}" where it is missing. free(). */
+MUST_USE int kind_object(struct job *j, const char *key, char **ret, struct berth_error *err);
+/* Opens the instance that the job is about. */
+MUST_USE int kind_open(struct job *j, struct backend **ret, struct berth_error *err);
+
+/* kinds_space.c */
+int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err);
+
+#endif
