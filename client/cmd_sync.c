@@ -36,6 +36,24 @@
 		 "but not these repositories; may be repeated",                                     \
 		 .field = "exclude"},                                                               \
 		{"tag", 't', FLAG_LIST, "GLOB", "tags; may be repeated (all)", .field = "tags"},    \
+		{"exclude-tag",                                                                     \
+		 0,                                                                                 \
+		 FLAG_LIST,                                                                         \
+		 "GLOB",                                                                            \
+		 "but not these tags; may be repeated",                                             \
+		 .field = "exclude_tags"},                                                          \
+		{"semver",                                                                          \
+		 0,                                                                                 \
+		 FLAG_TEXT,                                                                         \
+		 "RANGE",                                                                           \
+		 "only versions in a range, as '^1.2' or '>=1.4 <2' (all tags)",                    \
+		 .field = "semver"},                                                                \
+		{"newest",                                                                          \
+		 0,                                                                                 \
+		 FLAG_COUNT,                                                                        \
+		 "N",                                                                               \
+		 "only the N highest versions of each repository (0: all)",                         \
+		 .field = "newest"},                                                                \
 		{"platform",                                                                        \
 		 'p',                                                                               \
 		 FLAG_LIST,                                                                         \
@@ -78,6 +96,9 @@ static const struct column columns[] = {
 	{"REPOSITORIES", "repositories", COL_LONG, true},
 	{"EXCLUDE", "exclude", COL_LONG, true},
 	{"TAGS", "tags", COL_LONG, true},
+	{"EXCLUDE TAGS", "exclude_tags", COL_LONG, true},
+	{"SEMVER", "semver", COL_TEXT, true},
+	{"NEWEST", "newest", COL_TEXT, true},
 	{"PLATFORMS", "platforms", COL_TEXT, true},
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},
@@ -241,7 +262,10 @@ const struct command sync_commands[] = {
 			  "a space, under the same names"},
 			 {"berthctl sync create web --from hub --to lab/mirror --filter 'web/**' "
 			  "--tag 'v*' --platform linux/amd64",
-			  "some repositories, tags and platforms, below a prefix"}},
+			  "some repositories, tags and platforms, below a prefix"},
+			 {"berthctl sync create stable --from hub/team --to lab --semver '>=1.4 <3' "
+			  "--exclude-tag '*-debug' --newest 5",
+			  "the five newest versions of a range of each repository"}},
 		.method = "POST",
 		.route = "/v1/syncs",
 		.traits = CMD_CHANGES,

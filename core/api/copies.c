@@ -194,6 +194,9 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	bool has_any = json_array_size(f.names) > 0;
 	json_object_set_new(rule, "names", f.names);
 	json_object_set_new(rule, "tags", f.tags);
+	json_object_del(rule, "exclude_tags"); /* they were chosen then */
+	json_object_del(rule, "semver");
+	json_object_del(rule, "newest");
 	if (code)
 		api_fail(a, &err, "berthctl sync list");
 	else if (!has_any)

@@ -148,7 +148,7 @@ static int end_run(struct operation *op, const char *state, const json_t *totals
 
 	if (code == BERTH_E_NOT_FOUND)
 		return 0;
-	char *text = js_canonical(totals ? totals : json_null());
+	char *text = json_is_object(totals) ? js_canonical(totals) : strdup("{}");
 	char *word = strdup(state);
 	if (code || !text || !word) {
 		free(text);

@@ -3,8 +3,8 @@
  * rule, and what rules may not do to each other. Runs in berthd.
  *
  * "desired" of a rule is the API's object: source and target as
- * INTEGRATION[/PREFIX], repositories, exclude, tags, platforms, override,
- * referrers, flatten, enabled, description.
+ * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
+ * platforms, override, referrers, flatten, enabled, description.
  */
 #ifndef CORE_API_SYNC_H
 #define CORE_API_SYNC_H

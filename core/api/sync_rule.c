@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/api/sync.h"
+#include "core/base/semver.h"
 #include "core/base/text.h"
 #include "core/transfer/rule.h"
 
@@ -38,11 +39,14 @@ static void put_common(json_t *rule, const json_t *from)
 		{"platforms", "platforms"}, {"override", "override"},
 		{"referrers", "referrers"}, {"flatten", "flatten"},
 		{"repositories", "names"},  {"limit_bytes_per_s", "limit_bytes_per_s"},
+		{"semver", "semver"},       {"exclude_tags", "exclude_tags"},
+		{"newest", "newest"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {
 		json_t *value = json_object_get(from, same[i][0]);
-		bool is_empty = json_is_array(value) && !json_array_size(value);
+		bool is_empty = (json_is_array(value) && !json_array_size(value)) ||
+				(json_is_string(value) && !json_string_length(value));
 		if (value && !json_is_null(value) && !is_empty)
 			json_object_set(rule, same[i][1], value);
 	}
@@ -60,6 +64,15 @@ bool engine_rule_is_right(const json_t *rule, struct findings *f)
 	return false;
 }
 
+static void check_range(const json_t *from, struct findings *f)
+{
+	const char *range = js_str(from, "semver", "");
+
+	if (*range && !semver_is_range(range))
+		findings_add(f, "/semver", "range-invalid",
+			     "expected a range of versions, as ^1.2 or >=1.4 <2 || 3.x");
+}
+
 json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 {
 	struct sync_end source, target;
@@ -69,6 +82,7 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 		findings_add(f, "/source", "reference-invalid", "%s", err.message);
 	if (sync_end_parse(js_str(desired, "target", ""), &target, &err))
 		findings_add(f, "/target", "reference-invalid", "%s", err.message);
+	check_range(desired, f);
 	if (f->count)
 		return NULL;
 	json_t *rule = json_pack("{s:{s:s}, s:{s:s}}", "source", "instance", source.integration,
@@ -84,7 +98,9 @@ static void put_tags(json_t *rule, const json_t *body, const struct reference *s
 		     struct findings *f)
 {
 	const json_t *globs = json_object_get(body, "tags");
-	bool wants_all = js_bool(body, "all_tags", false) || json_array_size(globs);
+	bool wants_all = js_bool(body, "all_tags", false) || json_array_size(globs) ||
+			 json_array_size(json_object_get(body, "exclude_tags")) ||
+			 *js_str(body, "semver", "") || js_int(body, "newest", 0) > 0;
 
 	if (wants_all && (*source->tag || *source->digest))
 		findings_add(f, "/source", "tag-and-all",
@@ -133,6 +149,7 @@ json_t *copy_engine_rule(const json_t *body, struct findings *f)
 	}
 	json_t *rule = json_pack("{s:{s:s, s:s}, s:{}}", "source", "instance", source.integration,
 				 "repository", source.repository, "target");
+	check_range(body, f);
 	put_common(rule, body);
 	put_tags(rule, body, &source, f);
 	put_target(rule, js_str(body, "target", ""), &source, f);

@@ -251,6 +251,14 @@ static void add_literal_images(struct transfer *t, struct pair *p)
 	}
 }
 
+static void add_chosen_images(struct transfer *t, struct pair *p)
+{
+	char **tags = (char **)p->source_tags.items;
+	size_t chosen = rule_choose_tags(t->rule, tags, p->source_tags.count);
+	for (size_t i = 0; i < chosen; i++)
+		add_image(t, p, tags[i]);
+}
+
 /* Both lists are in. */
 static void pair_listed(struct transfer *t, struct pair *p)
 {
@@ -264,9 +272,7 @@ static void pair_listed(struct transfer *t, struct pair *p)
 	if (t->rule->digest || rule_has_literal_tags(t->rule))
 		add_literal_images(t, p);
 	else
-		for (size_t i = 0; i < p->source_tags.count; i++)
-			if (rule_has_tag(t->rule, p->source_tags.items[i]))
-				add_image(t, p, p->source_tags.items[i]);
+		add_chosen_images(t, p);
 	keep_companion_tags(t, p);
 }
 

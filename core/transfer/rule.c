@@ -5,15 +5,18 @@
 #include "core/transfer/rule.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/js.h"
+#include "core/base/semver.h"
 #include "core/base/text.h"
 #include "core/oci/reference.h"
 
 #define LIST_MAX 1000
 #define TEXT_MAX 255
 #define FLATTEN_MAX 64
+#define NEWEST_MAX 100000
 #define LIMIT_MIN 16384
 #define LIMIT_MAX 1073741824
 
@@ -62,10 +65,11 @@ static const struct form {
 	{is_tag_pattern, "a tag or a pattern"},
 	{reference_is_digest, "a digest (sha256: and 64, or sha512: and 128 hex digits)"},
 	{is_platform, "a platform (os/architecture[/variant])"},
+	{semver_is_range, "a range of versions, as ^1.2 or >=1.4 <2 || 3.x"},
 };
-enum { F_NAME, F_REPOSITORY, F_TAG, F_PATTERN, F_TAG_PATTERN, F_DIGEST, F_PLATFORM };
+enum { F_NAME, F_REPOSITORY, F_TAG, F_PATTERN, F_TAG_PATTERN, F_DIGEST, F_PLATFORM, F_RANGE };
 
-enum { M_TEXT, M_LIST, M_BOOL, M_COUNT, M_RATE, M_OBJECT };
+enum { M_TEXT, M_LIST, M_BOOL, M_COUNT, M_NEWEST, M_RATE, M_OBJECT };
 struct member {
 	const char *name;
 	int type;
@@ -78,6 +82,9 @@ static const struct member rule_members[] = {
 	{"names", M_LIST, F_PATTERN, offsetof(struct rule, names)},
 	{"exclude", M_LIST, F_PATTERN, offsetof(struct rule, exclude)},
 	{"tags", M_LIST, F_TAG_PATTERN, offsetof(struct rule, tags)},
+	{"exclude_tags", M_LIST, F_PATTERN, offsetof(struct rule, exclude_tags)},
+	{"semver", M_TEXT, F_RANGE, offsetof(struct rule, semver)},
+	{"newest", M_NEWEST, 0, offsetof(struct rule, newest)},
 	{"platforms", M_LIST, F_PLATFORM, offsetof(struct rule, platforms)},
 	{"digest", M_TEXT, F_DIGEST, offsetof(struct rule, digest)},
 	{"referrers", M_BOOL, 0, offsetof(struct rule, referrers)},
@@ -96,7 +103,7 @@ static const struct member target_members[] = {
 	{"prefix", M_TEXT, F_REPOSITORY, offsetof(struct rule, target.prefix)},
 	{"tag", M_TEXT, F_TAG, offsetof(struct rule, target_tag)},
 };
-#define NAMES_MAX 12
+#define NAMES_MAX 16
 
 static int refuse(struct berth_error *err, const char *where, const char *name,
 		  const char *expected)
@@ -129,6 +136,22 @@ static int check_list(const json_t *value, const char *where, const struct membe
 	return 0;
 }
 
+/* The bounds of whole numbers, and how a refusal names them. */
+static const struct range {
+	int64_t min, max;
+	const char *expected;
+} ranges[] = {
+	[M_COUNT] = {0, FLATTEN_MAX, "a number from 0 to 64"},
+	[M_NEWEST] = {0, NEWEST_MAX, "a number from 0 to 100000"},
+	[M_RATE] = {LIMIT_MIN, LIMIT_MAX, "a number from 16384 to 1073741824"},
+};
+
+static bool is_number(const json_t *value, const struct range *in)
+{
+	return json_is_integer(value) && json_integer_value(value) >= in->min &&
+	       json_integer_value(value) <= in->max;
+}
+
 static int set_member(char *base, const json_t *value, const char *where, const struct member *m,
 		      struct berth_error *err)
 {
@@ -148,16 +171,14 @@ static int set_member(char *base, const json_t *value, const char *where, const 
 		*(bool *)(base + m->at) = json_is_true(value);
 		return 0;
 	case M_COUNT:
-		if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-		    json_integer_value(value) > FLATTEN_MAX)
-			return refuse(err, where, m->name, "a number from 0 to 64");
-		*(int *)(base + m->at) = (int)json_integer_value(value);
-		return 0;
+	case M_NEWEST:
 	case M_RATE:
-		if (!json_is_integer(value) || json_integer_value(value) < LIMIT_MIN ||
-		    json_integer_value(value) > LIMIT_MAX)
-			return refuse(err, where, m->name, "a number from 16384 to 1073741824");
-		*(int64_t *)(base + m->at) = json_integer_value(value);
+		if (!is_number(value, &ranges[m->type]))
+			return refuse(err, where, m->name, ranges[m->type].expected);
+		if (m->type == M_RATE)
+			*(int64_t *)(base + m->at) = json_integer_value(value);
+		else
+			*(int *)(base + m->at) = (int)json_integer_value(value);
 		return 0;
 	default:
 		return json_is_object(value) ? 0 : refuse(err, where, m->name, "an object");
@@ -228,6 +249,10 @@ static int check_selection(const struct rule *r, struct berth_error *err)
 	if (r->digest && r->tags)
 		return berth_fail(err, BERTH_E_INVALID,
 				  "rule: /digest and /tags are both there, one is meant");
+	if (r->digest && (r->exclude_tags || r->semver || r->newest))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "rule: /digest names one image, but /exclude_tags, /semver and "
+				  "/newest choose among tags");
 	if (r->digest && !r->source.repository)
 		return berth_fail(err, BERTH_E_INVALID, "rule: /digest needs a /source/repository");
 	if (r->target_tag && !(r->source.repository && (r->digest || one_tag)))
@@ -342,13 +367,11 @@ bool rule_is_referrer_tag(const char *tag)
 	return false;
 }
 
-bool rule_has_tag(const struct rule *r, const char *tag)
+static bool wants_tag(const struct rule *r, const char *tag)
 {
 	size_t i;
 	json_t *one;
 	bool special = rule_is_referrer_tag(tag);
-	if (r->digest)
-		return false;
 	if (!r->tags)
 		return !special;
 	json_array_foreach (r->tags, i, one) {
@@ -359,10 +382,39 @@ bool rule_has_tag(const struct rule *r, const char *tag)
 	return false;
 }
 
+bool rule_has_tag(const struct rule *r, const char *tag)
+{
+	return !r->digest && wants_tag(r, tag) && !matches(r->exclude_tags, tag) &&
+	       (!r->semver || semver_in_range(tag, r->semver));
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return semver_compare(*(char *const *)b, *(char *const *)a);
+}
+
+size_t rule_choose_tags(const struct rule *r, char **tags, size_t count)
+{
+	size_t chosen = 0;
+	for (size_t i = 0; i < count; i++) {
+		char *tag = tags[i];
+		if (!rule_has_tag(r, tag))
+			continue;
+		tags[i] = tags[chosen];
+		tags[chosen++] = tag;
+	}
+	if (!r->newest || chosen <= (size_t)r->newest)
+		return chosen;
+	qsort(tags, chosen, sizeof *tags, newest_first);
+	return (size_t)r->newest;
+}
+
 bool rule_has_literal_tags(const struct rule *r)
 {
 	size_t i;
 	json_t *one;
+	if (r->exclude_tags || r->semver || r->newest)
+		return false;
 	json_array_foreach (r->tags, i, one) {
 		if (is_glob(json_string_value(one)))
 			return false;

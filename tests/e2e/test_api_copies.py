@@ -210,6 +210,40 @@ class Syncs(Case):
         self.refused(404, "not-found", "GET",
                      "/v1/syncs/report/runs/00000000-0000-4000-8000-000000000000")
 
+    def test_tags_are_chosen_by_range_exclusion_and_version(self):
+        self.make("chosen", "hub/shop", "mirror/chosen", repositories=["web", "api"],
+                  semver=">=1 <3", exclude_tags=["1.0.*"], newest=1)
+        done = self.done(self.run_sync("chosen"))["result"]
+        self.assertEqual(["mirror/chosen/api:2.0.0", "mirror/chosen/web:2.0.0"],
+                         sorted(one["target"] for one in done["outcomes"]))
+        rule = self.ask("PATCH", "/v1/syncs/chosen", {"newest": 0, "semver": None}).body
+        self.assertEqual((0, "", ["1.0.*"]), (rule["newest"], rule["semver"],
+                                              rule["exclude_tags"]))
+        done = self.done(self.run_sync("chosen"))["result"]
+        self.assertEqual((2, 2, None), (done["copied"], done["present"],
+                                        self.digest("chosen/web", "1.0.0")))
+        copied = self.done(self.copy("hub/shop/web", "mirror/chosen/one", semver="1.x",
+                                     newest=1))["result"]
+        self.assertEqual(["mirror/chosen/one:1.1.0"],
+                         [one["target"] for one in copied["outcomes"]])
+        problem = self.refused(422, "validation-failed", "POST", "/v1/copies", {
+            "source": "hub/shop/web:1.0.0", "target": "mirror", "newest": 1})
+        self.assertEqual(["/source"], self.pointers(problem))
+
+    def test_flattened_names_that_meet_are_named_before_anything_moves(self):
+        before = self.mirror.counts()
+        self.done(self.copy("hub/shop/web:1.0.0", "hub/deep/one/web:1"))
+        self.done(self.copy("hub/shop/web:1.0.0", "hub/deep/two/web:1"))
+        self.make("flat", "hub/deep", "mirror/flat", flatten=1)
+        ended = self.api.wait(self.run_sync("flat"))
+        self.assertEqual("failed", ended["state"], ended)
+        self.assertIn("flat/web", str(ended["error"]))
+        self.assertIn("hub/deep/one/web", str(ended["error"]))
+        self.assertIn("hub/deep/two/web", str(ended["error"]))
+        written = {kind for kind in self.mirror.counts() - before
+                   if kind.startswith(("PUT", "POST", "PATCH"))}
+        self.assertEqual(set(), written)
+
     def test_what_failed_is_repeated_alone(self):
         self.make("partly", "hub/shop", "mirror/partly", repositories=["jobs"])
         victim = self.source_digest("shop/jobs", "2.0.0")
@@ -275,6 +309,8 @@ class Syncs(Case):
                 ({"source": "nobody", "target": "mirror"}, "/source"),
                 ({"source": "hub", "target": "mirror", "flatten": 65}, "/flatten"),
                 ({"source": "hub", "target": "mirror", "platforms": ["linux"]}, "/platforms/0"),
+                ({"source": "hub", "target": "mirror", "semver": "new"}, "/semver"),
+                ({"source": "hub", "target": "mirror", "newest": -1}, "/newest"),
                 ({"source": "hub", "target": "mirror", "cron": "* * * * *"}, "/cron")):
             problem = self.refused(422, "validation-failed", "POST", "/v1/syncs",
                                    {"name": "bad", **body})

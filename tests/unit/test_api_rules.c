@@ -49,6 +49,12 @@ static void a_rule_becomes_the_engines(void **state)
 		      "{\"source\":{\"instance\":\"hub\",\"prefix\":\"a/b\"},"
 		      "\"target\":{\"instance\":\"mirror\",\"prefix\":\"c\"},\"names\":[\"x*\"],"
 		      "\"tags\":[\"1.*\"],\"override\":false,\"flatten\":1}");
+	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"semver\":\"^1\",\"newest\":3,"
+		      "\"exclude_tags\":[\"*-rc*\"]}",
+		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"},"
+		      "\"semver\":\"^1\",\"newest\":3,\"exclude_tags\":[\"*-rc*\"]}");
+	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"semver\":\"\"}",
+		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"}}");
 }
 
 static void a_copy_becomes_the_engines(void **state)

@@ -70,6 +70,15 @@ static void wrong_rules_are_refused_with_the_place(void **state)
 		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"digest\":\"sha256:12\"}",
 		 "rule: /digest is not a digest (sha256: and 64, or sha512: and 128 hex digits)",
 		 "'sha256:12'"},
+		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"semver\":\"new\"}",
+		 "rule: /semver is not a range of versions, as ^1.2 or >=1.4 <2 || 3.x", "'new'"},
+		{"{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},\"newest\":-1}",
+		 "rule: /newest is not a number from 0 to 100000", ""},
+		{"{\"source\":{\"instance\":\"a\",\"repository\":\"x\"},"
+		 "\"target\":{\"instance\":\"b\"},\"newest\":1,\"digest\":\"sha256:" HEX64 "\"}",
+		 "rule: /digest names one image, but /exclude_tags, /semver and /newest choose among "
+		 "tags",
+		 ""},
 		{"{\"source\":{\"instance\":\"a\",\"repository\":\"x\"},"
 		 "\"target\":{\"instance\":\"b\",\"tag\":\"t\"},\"tags\":[\"*\"]}",
 		 "rule: /target/tag needs a /source/repository and one tag or digest of it", ""},
@@ -131,6 +140,37 @@ static void globs_choose_repositories_and_tags(void **state)
 	assert_true(rule_has_tag(r, "latest"));
 	assert_false(rule_has_tag(r, "v2.0"));
 	assert_false(rule_has_literal_tags(r));
+}
+
+static void tags_are_chosen_by_range_exclusion_and_age(void **state)
+{
+	(void)state;
+	static const char *const tags[] = {"1.0.0", "1.10.0",       "latest", "1.9.0",
+					   "2.0.0", "1.11.0-debug", "1.2",    "sha256-" HEX64};
+	static const struct {
+		const char *more, *chosen;
+	} cases[] = {
+		{"\"newest\":0", "1.0.0 1.10.0 latest 1.9.0 2.0.0 1.11.0-debug 1.2 "},
+		{"\"newest\":2", "2.0.0 1.11.0-debug "},
+		{"\"newest\":2,\"exclude_tags\":[\"*-debug\"]", "2.0.0 1.10.0 "},
+		{"\"semver\":\"^1.2\"", "1.10.0 1.9.0 1.2 "},
+		{"\"semver\":\"^1.2\",\"newest\":1", "1.10.0 "},
+		{"\"tags\":[\"1.0.0\",\"latest\"],\"semver\":\"1\"", "1.0.0 "},
+		{"\"exclude_tags\":[\"**\"]", ""},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[512], got[512] = "", *list[ARRAY_COUNT(tags)];
+		snprintf(text, sizeof text,
+			 "{\"source\":{\"instance\":\"a\"},\"target\":{\"instance\":\"b\"},%s}",
+			 cases[i].more);
+		AUTO(rule) struct rule *r = parse(text);
+		memcpy(list, tags, sizeof list);
+		size_t count = rule_choose_tags(r, list, ARRAY_COUNT(tags));
+		for (size_t k = 0, at = 0; k < count; k++)
+			at += (size_t)snprintf(got + at, sizeof got - at, "%s ", list[k]);
+		assert_string_equal(got, cases[i].chosen);
+		assert_false(rule_has_literal_tags(r));
+	}
 }
 
 static void referrer_tags_are_matched_only_literally(void **state)
@@ -195,6 +235,7 @@ int main(void)
 		cmocka_unit_test(wrong_rules_are_refused_with_the_place),
 		cmocka_unit_test(names_are_mapped_by_prefix_and_flattening),
 		cmocka_unit_test(globs_choose_repositories_and_tags),
+		cmocka_unit_test(tags_are_chosen_by_range_exclusion_and_age),
 		cmocka_unit_test(referrer_tags_are_matched_only_literally),
 		cmocka_unit_test(platforms_match_by_variant_where_one_is_named),
 		cmocka_unit_test(repository_names_follow_the_specification),
