@@ -34,6 +34,15 @@ int kind_open(struct job *j, struct backend **ret, struct berth_error *err)
 	return code ? code : backend_open(j, name, ret, err);
 }
 
+int kind_open_with(struct job *j, const char *const *keys, const char **ret_values,
+		   struct backend **ret, struct berth_error *err)
+{
+	int code = 0;
+	for (size_t i = 0; !code && keys[i]; i++)
+		code = kind_argument(j, keys[i], &ret_values[i], err);
+	return code ? code : kind_open(j, ret, err);
+}
+
 static int run_plugins(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	const struct plugin_set *set = job_plugins(j);
@@ -90,14 +99,13 @@ static int run_repositories(struct job *j, json_t **ret_value, struct berth_erro
 
 static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", NULL};
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository = NULL;
+	const char *names[1];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_tags(b, repository, &to, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_tags(b, names[0], &to, err);
 }
 
 /* refresh: a plugin can't be called from within its own call, so spaces and
@@ -279,54 +287,44 @@ static int run_refresh(struct job *j, json_t **ret_value, struct berth_error *er
 
 static int run_artifact(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", "reference", NULL};
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository = NULL, *reference = NULL;
+	const char *names[2];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_argument(j, "reference", &reference, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_artifact(b, repository, reference, &to, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_artifact(b, names[0], names[1], &to, err);
 }
 
 static int run_tag_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", "tag", NULL};
 	AUTO(backend) struct backend *b = NULL;
-	const char *repository = NULL, *tag = NULL;
+	const char *names[2];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_argument(j, "tag", &tag, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_tag_delete(b, repository, tag, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_tag_delete(b, names[0], names[1], err);
 }
 
 static int run_artifact_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", "digest", NULL};
 	AUTO(backend) struct backend *b = NULL;
-	const char *repository = NULL, *digest = NULL;
+	const char *names[2];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_argument(j, "digest", &digest, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_artifact_delete(b, repository, digest, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_artifact_delete(b, names[0], names[1], err);
 }
 
 static int run_repository_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", NULL};
 	AUTO(backend) struct backend *b = NULL;
 	const struct backend_sink to = {backend_item_to_job, j};
-	const char *repository = NULL;
+	const char *names[1];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_repository_delete(b, repository, &to, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_repository_delete(b, names[0], &to, err);
 }
 
 const struct job_type job_types[] = {

@@ -15,6 +15,11 @@ MUST_USE int kind_object(struct job *j, const char *key, char **ret, struct bert
 /* Opens the instance that the job is about. */
 MUST_USE int kind_open(struct job *j, struct backend **ret, struct berth_error *err);
 
+/* The same with the text arguments that the kind can't do without: `keys`, which NULL
+ * ends, into ret_values in their order; these live as long as the job. */
+MUST_USE int kind_open_with(struct job *j, const char *const *keys, const char **ret_values,
+			    struct backend **ret, struct berth_error *err);
+
 /* kinds_space.c */
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err);
 

@@ -6,13 +6,10 @@
 
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err)
 {
+	static const char *const keys[] = {"repository", "text", NULL};
 	AUTO(backend) struct backend *b = NULL;
-	const char *repository = NULL, *text = NULL;
+	const char *names[2];
 	(void)ret_value;
-	int code = kind_argument(j, "repository", &repository, err);
-	if (!code)
-		code = kind_argument(j, "text", &text, err);
-	if (!code)
-		code = kind_open(j, &b, err);
-	return code ? code : backend_describe(b, repository, text, err);
+	int code = kind_open_with(j, keys, names, &b, err);
+	return code ? code : backend_describe(b, names[0], names[1], err);
 }
