@@ -121,40 +121,47 @@ static void stop(struct running *r, int why)
 	kill(-r->pid, SIGTERM);
 }
 
+/* What a pipe has; 0: nothing, and at its end it is closed. */
+static size_t take(int *fd, char *to, size_t room)
+{
+	ssize_t got = read(*fd, to, room);
+	if (got > 0)
+		return (size_t)got;
+	if (got < 0 && errno == EINTR)
+		return 0;
+	close(*fd);
+	*fd = -1;
+	return 0;
+}
+
 static void take_output(struct running *r)
 {
 	char bytes[16384];
-	ssize_t got = read(r->out_fd, bytes, sizeof bytes);
-	if (got <= 0) {
-		close(r->out_fd);
-		r->out_fd = -1;
+	size_t got = take(&r->out_fd, bytes, sizeof bytes);
+	if (!got)
 		return;
-	}
-	r->output_bytes += (uint64_t)got;
+	r->output_bytes += got;
 	if (r->output_bytes > r->output_max)
 		stop(r, BERTH_E_LIMIT);
 	else if (!r->failed && r->program->output &&
-		 r->program->output(r->program->user, bytes, (size_t)got))
+		 r->program->output(r->program->user, bytes, got))
 		stop(r, BERTH_E_CANCELLED);
 }
 
 static void take_errors(struct running *r)
 {
 	char bytes[4096];
-	ssize_t got = read(r->err_fd, bytes, sizeof bytes);
-	if (got <= 0) {
-		close(r->err_fd);
-		r->err_fd = -1;
+	size_t got = take(&r->err_fd, bytes, sizeof bytes);
+	size_t room = sizeof r->tail - 1, kept = got < room ? got : room;
+	if (!got)
 		return;
-	}
-	size_t room = sizeof r->tail - 1, take = (size_t)got < room ? (size_t)got : room;
-	if (r->tail_count + take > room) {
-		size_t drop = r->tail_count + take - room;
+	if (r->tail_count + kept > room) {
+		size_t drop = r->tail_count + kept - room;
 		memmove(r->tail, r->tail + drop, r->tail_count - drop);
 		r->tail_count -= drop;
 	}
-	memcpy(r->tail + r->tail_count, bytes + got - take, take);
-	r->tail_count += take;
+	memcpy(r->tail + r->tail_count, bytes + got - kept, kept);
+	r->tail_count += kept;
 	r->tail[r->tail_count] = 0;
 }
 
