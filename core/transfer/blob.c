@@ -32,14 +32,10 @@ static int prepare_head(struct op *op, struct registry_call *call, struct berth_
 {
 	static const unsigned short absent[] = {404, 0};
 	struct place *p = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&p->digest, digest);
-	call->method = "HEAD";
-	call->repository = p->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "HEAD", p->pair);
 	call->accept_status = absent;
 	call->follow = true;
-	return op_path(op, err, "/v2/%s/blobs/%s", p->pair->target, digest);
+	return op_object(op, call, "blobs", &p->digest, err);
 }
 
 static void finish_head(struct op *op, const struct berth_error *err)
@@ -74,9 +70,7 @@ static int prepare_cancel(struct op *op, struct registry_call *call, struct bert
 	static const unsigned short gone[] = {404, 405, 0};
 	const struct pair *p = op->object;
 	(void)err;
-	call->method = "DELETE";
-	call->repository = p->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "DELETE", p);
 	call->accept_status = gone;
 	return 0;
 }
@@ -113,10 +107,8 @@ static int prepare_mount(struct op *op, struct registry_call *call, struct berth
 	struct place *p = op->object;
 	char digest[DIGEST_TEXT_ROOM];
 	digest_format(&p->digest, digest);
-	call->method = "POST";
-	call->repository = p->pair->target;
+	op_ask(op, call, "POST", p->pair);
 	call->mount_from = p->blob->home;
-	call->rights = TARGET_RIGHTS;
 	call->body = "";
 	call->once = true; /* a second answer would leave the first session open */
 	return op_path(op, err, "/v2/%s/blobs/uploads/?mount=%s&from=%s", p->pair->target, digest,

@@ -150,16 +150,16 @@ void doc_store(struct transfer *t, struct doc *m, const char *media_type, const 
 	doc_tell(t, m);
 }
 
+int doc_ask(struct op *op, struct registry_call *call, const struct doc *m, struct berth_error *err)
+{
+	op_ask(op, call, "GET", m->pair);
+	call->accept = MEDIA_ACCEPT;
+	return op_object(op, call, "manifests", &m->digest, err);
+}
+
 static int prepare_doc(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	struct doc *m = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&m->digest, digest);
-	call->method = "GET";
-	call->repository = m->pair->source;
-	call->rights = REGISTRY_PULL;
-	call->accept = MEDIA_ACCEPT;
-	return op_path(op, err, "/v2/%s/manifests/%s", m->pair->source, digest);
+	return doc_ask(op, call, op->object, err);
 }
 
 static void finish_doc(struct op *op, const struct berth_error *err)
@@ -284,14 +284,10 @@ static int prepare_head(struct op *op, struct registry_call *call, struct berth_
 {
 	static const unsigned short absent[] = {404, 0};
 	struct node *n = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&n->digest, digest);
-	call->method = "HEAD";
-	call->repository = n->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "HEAD", n->pair);
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = absent;
-	return op_path(op, err, "/v2/%s/manifests/%s", n->pair->target, digest);
+	return op_object(op, call, "manifests", &n->digest, err);
 }
 
 static void finish_head(struct op *op, const struct berth_error *err)

@@ -16,6 +16,13 @@ struct op *op_add(struct transfer *t, int side, void *object, op_prepare *prepar
 /* Sets op->path by printf; 0 or BERTH_E_NO_MEMORY. */
 int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Frames a request to the pair's repository at the op's side, with the rights that
+ * everything needs there. */
+void op_ask(struct op *op, struct registry_call *call, const char *method, const struct pair *p);
+/* Sets op->path to the manifest, blob or referrers (kind) of a digest in the call's
+ * repository; 0 or BERTH_E_NO_MEMORY. */
+int op_object(struct op *op, const struct registry_call *call, const char *kind,
+	      const struct digest *d, struct berth_error *err);
 /* The same op once more, with another prepare or finish; from finish only. */
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
 void run_pump(struct transfer *t); /* starts what has slots */
@@ -47,6 +54,9 @@ MUST_USE int platforms_choose(struct transfer *t, struct doc *m, struct digest *
 /* Keeps the bytes of a manifest that hash to m->digest and reads what is in it. */
 void doc_store(struct transfer *t, struct doc *m, const char *media_type, const char *bytes,
 	       size_t byte_count);
+/* Asks for a manifest by its digest, where its bytes come from. */
+int doc_ask(struct op *op, struct registry_call *call, const struct doc *m,
+	    struct berth_error *err);
 void node_open(struct transfer *t, struct node *n);
 void node_fail(struct transfer *t, struct node *n, struct fault *why);
 /* Checks bytes against what was promised; both may have no digest (algorithm 0). */

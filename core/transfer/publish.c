@@ -50,26 +50,14 @@ void node_companion_done(struct transfer *t, struct node *n)
 }
 
 /* Bytes that were not kept are read again, by digest, and checked. */
-static int prepare_again(struct op *op, const struct doc *m, struct registry_call *call,
-			 struct berth_error *err)
-{
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&m->digest, digest);
-	call->method = "GET";
-	call->repository = m->pair->source;
-	call->rights = REGISTRY_PULL;
-	call->accept = MEDIA_ACCEPT;
-	return op_path(op, err, "/v2/%s/manifests/%s", m->pair->source, digest);
-}
-
 static int prepare_node_again(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	return prepare_again(op, ((struct node *)op->object)->doc, call, err);
+	return doc_ask(op, call, ((struct node *)op->object)->doc, err);
 }
 
 static int prepare_image_again(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	return prepare_again(op, ((struct image *)op->object)->root->doc, call, err);
+	return doc_ask(op, call, ((struct image *)op->object)->root->doc, err);
 }
 
 static int keep_again(struct transfer *t, struct doc *m, const struct registry_request *q,
@@ -107,15 +95,11 @@ static void doc_release(struct transfer *t, struct doc *m)
 static int prepare_put_node(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	struct node *n = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&n->digest, digest);
-	call->method = "PUT";
-	call->repository = n->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "PUT", n->pair);
 	call->content_type = n->doc->media_type;
 	call->body = n->doc->bytes;
 	call->body_byte_count = n->doc->byte_count;
-	return op_path(op, err, "/v2/%s/manifests/%s", n->pair->target, digest);
+	return op_object(op, call, "manifests", &n->digest, err);
 }
 
 /* What a PUT says of the digest must be the digest, where it says anything. */
@@ -244,9 +228,7 @@ static const struct digest *put_digest(const struct image *i)
 static int prepare_back(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	struct image *i = op->object;
-	call->method = op->step ? "GET" : "HEAD";
-	call->repository = i->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, op->step ? "GET" : "HEAD", i->pair);
 	call->accept = MEDIA_ACCEPT;
 	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
 }
@@ -284,13 +266,9 @@ static int prepare_proof(struct op *op, struct registry_call *call, struct berth
 {
 	const struct image *i = op->object;
 	const struct place *p = smallest_blob(op->run, i->pair);
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&p->digest, digest);
-	call->method = "GET";
-	call->repository = i->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "GET", i->pair);
 	call->follow = true;
-	return op_path(op, err, "/v2/%s/blobs/%s", i->pair->target, digest);
+	return op_object(op, call, "blobs", &p->digest, err);
 }
 
 static void fail_back(struct op *op, struct berth_error *err)
@@ -340,9 +318,7 @@ static int prepare_put_tag(struct op *op, struct registry_call *call, struct ber
 {
 	struct image *i = op->object;
 	const struct doc *m = i->root->doc;
-	call->method = "PUT";
-	call->repository = i->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "PUT", i->pair);
 	call->content_type = i->body ? i->body_type : m->media_type;
 	call->body = i->body ? i->body : m->bytes;
 	call->body_byte_count = i->body ? i->body_byte_count : m->byte_count;

@@ -91,16 +91,12 @@ static int prepare_referrers(struct op *op, struct registry_call *call, struct b
 {
 	static const unsigned short absent[] = {404, 0};
 	const struct node *n = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&n->digest, digest);
-	call->method = "GET";
-	call->repository = n->pair->source;
-	call->rights = REGISTRY_PULL;
+	op_ask(op, call, "GET", n->pair);
 	call->accept = MEDIA_OCI_INDEX;
 	call->accept_status = absent;
 	if (op->step)
 		return 0;
-	return op_path(op, err, "/v2/%s/referrers/%s", n->pair->source, digest);
+	return op_object(op, call, "referrers", &n->digest, err);
 }
 
 static int take_page(struct op *op, struct node *n, bool *ret_more, struct berth_error *err)
@@ -247,14 +243,10 @@ static int prepare_target_api(struct op *op, struct registry_call *call, struct 
 {
 	static const unsigned short absent[] = {404, 0};
 	const struct image *i = op->object;
-	char digest[DIGEST_TEXT_ROOM];
-	digest_format(&i->subject->digest, digest);
-	call->method = "GET";
-	call->repository = i->pair->target;
-	call->rights = TARGET_RIGHTS;
+	op_ask(op, call, "GET", i->pair);
 	call->accept = MEDIA_OCI_INDEX;
 	call->accept_status = absent;
-	return op_path(op, err, "/v2/%s/referrers/%s", i->pair->target, digest);
+	return op_object(op, call, "referrers", &i->subject->digest, err);
 }
 
 /* Anything but a list is no such API: then the tag stands in for it. */

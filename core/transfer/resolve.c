@@ -99,9 +99,7 @@ static int prepare_ask(struct op *op, struct registry_call *call, struct berth_e
 	static const unsigned short absent[] = {404, 0};
 	struct image *i = op->object;
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
-	call->method = op->step ? "GET" : "HEAD";
-	call->repository = at_source ? i->pair->source : i->pair->target;
-	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
+	op_ask(op, call, op->step ? "GET" : "HEAD", i->pair);
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = at_source ? NULL : absent;
 	return op_path(op, err, "/v2/%s/manifests/%s", call->repository,
@@ -158,9 +156,7 @@ static void finish_ask(struct op *op, const struct berth_error *err)
 static int prepare_read(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	struct image *i = op->object;
-	call->method = "GET";
-	call->repository = i->pair->source;
-	call->rights = REGISTRY_PULL;
+	op_ask(op, call, "GET", i->pair);
 	call->accept = MEDIA_ACCEPT;
 	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->source, i->source_tag);
 }
@@ -281,9 +277,7 @@ static int prepare_list(struct op *op, struct registry_call *call, struct berth_
 	static const unsigned short absent[] = {404, 0};
 	struct pair *p = op->object;
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
-	call->method = "GET";
-	call->repository = at_source ? p->source : p->target;
-	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
+	op_ask(op, call, "GET", p);
 	call->accept = "application/json";
 	call->accept_status = at_source ? NULL : absent;
 	if (op->step)

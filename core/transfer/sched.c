@@ -89,6 +89,22 @@ int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
 	return op->path ? 0 : berth_fail_memory(err);
 }
 
+void op_ask(struct op *op, struct registry_call *call, const char *method, const struct pair *p)
+{
+	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
+	call->method = method;
+	call->repository = at_source ? p->source : p->target;
+	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
+}
+
+int op_object(struct op *op, const struct registry_call *call, const char *kind,
+	      const struct digest *d, struct berth_error *err)
+{
+	char digest[DIGEST_TEXT_ROOM];
+	digest_format(d, digest);
+	return op_path(op, err, "/v2/%s/%s/%s", call->repository, kind, digest);
+}
+
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish)
 {
 	op->prepare = prepare;
