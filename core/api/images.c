@@ -9,6 +9,19 @@
 #include "core/api/image.h"
 #include "core/base/text.h"
 
+/* Answers what of the index belongs to one space or repository, by name. */
+static void list_within(struct request *q, struct answer *a, struct api_collection of,
+			struct store_value owner)
+{
+	static const char *const q_columns[] = {"name", NULL};
+
+	of.noun = "image";
+	of.within_values = &owner;
+	of.within_count = 1;
+	of.q_columns = q_columns;
+	api_list(&of, q, a);
+}
+
 static int show_repository(struct request *q, const void *row, json_t **ret,
 			   struct berth_error *err)
 {
@@ -29,23 +42,18 @@ static int show_repository(struct request *q, const void *row, json_t **ret,
 
 void api_space_images_list(struct request *q, struct answer *a)
 {
-	static const char *const q_columns[] = {"name", NULL};
 	struct space space AUTO_SPACE = {.id = NULL};
 
 	if (!space_of_route(q, a, &space))
 		return;
-	const struct store_value values[] = {V_TEXT(space.id)};
 	json_t *common AUTO_JSON =
 		json_pack("{s:s, s:s}", "integration", space.integration, "space", space.name);
-	struct api_collection of_one = {.table = &repositories_table,
-					.noun = "image",
-					.within = "space_id = ?",
-					.within_values = values,
-					.within_count = 1,
-					.q_columns = q_columns,
-					.common = common,
-					.show = show_repository};
-	api_list(&of_one, q, a);
+	list_within(q, a,
+		    (struct api_collection){.table = &repositories_table,
+					    .within = "space_id = ?",
+					    .common = common,
+					    .show = show_repository},
+		    (struct store_value)V_TEXT(space.id));
 }
 
 static int show_tag(struct request *q, const void *row, json_t **ret, struct berth_error *err)
@@ -84,24 +92,19 @@ bool repository_of_route(struct request *q, struct answer *a, const struct space
 
 void api_space_images_get(struct request *q, struct answer *a)
 {
-	static const char *const q_columns[] = {"name", NULL};
 	struct space space AUTO_SPACE = {.id = NULL};
 	struct repository row AUTO_REPOSITORY = {.name = NULL};
 
 	if (!space_of_route(q, a, &space) || !repository_of_route(q, a, &space, &row))
 		return;
-	const struct store_value values[] = {V_INT(row.id)};
 	json_t *common AUTO_JSON =
 		json_pack("{s:s, s:s}", "integration", space.integration, "repository", row.name);
-	struct api_collection of_one = {.table = &tags_table,
-					.noun = "image",
-					.within = "repository_id = ?",
-					.within_values = values,
-					.within_count = 1,
-					.q_columns = q_columns,
-					.common = common,
-					.show = show_tag};
-	api_list(&of_one, q, a);
+	list_within(q, a,
+		    (struct api_collection){.table = &tags_table,
+					    .within = "repository_id = ?",
+					    .common = common,
+					    .show = show_tag},
+		    (struct store_value)V_INT(row.id));
 }
 
 /* One tag with all its names: a row of the search. */

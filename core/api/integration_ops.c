@@ -208,24 +208,6 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 	return integration_schedule(d, &row, err);
 }
 
-int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
-			json_t **ret_result, struct berth_error *err)
-{
-	const char *owner = js_str(op->arguments, "owner", "");
-	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
-	char path[96];
-
-	(void)value;
-	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
-	if (why->code && !is_dry_run)
-		return vault_drop(api_daemon(), owner, json_object_get(op->arguments, "fields"),
-				  err);
-	if (why->code)
-		return 0;
-	*ret_result = proof_result(op, path);
-	return is_dry_run ? 0 : add_row(op, path, err);
-}
-
 static int change_row(struct operation *op, const char *path, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
@@ -257,22 +239,37 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 	return integration_schedule(d, &row, err);
 }
 
-int integration_changed(struct operation *op, const json_t *value, const struct berth_error *why,
-			json_t **ret_result, struct berth_error *err)
+/* What follows from a proof: nothing but its result for a dry run; else the row
+ * by `store`, or the secrets dropped that were sealed for it. */
+static int end_proof(struct operation *op, const struct berth_error *why,
+		     int (*store)(struct operation *, const char *path, struct berth_error *),
+		     json_t **ret_result, struct berth_error *err)
 {
-	const char *owner = js_str(op->arguments, "owner", "");
 	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
 	char path[96];
 
-	(void)value;
 	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
 	if (why->code && !is_dry_run)
-		return vault_drop(api_daemon(), owner, json_object_get(op->arguments, "fields"),
-				  err);
+		return vault_drop(api_daemon(), js_str(op->arguments, "owner", ""),
+				  json_object_get(op->arguments, "fields"), err);
 	if (why->code)
 		return 0;
 	*ret_result = proof_result(op, path);
-	return is_dry_run ? 0 : change_row(op, path, err);
+	return is_dry_run ? 0 : store(op, path, err);
+}
+
+int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err)
+{
+	(void)value;
+	return end_proof(op, why, add_row, ret_result, err);
+}
+
+int integration_changed(struct operation *op, const json_t *value, const struct berth_error *why,
+			json_t **ret_result, struct berth_error *err)
+{
+	(void)value;
+	return end_proof(op, why, change_row, ret_result, err);
 }
 
 int integration_probe_call(struct operation *op, json_t **ret, struct berth_error *err)
