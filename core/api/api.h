@@ -105,6 +105,10 @@ json_t *api_plan(const char *create, const char *update, const char *remove) MUS
 /* A lifecycle event: {"action":"created","name":...} of a resource's path. */
 MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *action,
 		      const char *operation, struct berth_error *err);
+/* Ends a DELETE of the row `id` that is at `path`: removed and told in one transaction
+ * and answered with 204, or with a plan for a dry run. False: it is still there. */
+bool api_remove(struct request *q, struct answer *a, const char *path, const char *id,
+		int (*remove)(struct store *s, const char *id, struct berth_error *err));
 /* The login name of a uid from the local user file, else "uid N". */
 void api_user_name(uid_t uid, char *to, size_t room);
 

@@ -363,30 +363,14 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 
 void api_integrations_delete(struct request *q, struct answer *a)
 {
-	struct daemon_state *d = request_daemon(q);
 	struct change c AUTO_CHANGE = {.name = NULL};
-	struct berth_error err = ERROR_INIT;
 	char path[96];
 
 	if (!begin_change(q, a, &c) || !is_free(q, a, &c.row))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
-	if (request_dry_run(q)) {
-		answer_json(a, 200, api_plan(NULL, NULL, path));
-		return;
-	}
-	if (store_begin(d->store, &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	struct store *undo AUTO_UNDO = d->store;
-	if (integration_remove(d->store, c.row.id, &err) ||
-	    api_tell(d, path, "deleted", NULL, &err) || store_commit(STEAL(undo), &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	integration_unschedule(d, c.row.id);
-	answer_empty(a, 204);
+	if (api_remove(q, a, path, c.row.id, integration_remove))
+		integration_unschedule(request_daemon(q), c.row.id);
 }
 
 /* Work on one integration: a kind of operation with {id, name}; a second one

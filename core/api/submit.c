@@ -169,6 +169,30 @@ int api_tell(struct daemon_state *d, const char *resource, const char *action,
 	return events_add(ops_events(d->ops), EVENT_LIFECYCLE, resource, document, err);
 }
 
+bool api_remove(struct request *q, struct answer *a, const char *path, const char *id,
+		int (*remove)(struct store *, const char *, struct berth_error *))
+{
+	struct daemon_state *d = request_daemon(q);
+	struct berth_error err = ERROR_INIT;
+
+	if (request_dry_run(q)) {
+		answer_json(a, 200, api_plan(NULL, NULL, path));
+		return false;
+	}
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (remove(d->store, id, &err) || api_tell(d, path, "deleted", NULL, &err) ||
+	    store_commit(STEAL(undo), &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	answer_empty(a, 204);
+	return true;
+}
+
 /* Only the local user file is read: NSS may ask a directory server, and this
  * thread must not wait for one. */
 void api_user_name(uid_t uid, char *to, size_t room)

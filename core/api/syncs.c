@@ -235,27 +235,12 @@ void api_syncs_patch(struct request *q, struct answer *a)
 
 void api_syncs_delete(struct request *q, struct answer *a)
 {
-	struct daemon_state *d = request_daemon(q);
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
-	struct berth_error err = ERROR_INIT;
 	json_t *before AUTO_JSON = NULL;
 	char path[96];
 
 	if (!begin_change(q, a, &row, &before))
 		return;
 	path_of(row.name, path, sizeof(path));
-	if (request_dry_run(q)) {
-		answer_json(a, 200, api_plan(NULL, NULL, path));
-		return;
-	}
-	if (store_begin(d->store, &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	struct store *undo AUTO_UNDO = d->store;
-	if (sync_rule_remove(d->store, row.id, &err) || api_tell(d, path, "deleted", NULL, &err) ||
-	    store_commit(STEAL(undo), &err))
-		api_fail(a, &err, NULL);
-	else
-		answer_empty(a, 204);
+	api_remove(q, a, path, row.id, sync_rule_remove);
 }
