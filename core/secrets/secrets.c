@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/folder.h"
 #include "core/base/text.h"
 #include "core/store/store.h"
 
@@ -123,21 +124,6 @@ static int write_all(int fd, const char *bytes, size_t byte_count)
 	return fsync(fd) ? errno : 0;
 }
 
-/* What is sealed before the key's name is on disk would be lost with it. */
-static int sync_folder(const char *path)
-{
-	char folder[PATH_MAX];
-	char *slash;
-	AUTO_FD int fd = -1;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) ? errno : 0;
-}
-
 /* Complete under another name, then linked: a crash leaves no half key, and an
  * existing key is never replaced. */
 static int make_key(const char *path, struct berth_error *err)
@@ -160,10 +146,11 @@ static int make_key(const char *path, struct berth_error *err)
 	OPENSSL_cleanse(hex, sizeof(hex));
 	if (!errnum && link(fresh, path))
 		errnum = errno;
-	if (!errnum)
-		errnum = sync_folder(path);
 	unlink(fresh);
-	return errnum ? berth_fail_errno(err, errnum, "cannot make the key %s", path) : 0;
+	if (errnum)
+		return berth_fail_errno(err, errnum, "cannot make the key %s", path);
+	/* What is sealed before the key's name is on disk would be lost with it. */
+	return folder_sync(path, err);
 }
 
 static int open_key(const char *path, bool create, int *ret_fd, struct berth_error *err)

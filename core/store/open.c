@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "core/base/folder.h"
 #include "core/base/log.h"
 #include "core/store/cursor.h"
 #include "core/store/sqlite.h"
@@ -158,22 +159,6 @@ static void close_database(struct store *s)
 	s->db = NULL;
 }
 
-static int sync_folder(const char *path, struct berth_error *err)
-{
-	char folder[PATH_MAX];
-	char *slash;
-	AUTO_FD int fd = -1;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd))
-		return berth_fail_errno(err, errno, "cannot sync the folder of %s", path);
-	return 0;
-}
-
 /* Makes an empty store of the newest schema under another name and renames it:
  * the store's own name never stands for half a store. */
 static int create(struct store *s, struct berth_error *err)
@@ -198,7 +183,7 @@ static int create(struct store *s, struct berth_error *err)
 	close_database(s);
 	if (!rc && rename(fresh, s->path))
 		rc = berth_fail_errno(err, errno, "cannot rename %s", fresh);
-	return rc ? rc : sync_folder(s->path, err);
+	return rc ? rc : folder_sync(s->path, err);
 }
 
 static int check_small(struct store *s, struct berth_error *err)
