@@ -14,43 +14,27 @@
 #define DAY_MS (24u * HOUR_MS)
 
 /* Columns: section, key, unit, least, most, default, place, help, type, reloadable. */
-#define COUNT(s, k, least, most, d, member, help)                                                  \
+#define ROW(s, k, unit, least, most, d, member, help, type, reloadable)                            \
 	{                                                                                          \
-		s, k, NULL, least, most, d, AT(member), help, OPTION_U32, true                     \
+		s, k, unit, least, most, d, AT(member), help, type, reloadable                     \
 	}
-#define COUNT_FIXED(s, k, least, most, d, member, help)                                            \
-	{                                                                                          \
-		s, k, NULL, least, most, d, AT(member), help, OPTION_U32, false                    \
-	}
+#define U32(s, k, unit, least, most, d, member, help)                                              \
+	ROW(s, k, unit, least, most, d, member, help, OPTION_U32, true)
+#define COUNT(s, k, least, most, d, member, help) U32(s, k, NULL, least, most, d, member, help)
 #define MS(s, k, least, most, d, member, help)                                                     \
-	{                                                                                          \
-		s, k, "milliseconds", least, most, d, AT(member), help, OPTION_U32, true           \
-	}
+	U32(s, k, "milliseconds", least, most, d, member, help)
 #define SECONDS(s, k, least, most, d, member, help)                                                \
-	{                                                                                          \
-		s, k, "seconds", least, most, d, AT(member), help, OPTION_U32, true                \
-	}
-#define BYTES(s, k, least, most, d, member, help)                                                  \
-	{                                                                                          \
-		s, k, "bytes", least, most, d, AT(member), help, OPTION_U32, true                  \
-	}
+	U32(s, k, "seconds", least, most, d, member, help)
+#define BYTES(s, k, least, most, d, member, help) U32(s, k, "bytes", least, most, d, member, help)
+#define COUNT_FIXED(s, k, least, most, d, member, help)                                            \
+	ROW(s, k, NULL, least, most, d, member, help, OPTION_U32, false)
 #define BIG_BYTES(s, k, least, most, d, member, help)                                              \
-	{                                                                                          \
-		s, k, "bytes", least, most, d, AT(member), help, OPTION_U64, true                  \
-	}
+	ROW(s, k, "bytes", least, most, d, member, help, OPTION_U64, true)
 #define GROUP(k, d, member, help)                                                                  \
-	{                                                                                          \
-		"access", k, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, AT(member), help, OPTION_TEXT,   \
-			true                                                                       \
-	}
-#define CIDRS(s, k, member, help)                                                                  \
-	{                                                                                          \
-		s, k, NULL, 0, 256, "[]", AT(member), help, OPTION_CIDRS, true                     \
-	}
+	ROW("access", k, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, member, help, OPTION_TEXT, true)
+#define CIDRS(s, k, member, help) ROW(s, k, NULL, 0, 256, "[]", member, help, OPTION_CIDRS, true)
 #define PRIVATE(s, d, member)                                                                      \
-	{                                                                                          \
-		s, "private", NULL, 0, 0, d, AT(member), PRIVATE_HELP, OPTION_BOOL, true           \
-	}
+	ROW(s, "private", NULL, 0, 0, d, member, PRIVATE_HELP, OPTION_BOOL, true)
 #define PRIVATE_HELP "Whether loopback and private addresses may be reached"
 #define ALLOW_HELP "Networks that may be reached although they are loopback or private"
 #define DENY_HELP "Networks that may not be reached; this wins over allow"
