@@ -12,8 +12,21 @@ static const struct flag list_flags[] = {
 	{"search", 'q', FLAG_TEXT, "TEXT", "only those whose name has this text", .query = "q"},
 	{0},
 };
-static const struct flag create_flags[] = {
-	{"description", 0, FLAG_TEXT, "TEXT", "a remark for people", .field = "description"},
+#define QUOTA_FLAG                                                                                 \
+	{                                                                                          \
+		"quota", 0, FLAG_BYTES, "BYTES", "how much it may hold: 500M, 20GiB",              \
+			.field = "quota_bytes"                                                     \
+	}
+#define PUBLIC_FLAG                                                                                \
+	{                                                                                          \
+		"public", 0, FLAG_TRUE, NULL, .help = "everybody may pull", .field = "public"      \
+	}
+static const struct flag create_flags[] = {PUBLIC_FLAG, QUOTA_FLAG, {0}};
+static const struct flag edit_flags[] = {
+	PUBLIC_FLAG,
+	{"private", 0, FLAG_FALSE, NULL, .help = "only its members may pull", .field = "public"},
+	QUOTA_FLAG,
+	{"no-quota", 0, FLAG_TRUE, NULL, .help = "it may hold what the server can"},
 	{0},
 };
 
@@ -32,7 +45,6 @@ static const struct column columns[] = {
 	{"PRESENT", "status.present", COL_YES, true},
 	{"SEEN", "status.seen_at", COL_TIME, false},
 	{"ID", "id", COL_TEXT, true},
-	{"DESCRIPTION", "description", COL_LONG, true},
 	{0},
 };
 
@@ -84,35 +96,81 @@ static int create(struct cli *c)
 		json_pack("{s:s, s:s}", "integration", integration, "name", slash + 1);
 	if (!body || cli_fill_body(c, body, &err))
 		return cli_report(c, body ? &err : (berth_fail_memory(&err), &err));
-	AUTO_FREE char *done = text_printf("space %s declared", name);
+	AUTO_FREE char *done = text_printf("space %s created", name);
 	struct change change = {.call = {.method = "POST", .path = "/v1/spaces", .body = body},
 				.done = done};
 	return send_change(c, &change);
 }
 
-static int delete_one(struct cli *c)
+/* The space that the first operand means, its route and its ETag; -1: go on. */
+static int find(struct cli *c, json_t **ret, char **ret_path, char *etag, size_t room)
 {
 	struct berth_error err = ERROR_INIT;
-	char id[PLACE_ID_ROOM], etag[128];
-	AUTO_JSON json_t *now = NULL;
+	char id[PLACE_ID_ROOM];
 	int status = place_space(c, cli_operand(c, 0), id);
 	if (status >= 0)
 		return status;
-	AUTO_FREE char *path = text_printf("/v1/spaces/%s", id);
-	if (!path || api_get(c, path, &now, &err))
+	*ret_path = text_printf("/v1/spaces/%s", id);
+	if (!*ret_path)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (api_get(c, *ret_path, ret, &err))
 		return cli_report(c, &err);
-	snprintf(etag, sizeof(etag), "%s", c->etag);
-	AUTO_FREE char *what = text_printf(
-		"This forgets space %s (%lld repositories); their images stay at the registry.",
-		cli_operand(c, 0),
-		(long long)js_int(json_object_get(now, "status"), "repositories", 0));
+	snprintf(etag, room, "%s", *c->etag ? c->etag : "*");
+	return -1;
+}
+
+static int edit(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	char etag[sizeof(c->etag)];
+	AUTO_JSON json_t *now = NULL, *patch = json_object();
+	AUTO_FREE char *path = NULL;
+	if (!patch || cli_fill_body(c, patch, &err))
+		return cli_report(c, patch ? &err : (berth_fail_memory(&err), &err));
+	if (cli_has(c, "no-quota"))
+		json_object_set_new(patch, "quota_bytes", json_null());
+	if (!json_object_size(patch)) {
+		cli_usage(c, "nothing to change was given");
+		cli_hint(c, "berthctl space edit --help");
+		return EXIT_USAGE;
+	}
+	int status = find(c, &now, &path, etag, sizeof(etag));
+	if (status >= 0)
+		return status;
+	AUTO_FREE char *done = text_printf("space %s changed", cli_operand(c, 0));
+	struct change change = {
+		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
+		.done = done};
+	return send_change(c, &change);
+}
+
+/* A declared prefix is forgotten; any other space goes at its registry, whose
+ * name is then sent a second time. */
+static int delete_one(struct cli *c)
+{
+	char etag[sizeof(c->etag)];
+	AUTO_JSON json_t *now = NULL;
+	AUTO_FREE char *path = NULL;
+	int status = find(c, &now, &path, etag, sizeof(etag));
+	if (status >= 0)
+		return status;
+	long long count = js_int(json_object_get(now, "status"), "repositories", 0);
+	bool is_declared = js_bool(now, "declared", false);
+	AUTO_FREE char *what =
+		is_declared ? text_printf("This forgets space %s (%lld repositories); their images "
+					  "stay at the registry.",
+					  cli_operand(c, 0), count)
+			    : text_printf("This deletes space %s at its registry; it must be "
+					  "empty and has %lld repositories.",
+					  cli_operand(c, 0), count);
 	AUTO_FREE char *done = text_printf("space %s deleted", cli_operand(c, 0));
 	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
 		return status;
-	struct change change = {
-		.call = {.method = "DELETE", .path = path, .if_match = *etag ? etag : "*"},
-		.done = done};
-	return send_change(c, &change);
+	if (!is_declared)
+		path = api_query(path, "confirm", js_str(now, "name", ""));
+	struct change change = {.call = {.method = "DELETE", .path = path, .if_match = etag},
+				.done = done};
+	return path ? send_change(c, &change) : EXIT_ERROR;
 }
 
 #define THE_SPACE                                                                                  \
@@ -157,33 +215,53 @@ const struct command space_commands[] = {
 		.noun = "space",
 		.verb = "create",
 		.aliases = "add declare",
-		.summary = "Declare a path prefix of a plain registry as a space",
-		.details = "A plain registry has no namespaces of its own. A declared prefix takes "
-			   "every repository below it; what no prefix takes is in the space "
-			   "'default'.",
+		.summary = "Make a space at the registry, or declare a prefix of a plain one",
+		.details = "Harbor makes a project. A plain registry has no namespaces of its own: "
+			   "a declared prefix takes every repository below it, and what no "
+			   "prefix takes is in the space 'default'. It has no visibility and no "
+			   "quota.",
 		.operands = {{"SPACE", OPERAND_ONE, NAMES_INTEGRATION,
-			      "INTEGRATION/PREFIX, like hub/team"}},
+			      "INTEGRATION/NAME, like hub/team"}},
 		.flags = create_flags,
 		.examples = {{"berthctl space create hub/team", "team/... becomes a space"},
-			     {"berthctl space create hub/team/web --description 'web tier'",
-			      "a longer prefix wins"}},
+			     {"berthctl space create harbor/team --public --quota 20GiB",
+			      "a project of a Harbor"}},
 		.method = "POST",
 		.route = "/v1/spaces",
-		.traits = CMD_CHANGES,
+		.traits = CMD_CHANGES | CMD_STARTS,
 		.columns = columns,
 		.run = create,
 	},
 	{
 		.noun = "space",
+		.verb = "edit",
+		.aliases = "set",
+		.summary = "Change a space's visibility or quota at its registry",
+		.operands = {THE_SPACE},
+		.flags = edit_flags,
+		.examples = {{"berthctl space edit harbor/team --private", "members only"},
+			     {"berthctl space edit harbor/team --quota 50GiB", "more room"},
+			     {"berthctl space edit harbor/team --no-quota", "no limit"}},
+		.method = "PATCH",
+		.route = "/v1/spaces/{id}",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = columns,
+		.run = edit,
+	},
+	{
+		.noun = "space",
 		.verb = "delete",
 		.aliases = "rm remove",
-		.summary = "Forget a declared space; its images stay at the registry",
+		.summary = "Delete an empty space, or forget a declared one",
+		.details =
+			"A declared prefix is forgotten, and its images stay. Any other space is "
+			"deleted at its registry, which says why where it can't be.",
 		.operands = {THE_SPACE},
 		.examples = {{"berthctl space delete hub/team", "asks first"},
 			     {"berthctl space delete hub/team --dry-run", "what would go"}},
 		.method = "DELETE",
 		.route = "/v1/spaces/{id}",
-		.traits = CMD_CHANGES | CMD_ASKS,
+		.traits = CMD_CHANGES | CMD_ASKS | CMD_STARTS,
 		.columns = columns,
 		.run = delete_one,
 	},

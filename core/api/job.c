@@ -142,6 +142,18 @@ const struct op_type api_op_types[] = {
 	 .is_resumable = true,
 	 .build_call = slot_call,
 	 .on_result = description_written},
+	{.kind = "space-create",
+	 .build_call = slot_call,
+	 .on_items = space_items,
+	 .on_result = space_created,
+	 .release = job_release_json},
+	{.kind = "space-change",
+	 .is_resumable = true,
+	 .build_call = slot_call,
+	 .on_items = space_items,
+	 .on_result = space_changed,
+	 .release = job_release_json},
+	{.kind = "space-delete", .build_call = slot_call, .on_result = space_deleted},
 	{.kind = NULL},
 };
 

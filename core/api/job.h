@@ -55,6 +55,15 @@ int removal_ended(struct operation *op, const json_t *value, const struct berth_
 int description_written(struct operation *op, const json_t *value, const struct berth_error *why,
 			json_t **ret_result, struct berth_error *err);
 
+/* space_ops.c */
+int space_items(struct operation *op, const json_t *items, struct berth_error *err);
+int space_created(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+int space_changed(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+int space_deleted(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+
 /* copy_ops.c */
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err);
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err);

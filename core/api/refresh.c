@@ -47,30 +47,20 @@ int refresh_call(struct operation *op, json_t **ret, struct berth_error *err)
 static int take_space(struct daemon_state *d, const struct refresh *r, const json_t *item,
 		      struct berth_error *err)
 {
-	const json_t *more = json_object_get(item, "more");
 	char id[UUID_ROOM];
 	struct space space = {
 		.id = id,
 		.integration_id = (char *)r->integration_id,
-		.name = (char *)js_str(item, "name", ""),
-		.origin = (char *)"native",
-		.mode = (char *)js_str(more, "mode", "local"),
-		.is_public = js_bool(more, "public", false),
-		.can_push = js_bool(more, "push", true),
-		.quota_bytes = js_int(more, "quota_bytes", -1),
-		.used_bytes = js_int(item, "bytes", 0) ? js_int(item, "bytes", 0) : -1,
-		.is_present = 1,
-		.seen_ms = r->seen_ms,
 		.repository_count = -1,
 		.artifact_count = -1,
 		.generation = 1,
 		.created_ms = r->seen_ms,
-		.updated_ms = r->seen_ms,
 	};
 
 	if (!catalog_has_own_spaces(catalog_find(d, r->kind)))
 		return 0;
 	uuid_make(id);
+	space_of_item(&space, item, r->seen_ms);
 	return space_put(d->store, &space, err);
 }
 

@@ -27,6 +27,16 @@ MUST_USE int space_recount_all(struct daemon_state *d, const char *integration_i
 /* Finds by the route's id; false: answered 404. */
 bool space_of_route(struct request *q, struct answer *a, struct space *ret);
 
+/* What a user may change of a space: what its ETag is made of. */
+json_t *space_desired(const struct space *row) MUST_USE;
+
+/* space_ops.c: spaces of the server itself; q is answered, with an operation
+ * or a plan. */
+void space_create_there(struct request *q, struct answer *a, const struct integration *of);
+void space_delete_there(struct request *q, struct answer *a, const struct space *row);
+/* Fills what a SPACE item of a job says; texts are borrowed from it. */
+void space_of_item(struct space *to, const json_t *item, int64_t now_ms);
+
 /* REPOSITORY[:TAG][@DIGEST] as a path parameter has it; the integration of
  * *ret is the space's. */
 MUST_USE int space_reference(const struct space *space, const char *text, struct reference *ret,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/spaces: namespaces that a server has, and path prefixes that a user
- * declared for a plain registry. A repository belongs to the longest prefix
- * that its name begins with, else to "default".
+/* /v1/spaces: namespaces that a server has (space_ops.c), and path prefixes
+ * that a user declared for a plain registry. A repository belongs to the
+ * longest prefix that its name begins with, else to "default".
  */
 #include <stdio.h>
 #include <string.h>
@@ -82,10 +82,11 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 	return false;
 }
 
-/* What a user may change of a space is its existence. */
-static json_t *desired_of(const struct space *row)
+json_t *space_desired(const struct space *row)
 {
-	return json_pack("{s:s, s:s}", "integration", row->integration_id, "name", row->name);
+	return json_pack("{s:s, s:s, s:b, s:I}", "integration", row->integration_id, "name",
+			 row->name, "public", row->is_public ? 1 : 0, "quota_bytes",
+			 (json_int_t)row->quota_bytes);
 }
 
 void api_spaces_get(struct request *q, struct answer *a)
@@ -96,7 +97,7 @@ void api_spaces_get(struct request *q, struct answer *a)
 
 	if (!space_of_route(q, a, &row))
 		return;
-	json_t *desired AUTO_JSON = desired_of(&row);
+	json_t *desired AUTO_JSON = space_desired(&row);
 	if (show(q, &row, &shown, &err)) {
 		api_fail(a, &err, NULL);
 		return;
@@ -195,6 +196,7 @@ int space_resettle(struct daemon_state *d, const char *integration_id, struct be
 static bool may_declare(struct request *q, struct answer *a, const struct integration *of,
 			const char *name)
 {
+	static const char *const of_servers[] = {"/public", "/quota_bytes"};
 	struct daemon_state *d = request_daemon(q);
 	struct findings f = {.answer = a};
 	struct space there AUTO_SPACE = {.id = NULL};
@@ -202,9 +204,10 @@ static bool may_declare(struct request *q, struct answer *a, const struct integr
 
 	if (reference_check_repository(name, &err))
 		findings_add(&f, "/name", "prefix-invalid", "%s", err.message);
-	if (catalog_has_own_spaces(catalog_find(d, of->kind)))
-		findings_add(&f, "/integration", "has-own-spaces",
-			     "spaces of a %s are made at the server", of->kind);
+	for (size_t i = 0; i < ARRAY_COUNT(of_servers); i++)
+		if (json_object_get(request_body(q), of_servers[i] + 1))
+			findings_add(&f, of_servers[i], "prefix-only",
+				     "a plain registry's space is a path prefix and no more");
 	if (f.count)
 		return false;
 	if (!space_get_by_name(d->store, of->id, name, &there, &err)) {
@@ -243,8 +246,14 @@ void api_spaces_create(struct request *q, struct answer *a)
 	json_t *shown = NULL;
 	char path[512];
 
+	if (api_resumed(q, a))
+		return;
 	if (integration_get(d->store, of, &row, &err)) {
 		api_fail(a, &err, "berthctl integration list");
+		return;
+	}
+	if (catalog_has_own_spaces(catalog_find(d, row.kind))) {
+		space_create_there(q, a, &row);
 		return;
 	}
 	if (!may_declare(q, a, &row, name))
@@ -258,7 +267,7 @@ void api_spaces_create(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	json_t *desired AUTO_JSON = desired_of(&made);
+	json_t *desired AUTO_JSON = space_desired(&made);
 	snprintf(path, sizeof(path), "/v1/spaces/%s", made.id);
 	answer_created(a, path, shown, desired, made.generation);
 }
@@ -317,11 +326,15 @@ void api_spaces_delete(struct request *q, struct answer *a)
 	struct berth_error err = ERROR_INIT;
 	char path[96];
 
-	if (!space_of_route(q, a, &row))
+	if (api_resumed(q, a) || !space_of_route(q, a, &row))
 		return;
-	json_t *desired AUTO_JSON = desired_of(&row);
+	json_t *desired AUTO_JSON = space_desired(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation))
 		return;
+	if (!strcmp(row.origin, "native")) {
+		space_delete_there(q, a, &row);
+		return;
+	}
 	if (!is_declared(&row)) {
 		api_refuse(a, 409, "space-fixed", NULL,
 			   "space %s was not declared here: it can't be taken back", row.name);

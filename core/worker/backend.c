@@ -258,6 +258,23 @@ int backend_spaces(struct backend *b, const struct backend_sink *to, struct bert
 	CALL(integration, spaces, to, &c.sink);
 }
 
+int backend_space_create(struct backend *b, const char *space, const char *space_json,
+			 const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(integration, space_create, to, space, space_json, &c.sink);
+}
+
+int backend_space_update(struct backend *b, const char *space, const char *space_json,
+			 const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(integration, space_update, to, space, space_json, &c.sink);
+}
+
+int backend_space_delete(struct backend *b, const char *space, struct berth_error *err)
+{
+	CALL(integration, space_delete, NULL, space);
+}
+
 int backend_repositories(struct backend *b, const char *space, const struct backend_sink *to,
 			 struct berth_error *err)
 {

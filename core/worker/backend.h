@@ -46,6 +46,11 @@ MUST_USE int backend_overview(struct backend *b, const struct backend_sink *to,
 			      struct berth_error *err);
 MUST_USE int backend_spaces(struct backend *b, const struct backend_sink *to,
 			    struct berth_error *err);
+MUST_USE int backend_space_create(struct backend *b, const char *space, const char *space_json,
+				  const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_space_update(struct backend *b, const char *space, const char *space_json,
+				  const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_space_delete(struct backend *b, const char *space, struct berth_error *err);
 MUST_USE int backend_repositories(struct backend *b, const char *space,
 				  const struct backend_sink *to, struct berth_error *err);
 MUST_USE int backend_tags(struct backend *b, const char *repository, const struct backend_sink *to,

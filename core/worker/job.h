@@ -43,6 +43,9 @@
  *   artifact-delete{instance, repository, digest}
  *   repository-delete {instance, repository}
  *   repository-describe {instance, repository, text}
+ *   space-create   {instance, space, wanted}           -> space
+ *   space-change   {instance, space, wanted}           -> space
+ *   space-delete   {instance, space}
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see

@@ -22,5 +22,8 @@ MUST_USE int kind_open_with(struct job *j, const char *const *keys, const char *
 
 /* kinds_space.c */
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_space_create(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_space_change(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err);
 
 #endif

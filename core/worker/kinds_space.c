@@ -13,3 +13,43 @@ int run_repository_describe(struct job *j, json_t **ret_value, struct berth_erro
 	int code = kind_open_with(j, keys, names, &b, err);
 	return code ? code : backend_describe(b, names[0], names[1], err);
 }
+
+typedef int space_slot(struct backend *b, const char *space, const char *space_json,
+		       const struct backend_sink *to, struct berth_error *err);
+
+static int run_with_wanted(struct job *j, space_slot *slot, struct berth_error *err)
+{
+	AUTO(backend) struct backend *b = NULL;
+	const struct backend_sink to = {backend_item_to_job, j};
+	AUTO_FREE char *wanted = NULL;
+	const char *space = NULL;
+	int code = kind_argument(j, "space", &space, err);
+	if (!code)
+		code = kind_object(j, "wanted", &wanted, err);
+	if (!code)
+		code = kind_open(j, &b, err);
+	return code ? code : slot(b, space, wanted, &to, err);
+}
+
+int run_space_create(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	(void)ret_value;
+	return run_with_wanted(j, backend_space_create, err);
+}
+
+int run_space_change(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	(void)ret_value;
+	return run_with_wanted(j, backend_space_update, err);
+}
+
+int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	AUTO(backend) struct backend *b = NULL;
+	const char *space = NULL;
+	(void)ret_value;
+	int code = kind_argument(j, "space", &space, err);
+	if (!code)
+		code = kind_open(j, &b, err);
+	return code ? code : backend_space_delete(b, space, err);
+}

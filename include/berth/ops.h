@@ -7,9 +7,9 @@
  * ending in _json are JSON objects. A NULL slot means "unsupported". A slot
  * may block until the call's deadline.
  *
- * berthd 0.1 calls probe, spaces, repositories, tags, resolve, artifact, the
- * three deletions, describe and oci_endpoint; nothing reaches the other slots
- * yet.
+ * berthd 0.1 calls probe, spaces and their changes, repositories, tags,
+ * resolve, artifact, the three deletions, describe and oci_endpoint; nothing
+ * reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H

@@ -70,10 +70,10 @@ static int each_project(void *user, json_t *project, struct berth_error *err)
 }
 
 /* Quotas are an administrator's to see; without them spaces have no sizes. */
-static int load_quotas(struct harbor *h, json_t **ret, struct berth_error *err)
+static int load_quotas(struct harbor *h, const char *path, json_t **ret, struct berth_error *err)
 {
 	AUTO_JSON json_t *quotas = json_object();
-	int r = harbor_pages(h, "/api/v2.0/quotas?reference=project", each_quota, quotas, err);
+	int r = harbor_pages(h, path, each_quota, quotas, err);
 	if (r == BERTH_E_DENIED || r == BERTH_E_AUTH)
 		return 0;
 	if (!r)
@@ -87,7 +87,7 @@ int harbor_spaces(void *self, const struct berth_call *call, struct berth_sink *
 	struct harbor *h = self;
 	AUTO_JSON json_t *quotas = NULL;
 	remote_begin(&h->remote, call);
-	int r = load_quotas(h, &quotas, err);
+	int r = load_quotas(h, "/api/v2.0/quotas?reference=project", &quotas, err);
 	if (r)
 		return r;
 	struct listing l = {.h = h, .sink = sink, .quotas = quotas};
@@ -124,12 +124,21 @@ static int check_quota(const json_t *space, int64_t *ret_bytes, bool *ret_has,
 	return 0;
 }
 
+/* The space as it is now, with its quota where we may see that. */
 static int give_one(struct harbor *h, const char *space, struct berth_sink *sink,
 		    struct berth_error *err)
 {
-	AUTO_JSON json_t *project = NULL;
+	AUTO_JSON json_t *project = NULL, *quotas = NULL;
 	struct listing l = {.h = h, .sink = sink};
 	int r = harbor_project(h, space, &project, err);
+	if (r)
+		return r;
+	AUTO_FREE char *path = text_printf("/api/v2.0/quotas?reference=project&reference_id=%lld",
+					   (long long)js_int(project, "project_id", 0));
+	if (!path)
+		return berth_fail_memory(err);
+	r = load_quotas(h, path, &quotas, err);
+	l.quotas = quotas;
 	return r ? r : give_space(&l, project, err);
 }
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spaces where the server has none, or lets nobody make them (S1 S3 S4)."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from berthtest import Client, sets  # noqa: E402
+from berthtest.apicase import ApiCase  # noqa: E402
+from standin.artifactory import Artifactory  # noqa: E402
+
+
+class Others(ApiCase):
+    """A plain registry declares prefixes; Artifactory's keys are made there."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        sets.push_set(Client(cls.hub.url), sets.demo(), prefix="docker-local/")
+        cls.standin = Artifactory(cls.hub.url)
+        cls.addClassCleanup(cls.standin.stop)
+        cls.daemon.add("frog", cls.standin.url, "joe", "secret-jf", kind="jfrog")
+        cls.settle()
+
+    def test_a_prefix_has_no_visibility_and_no_quota(self):
+        body = {"integration": "hub", "name": "shop", "public": True, "quota_bytes": 1000}
+        problem = self.refused(422, "validation-failed", "POST", "/v1/spaces", body)
+        self.assertEqual(["/public", "/quota_bytes"], sorted(self.pointers(problem)))
+        self.assertNotIn("shop", self.names("/v1/integrations/hub/spaces"))
+
+    def test_a_prefix_has_nothing_to_change(self):
+        path = f"/v1/spaces/{self.space('hub')}"
+        problem = self.refused(422, "unsupported", "PATCH", path, {"public": True}, If_Match="*")
+        self.assertIn("prefix", problem["detail"])
+
+    def test_a_change_has_the_etag_of_now_and_members_that_are_known(self):
+        path = f"/v1/spaces/{self.space('frog', 'docker-local')}"
+        self.refused(412, "precondition-failed", "PATCH", path, {"public": True},
+                     If_Match='"of another"')
+        for body in ({}, {"name": "other"}, {"quota_bytes": 0}, {"public": None}):
+            self.refused(422, "validation-failed", "PATCH", path, body, If_Match="*")
+
+    def test_where_spaces_can_not_be_made_the_answer_says_so(self):
+        path = f"/v1/spaces/{self.space('frog', 'docker-local')}"
+        for slot, method, where, body, headers in (
+                ("space_create", "POST", "/v1/spaces", {"integration": "frog", "name": "x"}, {}),
+                ("space_update", "PATCH", path, {"public": True}, {"If_Match": "*"}),
+                ("space_delete", "DELETE", path + "?confirm=docker-local", None,
+                 {"If_Match": "*"})):
+            problem = self.refused(422, "unsupported", method, where, body, **headers)
+            self.assertIn(slot, problem["detail"])
+
+    def test_a_space_of_the_server_goes_only_when_it_is_named_again(self):
+        path = f"/v1/spaces/{self.space('frog', 'docker-local')}"
+        problem = self.refused(422, "confirmation-missing", "DELETE", path, If_Match="*")
+        self.assertIn("confirm=docker-local", problem["hint"])
+
+    def test_modes_and_push_are_shown(self):
+        spaces = {s["name"]: s for s in self.api.get("/v1/integrations/frog/spaces")["items"]}
+        self.assertEqual(("local", True), (spaces["docker-local"]["mode"],
+                                           spaces["docker-local"]["push"]))
+        self.assertEqual(("proxy", False), (spaces["hub-remote"]["mode"],
+                                            spaces["hub-remote"]["push"]))
+        self.assertEqual("virtual", spaces["docker"]["mode"])
+        shown = self.daemon.ctl_ok("space", "show", "frog/hub-remote")
+        self.assertRegex(shown, r"Mode: +proxy")
+        self.assertRegex(shown, r"Push: +no")
+
+    def test_berthctl_refuses_an_edit_without_a_change(self):
+        done = self.daemon.ctl("space", "edit", "frog/docker-local")
+        self.assertEqual(2, done.returncode)
+        self.assertIn("nothing to change", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
