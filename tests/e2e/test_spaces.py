@@ -39,7 +39,7 @@ class Others(ApiCase):
         path = f"/v1/spaces/{self.space('frog', 'docker-local')}"
         self.refused(412, "precondition-failed", "PATCH", path, {"public": True},
                      If_Match='"of another"')
-        for body in ({}, {"name": "other"}, {"quota_bytes": 0}, {"public": None}):
+        for body in ({}, {"name": "other"}, {"quota_bytes": 0}, {"public": "yes"}):
             self.refused(422, "validation-failed", "PATCH", path, body, If_Match="*")
 
     def test_where_spaces_can_not_be_made_the_answer_says_so(self):
