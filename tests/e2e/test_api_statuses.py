@@ -9,8 +9,10 @@ from berthtest.apicase import ApiCase, quote
 
 ABSENT = "00000000-0000-4000-8000-000000000000"
 BODIES = {
+    "DescriptionInput": {"description": "x"},
     "IntegrationInput": {"name": "nobody", "kind": "dockerreg", "address": "http://h"},
     "IntegrationPatch": {"description": "x"},
+    "SpacePatch": {"public": True},
     "SyncInput": {"name": "nobody", "source": "hub", "target": "mirror"},
     "SyncPatch": {"description": "x"},
 }
@@ -60,7 +62,9 @@ class Alike(ApiCase):
                     p.get("$ref", "").endswith("/IfMatch")
                     for p in operation.get("parameters", []))):
             name = "hub" if "integrations" in template else "stale"
-            path = template.replace("{name}", name).replace("{id}", made["id"])
+            space = self.space("hub") if "{repository}" in template else made["id"]
+            path = template.replace("{name}", name).replace("{id}", space)
+            path = path.replace("{repository}", quote("shop/web"))
             body = self.body(operation)
             if body and "name" in body:
                 body = {**body, "name": name}
@@ -68,7 +72,7 @@ class Alike(ApiCase):
                                    If_Match='"0000000000000000"')
             self.assertEqual(self.etag(path), problem["etag"], path)
             asked += 1
-        self.assertEqual(7, asked)
+        self.assertGreater(asked, 8)
 
     def test_every_start_of_work_can_be_waited_for(self):
         self.ask("POST", "/v1/syncs", {"name": "wait", "source": "hub/legacy",
