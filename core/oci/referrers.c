@@ -15,8 +15,9 @@
 static int ask(struct registry *r, const char *repository, const char *path,
 	       struct registry_request **ret, struct berth_error *err)
 {
-	/* What lacks the API answers 404, some gateways 400 or 405. */
-	static const unsigned short absent[] = {400, 404, 405, 0};
+	/* What lacks the API answers 404, some gateways 400 or 405, and Harbor
+	 * before 2.8 a 401 without a challenge. */
+	static const unsigned short absent[] = {400, 401, 404, 405, 0};
 	struct registry_call call = {
 		.method = "GET",
 		.path = path,

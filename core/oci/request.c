@@ -149,6 +149,15 @@ static bool is_accepted(const struct registry_request *q, int status)
 	return false;
 }
 
+/* Harbor before 2.8 answers a path that it does not know, the referrers API
+ * among them, with 401 and an empty WWW-Authenticate (seen at 2.5.6). A call
+ * that takes a 401 takes that one; every other asks for credentials. */
+static bool is_unknown_path(const struct registry_request *q, int status)
+{
+	const char *challenge = net_exchange_header(q->exchange, "www-authenticate", 0);
+	return status == 401 && challenge && !*challenge && is_accepted(q, status);
+}
+
 static bool is_redirect(const struct registry_request *q, int status)
 {
 	const char *m = q->call.method;
@@ -184,7 +193,7 @@ static void on_answer(struct registry_request *q)
 	struct berth_error err = ERROR_INIT;
 	int status = registry_status(q);
 
-	if (status == 401 && !q->is_foreign) {
+	if (status == 401 && !q->is_foreign && !is_unknown_path(q, status)) {
 		if (auth_challenged(q, &err))
 			request_finish(q, &err);
 		else

@@ -89,7 +89,7 @@ static void add_tagged(struct transfer *t, struct node *n)
 
 static int prepare_referrers(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	static const unsigned short absent[] = {404, 0};
+	static const unsigned short absent[] = {401, 404, 0}; /* 401: see request.c */
 	const struct node *n = op->object;
 	op_ask(op, call, "GET", n->pair);
 	call->accept = MEDIA_OCI_INDEX;
@@ -166,7 +166,7 @@ static void finish_referrers(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	struct digest digest;
 	char tag[TAG_ROOM];
-	bool more = false, absent = !mine.code && registry_status(op->q) == 404;
+	bool more = false, absent = !mine.code && registry_status(op->q) != 200;
 	if (!mine.code && !absent)
 		take_page(op, n, &more, &mine);
 	if (more) {
@@ -241,7 +241,7 @@ static bool is_all_found(struct transfer *t, const struct image *list)
 
 static int prepare_target_api(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	static const unsigned short absent[] = {404, 0};
+	static const unsigned short absent[] = {401, 404, 0}; /* 401: see request.c */
 	const struct image *i = op->object;
 	op_ask(op, call, "GET", i->pair);
 	call->accept = MEDIA_OCI_INDEX;
@@ -257,7 +257,7 @@ static void finish_target_api(struct op *op, const struct berth_error *err)
 	AUTO_JSON json_t *doc = NULL;
 	const struct buf *body = registry_body(op->q);
 	bool has_api =
-		!err->code && registry_status(op->q) != 404 &&
+		!err->code && registry_status(op->q) == 200 &&
 		!js_parse(buf_text(body), body->byte_count, &js_limits_registry, &doc, &none) &&
 		json_is_array(json_object_get(doc, "manifests"));
 	if (target->referrers != API_YES)

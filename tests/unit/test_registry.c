@@ -13,6 +13,7 @@
 #include "core/base/text.h"
 #include "core/oci/fetch.h"
 #include "core/oci/lists.h"
+#include "core/oci/referrers.h"
 #include "core/oci/registry.h"
 #include "scripted_server.h"
 
@@ -91,6 +92,42 @@ static void a_password_is_sent_only_when_asked_for(void **state)
 	assert_true(asked(&f, 2, USER_PASS));
 	registry_request_free(STEAL(q));
 	registry_request_free(STEAL(r));
+	tear_down(&f);
+}
+
+static int count_referrer(void *user, const struct descriptor *d)
+{
+	(void)d;
+	++*(int *)user;
+	return 0;
+}
+
+/* Harbor before 2.8: 401 with an empty challenge means that the path is unknown. */
+static void an_empty_challenge_means_no_referrers_api(void **state)
+{
+	static const char digest[] =
+		"sha256:6b1a6bd62901f8909666b9a4b4e3363d776d134f79a86b3cc677b01541a512f8";
+	static const char *const answers[] = {"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n"
+					      "Content-Length: 0\r\nWWW-Authenticate: \r\n\r\n",
+					      "HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
+					      "Content-Length: 0\r\n\r\n",
+					      NULL};
+	struct fixture f;
+	struct registry_request *q = NULL;
+	int found = 0;
+	bool by_api = true;
+	(void)state;
+	set_up(&f, answers, &with_user);
+	assert_int_equal(referrers_list(f.registry, "a/b", digest, count_referrer, &found, &by_api,
+					&f.err),
+			 0);
+	assert_false(by_api);
+	assert_int_equal(found, 0);
+	tear_down(&f);
+	/* Elsewhere it asks for credentials. */
+	set_up(&f, answers, &with_user);
+	assert_int_equal(get(&f, "/v2/a/tags/list", &q), BERTH_E_AUTH);
+	registry_request_free(q);
 	tear_down(&f);
 }
 
@@ -843,6 +880,7 @@ int main(void)
 		cmocka_unit_test(a_foreign_realm_gets_nothing),
 		cmocka_unit_test(an_unknown_way_of_asking_is_named),
 		cmocka_unit_test(a_burst_meets_one_challenge),
+		cmocka_unit_test(an_empty_challenge_means_no_referrers_api),
 		cmocka_unit_test(credentials_stay_at_home_in_a_redirect),
 		cmocka_unit_test(redirects_end_after_five),
 		cmocka_unit_test(only_blob_reads_follow_redirects),
