@@ -10,7 +10,7 @@ import subprocess
 import unittest
 
 from berthtest import Daemon, proc, workdir
-from berthtest.daemon import Api, descendants
+from berthtest.daemon import Api
 
 PLUGINS = os.path.join(proc.build_dir(), "tests", "plugin")
 
@@ -35,19 +35,6 @@ class Case(unittest.TestCase):
         daemon = Daemon(self.dir, plugins=self.plugins, **more)
         self.addCleanup(daemon.stop)
         return daemon
-
-    def worker_of(self, daemon):
-        """The worker's process id, once there is one."""
-        def find():
-            for pid in descendants(daemon.process.pid):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as file:
-                        if b"--worker" in file.read():
-                            return pid
-                except OSError:
-                    continue
-            return None
-        return proc.wait_until(find, "there is a worker")
 
 
 class Private(Case):
@@ -205,25 +192,25 @@ class WorkersLife(Case):
 
     def test_a_killed_worker_is_started_again(self):
         with self.daemon(config=self.CONFIG) as daemon:
-            first = self.worker_of(daemon)
+            first = daemon.worker()
             os.kill(first, signal.SIGKILL)
-            proc.wait_until(lambda: self.worker_of(daemon) != first, "there is another worker")
+            proc.wait_until(lambda: daemon.worker() != first, "there is another worker")
             self.assertIn("the worker ended by SIGKILL and is started again in 50 ms",
                           daemon.log())
             self.assertTrue(daemon.is_ready())
 
     def test_a_stopped_worker_is_replaced(self):
         with self.daemon(config=self.CONFIG) as daemon:
-            first = self.worker_of(daemon)
+            first = daemon.worker()
             os.kill(first, signal.SIGSTOP)
-            proc.wait_until(lambda: self.worker_of(daemon) != first, "there is another worker")
+            proc.wait_until(lambda: daemon.worker() != first, "there is another worker")
             self.assertIn("is silent and is replaced", daemon.log())
 
     def test_a_worker_that_cannot_live_is_not_started_in_a_storm(self):
         with self.daemon(config=self.CONFIG) as daemon:
-            self.worker_of(daemon)
+            daemon.worker()
             os.rmdir(self.plugins)
-            for pid in [self.worker_of(daemon)]:
+            for pid in [daemon.worker()]:
                 os.kill(pid, signal.SIGKILL)
             proc.wait_until(lambda: "is started again in 400 ms" in daemon.log(),
                             "the pause has grown")
@@ -235,13 +222,13 @@ class WorkersLife(Case):
     def test_the_worker_dies_with_a_killed_daemon(self):
         daemon = self.daemon(config=self.CONFIG)
         daemon.start()
-        worker = self.worker_of(daemon)
+        worker = daemon.worker()
         daemon.kill()
         proc.wait_until(lambda: not os.path.exists(f"/proc/{worker}"), "the worker is gone")
 
     def test_sigterm_ends_it_in_order_with_0(self):
         daemon = self.daemon(config=self.CONFIG).start()
-        worker = self.worker_of(daemon)
+        worker = daemon.worker()
         daemon.process.signal(signal.SIGTERM)
         self.assertEqual(0, daemon.process.popen.wait(30))
         self.assertFalse(os.path.exists(f"/proc/{worker}"))

@@ -37,18 +37,6 @@ class Case(unittest.TestCase):
         self.assertEqual("failed", done["state"], done)
         return done["error"]
 
-    def worker(self):
-        def find():
-            for pid in descendants(self.daemon.process.pid):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as file:
-                        if b"--worker" in file.read():
-                            return pid
-                except OSError:
-                    continue
-            return None
-        return proc.wait_until(find, "there is a worker")
-
     def still_works(self, name):
         self.assertEqual("succeeded", self.api.wait(self.submit(name, "well"))["state"])
 
@@ -95,7 +83,7 @@ class Misdeeds(Case):
                         self.assertNotIn(CANARY.encode(), file.read(), path)
         for path in ("/v1/integrations", "/v1/operations", "/v1/audit", "/v1/events?wait_s=0"):
             self.assertNotIn(CANARY, repr(self.api.request("GET", path).body))
-        for pid in [self.daemon.process.pid, *descendants(self.daemon.process.pid)]:
+        for pid in [self.daemon.process.pid, *self.daemon.children()]:
             for name in ("cmdline", "environ"):
                 try:
                     with open(f"/proc/{pid}/{name}", "rb") as file:
@@ -108,37 +96,37 @@ class LostWorkers(Case):
     def running(self, name):
         operation = self.submit(name, "wait")
         proc.wait_until(lambda: self.api.get(f"/v1/operations/{operation['id']}")["state"] ==
-                        "running" and len(descendants(self.worker())) > 0, "its job runs")
+                        "running" and len(descendants(self.daemon.worker())) > 0, "its job runs")
         return operation
 
     def test_a_killed_worker_is_replaced_and_the_operation_comes_to_an_end(self):
         operation = self.running("killed")
-        before = self.worker()
+        before = self.daemon.worker()
         os.kill(before, signal.SIGKILL)
         done = self.api.wait(operation)
         self.assertIn(done["state"], ("failed", "interrupted"))
-        self.assertNotEqual(before, self.worker())
+        self.assertNotEqual(before, self.daemon.worker())
         self.still_works("after-the-kill")
 
     def test_a_stopped_worker_is_replaced_and_the_operation_comes_to_an_end(self):
         operation = self.running("stopped")
-        before = self.worker()
+        before = self.daemon.worker()
         os.kill(before, signal.SIGSTOP)
         done = self.api.wait(operation)
         self.assertIn(done["state"], ("failed", "interrupted"))
-        proc.wait_until(lambda: self.worker() != before, "there is another worker")
+        proc.wait_until(lambda: self.daemon.worker() != before, "there is another worker")
         self.still_works("after-the-stop")
 
     def test_a_cancel_ends_a_job_that_waits(self):
         operation = self.running("cancelled")
         self.api.call("DELETE", f"/v1/operations/{operation['id']}")
         self.assertEqual("cancelled", self.api.wait(operation)["state"])
-        self.assertEqual([], descendants(self.worker()))
+        self.assertEqual([], descendants(self.daemon.worker()))
 
 
 class FewDescriptors(Case):
     def test_a_worker_without_descriptors_makes_jobs_wait_not_fail(self):
-        pid = self.worker()
+        pid = self.daemon.worker()
         open_now = len(os.listdir(f"/proc/{pid}/fd"))
         limit = open_now + 2
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))

@@ -104,6 +104,29 @@ static inline void add_integration(struct store *s, const char *id, const char *
 	OK(integration_add(s, &row, &err));
 }
 
+static inline void add_operation(struct store *s, const char *id, const char *kind,
+				 const char *state, int64_t at_ms)
+{
+	struct operation_row row = {
+		.id = (char *)id,
+		.kind = (char *)kind,
+		.state = (char *)state,
+		.resources = "[]",
+		.locks = "[]",
+		.integration = "",
+		.arguments = "{}",
+		.progress = "",
+		.result = "",
+		.error = "",
+		.user_name = "",
+		.request_id = "",
+		.created_ms = at_ms,
+		.ended_ms = strcmp(state, "running") ? at_ms : 0,
+	};
+
+	OK(operation_row_add(s, &row, &err));
+}
+
 static inline void add_space(struct store *s, const char *id, const char *integration_id,
 			     const char *name)
 {

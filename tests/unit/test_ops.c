@@ -728,25 +728,11 @@ static void an_end_on_a_full_disk_is_stored_when_space_returns(void **state)
 static void operations_of_an_unknown_kind_are_interrupted(void **state)
 {
 	struct fake *k = *state;
-	struct operation_row row = {
-		.id = "11111111-1111-4111-8111-111111111111",
-		.kind = "later",
-		.state = "running",
-		.resources = "[]",
-		.locks = "[]",
-		.integration = "",
-		.arguments = "{}",
-		.progress = "",
-		.result = "",
-		.error = "",
-		.user_name = "",
-		.request_id = "",
-		.created_ms = 1,
-	};
+	static const char id[] = "11111111-1111-4111-8111-111111111111";
 
-	OK(operation_row_add(k->f->store, &row, &err));
+	add_operation(k->f->store, id, "later", "running", 1);
 	kill_and_restart(k);
-	assert_state(k, row.id, "interrupted");
+	assert_state(k, id, "interrupted");
 }
 
 int main(void)

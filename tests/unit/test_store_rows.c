@@ -400,25 +400,9 @@ static void ended_operations_are_pruned_by_age_and_count(void **state)
 
 	for (int i = 0; i < 10; i++) {
 		char id[16];
-		struct operation_row row = {
-			.id = id,
-			.kind = "x",
-			.state = i == 0 ? "running" : "succeeded",
-			.resources = "[]",
-			.locks = "[]",
-			.integration = "",
-			.arguments = "{}",
-			.progress = "",
-			.result = "",
-			.error = "",
-			.user_name = "",
-			.request_id = "",
-			.created_ms = i,
-			.ended_ms = i,
-		};
 
 		snprintf(id, sizeof(id), "op-%d", i);
-		OK(operation_row_add(f->store, &row, &err));
+		add_operation(f->store, id, "x", i ? "succeeded" : "running", i);
 	}
 	OK(operation_row_prune(f->store, 3, 100, &err));
 	OK(store_count(f->store, &operations_table, &all, &count, &err));

@@ -162,6 +162,19 @@ class Daemon:
         """Process ids below berthd: the worker and its jobs."""
         return descendants(self.process.pid)
 
+    def worker(self):
+        """The worker's process id, once there is one."""
+        def find():
+            for pid in self.children():
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        if b"--worker" in file.read():
+                            return pid
+                except OSError:
+                    continue
+            return None
+        return wait_until(find, "there is a worker")
+
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
