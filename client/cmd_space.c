@@ -10,6 +10,13 @@ static const struct flag list_flags[] = {
 	{"integration", 'i', FLAG_TEXT, "NAME", "only those of this integration",
 	 .names = NAMES_INTEGRATION},
 	{"search", 'q', FLAG_TEXT, "TEXT", "only those whose name has this text", .query = "q"},
+	{"workspace", 'W', FLAG_TEXT, "NAME", "only what this workspace may use",
+	 .query = "workspace", .names = NAMES_WORKSPACE},
+	{0},
+};
+static const struct flag bind_flags[] = {
+	{"workspace", 'W', FLAG_LIST, "NAME", "this workspace; may be repeated",
+	 .names = NAMES_WORKSPACE},
 	{0},
 };
 #define QUOTA_FLAG                                                                                 \
@@ -37,6 +44,7 @@ static const struct column columns[] = {
 	{"DECLARED", "declared", COL_YES, false},
 	{"PUSH", "push", COL_YES, false},
 	{"PUBLIC", "public", COL_YES, true},
+	{"WORKSPACES", "workspaces", COL_LONG, true},
 	{"REPOSITORIES", "status.repositories", COL_COUNT, false},
 	{"TAGS", "status.tags", COL_COUNT, true},
 	{"ARTIFACTS", "status.artifacts", COL_COUNT, true},
@@ -63,7 +71,8 @@ static int list(struct cli *c)
 	const char *integration = cli_flag(c, "integration", NULL);
 	const char *filter = cli_flag(c, "filter", NULL), *sort = cli_flag(c, "sort", NULL);
 	const char *search = cli_flag(c, "search", NULL);
-	if (!integration || !(filter || sort))
+	const char *workspace = cli_flag(c, "workspace", NULL);
+	if (!integration || !(filter || sort || workspace))
 		return integration ? list_of(c, integration, search) : run_list(c);
 	AUTO_FREE char *both =
 		text_printf("integration eq \"%s\"%s%s%s", integration, filter ? " and (" : "",
@@ -71,6 +80,7 @@ static int list(struct cli *c)
 	char *path = both ? api_query(strdup("/v1/spaces"), "filter", both) : NULL;
 	path = path && sort ? api_query(path, "sort", sort) : path;
 	path = path && search ? api_query(path, "q", search) : path;
+	path = path && workspace ? api_query(path, "workspace", workspace) : path;
 	AUTO_FREE char *full = path;
 	return full ? list_path(c, full) : EXIT_ERROR;
 }
@@ -173,6 +183,34 @@ static int delete_one(struct cli *c)
 	return path ? send_change(c, &change) : EXIT_ERROR;
 }
 
+/* bind and unbind: all workspaces of one command in one call. */
+static int change_bindings(struct cli *c)
+{
+	char id[PLACE_ID_ROOM];
+	bool is_bind = !strcmp(c->command->verb, "bind");
+	if (!cli_has(c, "workspace")) {
+		cli_usage(c, "--workspace is missing");
+		cli_hint(c, "berthctl workspace list");
+		return EXIT_USAGE;
+	}
+	int status = place_space(c, cli_operand(c, 0), id);
+	if (status >= 0)
+		return status;
+	AUTO_JSON json_t *names = json_array();
+	for (size_t i = 0; i < c->given_count; i++)
+		if (!strcmp(c->given[i].flag->name, "workspace"))
+			json_array_append_new(names, json_string(c->given[i].text));
+	AUTO_JSON json_t *body = json_pack("{s:O}", is_bind ? "bind" : "unbind", names);
+	AUTO_FREE char *path = text_printf("/v1/spaces/%s/bindings", id);
+	AUTO_FREE char *done =
+		text_printf("space %s %s", cli_operand(c, 0), is_bind ? "bound" : "unbound");
+	if (!path || !body)
+		return EXIT_ERROR;
+	struct change change = {.call = {.method = "POST", .path = path, .body = body},
+				.done = done};
+	return send_change(c, &change);
+}
+
 #define THE_SPACE                                                                                  \
 	{                                                                                          \
 		"SPACE", OPERAND_ONE, NAMES_SPACE, "INTEGRATION/SPACE, or its id"                  \
@@ -247,6 +285,37 @@ const struct command space_commands[] = {
 		.traits = CMD_CHANGES | CMD_STARTS,
 		.columns = columns,
 		.run = edit,
+	},
+	{
+		.noun = "space",
+		.verb = "bind",
+		.summary = "Let workspaces use a space; all of them or none",
+		.operands = {THE_SPACE},
+		.flags = bind_flags,
+		.examples = {{"berthctl space bind hub/team --workspace shop",
+			      "its members see and read the space"},
+			     {"berthctl space bind hub/team -W shop -W lab --dry-run",
+			      "what would change"}},
+		.method = "POST",
+		.route = "/v1/spaces/{id}/bindings",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = change_bindings,
+	},
+	{
+		.noun = "space",
+		.verb = "unbind",
+		.summary = "Take a space away from workspaces; all of them or none",
+		.operands = {THE_SPACE},
+		.flags = bind_flags,
+		.examples = {{"berthctl space unbind hub/team --workspace shop",
+			      "its members no longer see it, unless it is public"},
+			     {"berthctl space unbind hub/team -W shop -W lab", "from both"}},
+		.method = "POST",
+		.route = "/v1/spaces/{id}/bindings",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = change_bindings,
 	},
 	{
 		.noun = "space",

@@ -20,6 +20,7 @@ enum names {
 	NAMES_REPOSITORY, /* INTEGRATION/REPOSITORY */
 	NAMES_REFERENCE,  /* INTEGRATION/REPOSITORY:TAG */
 	NAMES_SYNC,
+	NAMES_WORKSPACE,
 	NAMES_OPERATION,
 	NAMES_PLUGIN,
 	NAMES_CONTEXT,
@@ -125,7 +126,7 @@ extern const struct command api_commands[], apply_commands[], audit_commands[], 
 	completion_commands[], copy_commands[], daemon_commands[], diff_commands[],
 	event_commands[], help_commands[], image_commands[], integration_commands[],
 	operation_commands[], plugin_commands[], space_commands[], sync_commands[],
-	version_commands[];
+	version_commands[], workspace_commands[];
 
 const struct noun *noun_find(const char *name);
 /* The noun's command of that verb or alias; verb NULL: the one without. */

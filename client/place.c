@@ -8,6 +8,22 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
+/* For a member of a workspace integrations are not there, their spaces are as
+ * far as it may use them. */
+static int spaces_by_filter(struct cli *c, const char *integration, json_t **ret)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *filter = text_printf("integration eq \"%s\"", integration);
+	AUTO_FREE char *path =
+		filter ? api_query(strdup("/v1/spaces?limit=1000"), "filter", filter) : NULL;
+	AUTO_JSON json_t *list = NULL;
+	if (!path || api_list(c, path, 0, &list, &err) ||
+	    !json_array_size(json_object_get(list, "items")))
+		return BERTH_E_NOT_FOUND;
+	*ret = STEAL(list);
+	return 0;
+}
+
 static int spaces_of(struct cli *c, const char *integration, json_t **ret)
 {
 	struct berth_error err = ERROR_INIT;
@@ -16,7 +32,15 @@ static int spaces_of(struct cli *c, const char *integration, json_t **ret)
 		safe ? text_printf("/v1/integrations/%s/spaces?limit=1000", safe) : NULL;
 	if (!path)
 		return cli_report(c, (berth_fail_memory(&err), &err));
-	return api_list(c, path, 0, ret, &err) ? cli_report(c, &err) : -1;
+	int code = api_list(c, path, 0, ret, &err);
+	if (code == BERTH_E_NOT_FOUND && text_is_name(integration)) {
+		AUTO_JSON json_t *problem = json_incref(c->problem);
+		if (!spaces_by_filter(c, integration, ret))
+			return -1;
+		json_decref(c->problem);
+		c->problem = STEAL(problem);
+	}
+	return code ? cli_report(c, &err) : -1;
 }
 
 /* "hub/team" in its parts; false: it is not INTEGRATION[/SPACE]. */

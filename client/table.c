@@ -15,6 +15,7 @@
 const struct noun *const nouns[] = {
 	NOUN(integration, "Registry servers that Berth knows"),
 	NOUN(space, "Image namespaces of an integration"),
+	NOUN(workspace, "Tenants, their members and what they may use"),
 	NOUN(image, "Repositories, tags and what is behind them"),
 	NOUN(copy, "Copy images once, now"),
 	NOUN(sync, "Rules that copy images again and again"),

@@ -42,7 +42,11 @@ static void put_routes(void)
 		const struct route *r = &routes[i];
 		printf(".It Cm %s ", http_method_name(r->method));
 		put(r->path);
-		printf(" Pq %s\n", access_role_name(r->role));
+		if (r->scope == SCOPE_WORKSPACE)
+			printf(" Pq %s or %s\n", access_role_name(r->role),
+			       access_member_name(r->member));
+		else
+			printf(" Pq %s\n", access_role_name(r->role));
 		put(js_str(operation_of(document, r), "summary", r->operation));
 		puts(".");
 	}

@@ -55,7 +55,7 @@ enum role access_role(const struct access_config *config, uid_t uid, const gid_t
 	return ROLE_NONE;
 }
 
-/* The main group and the others, the role of all, the first 64 kept. */
+/* The main group and the others, the role of all, the first of them kept. */
 static void set_groups(struct caller *c, const struct access_config *config, const gid_t *groups,
 		       size_t count)
 {
@@ -116,10 +116,24 @@ static enum role parent_role(const struct route *route)
 	return ROLE_NONE;
 }
 
-enum access_verdict access_decide(const struct caller *caller, const struct route *route)
+const char *access_member_name(enum member member)
+{
+	static const char *const names[] = {[MEMBER_NONE] = "none",
+					    [MEMBER_PLAIN] = "workspace-member",
+					    [MEMBER_ADMIN] = "workspace-admin"};
+	return names[member];
+}
+
+enum access_verdict access_decide(const struct caller *caller, enum member member,
+				  const struct route *route)
 {
 	if (caller->role >= route->role)
 		return ACCESS_ALLOW;
+	if (route->scope == SCOPE_WORKSPACE && member >= route->member)
+		return ACCESS_ALLOW;
+	/* For a tenant the platform's own things are not there. */
+	if (caller->role == ROLE_NONE && member != MEMBER_NONE)
+		return route->scope == SCOPE_WORKSPACE ? ACCESS_FORBID : ACCESS_HIDE;
 	/* Without any role the answer says which group is missing, on every route
 	 * alike: it tells nothing about what there is. */
 	if (caller->role == ROLE_NONE || caller->role >= parent_role(route))

@@ -28,7 +28,12 @@ enum access_verdict {
 	ACCESS_FORBID, /* 403: the caller may know that it is there */
 	ACCESS_HIDE    /* 404: the caller may not even list where it would be */
 };
-/* The role check of a route row, before any handler. */
-enum access_verdict access_decide(const struct caller *caller, const struct route *route);
+const char *access_member_name(enum member member);
+/* The role check of a route row, before any handler. member: the highest role
+ * that the caller has in any workspace. Where only that allows the route
+ * (scope workspace), its handler shows what those workspaces may see and
+ * nothing else: core/api/sight.h. */
+enum access_verdict access_decide(const struct caller *caller, enum member member,
+				  const struct route *route);
 
 #endif

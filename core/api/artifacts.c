@@ -82,20 +82,53 @@ static bool is_usable(struct request *q, struct answer *a, const struct space *s
 	return false;
 }
 
+/* For a tenant a space is what its own repositories are: another's name below
+ * it is not there. False: answered 404. */
+static bool is_within(struct request *q, struct answer *a, const struct space *space,
+		      const struct reference *of)
+{
+	struct space holder AUTO_SPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (request_caller(q)->role != ROLE_NONE)
+		return true;
+	int code = space_of_repository(request_daemon(q)->store, space->integration_id,
+				       of->repository, &holder, &err);
+	if (!code && strcmp(holder.id, space->id) != 0)
+		code = BERTH_E_NOT_FOUND;
+	if (code == BERTH_E_NOT_FOUND)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "space %s holds no repository %s",
+				  space->name, of->repository);
+	if (code)
+		api_fail(a, &err, NULL);
+	return !code;
+}
+
+/* Who fetches the same joins; but a tenant never learns of another's operation. */
+static json_t *locks_of(struct request *q, const char *path)
+{
+	const struct caller *caller = request_caller(q);
+
+	return caller->role == ROLE_NONE
+		       ? json_pack("[o]", json_sprintf("artifact%s for uid %lu", path,
+						       (unsigned long)caller->uid))
+		       : json_pack("[s+]", "artifact", path);
+}
+
 void api_artifacts_get(struct request *q, struct answer *a)
 {
 	struct space space AUTO_SPACE = {.id = NULL};
 	struct reference of;
 
 	if (api_resumed(q, a) || !space_of_route(q, a, &space) ||
-	    !reference_of_route(q, a, &space, &of))
+	    !reference_of_route(q, a, &space, &of) || !is_within(q, a, &space, &of))
 		return;
 	if (answer_cached(q, a, &space, &of) || !is_usable(q, a, &space))
 		return;
 	char *path AUTO_FREE = artifact_path(&space, &of);
 	json_t *arguments AUTO_JSON = arguments_of(&space, &of);
 	json_t *resources AUTO_JSON = json_pack("[s]", path ? path : "");
-	json_t *locks AUTO_JSON = json_pack("[s+]", "artifact", path ? path : "");
+	json_t *locks AUTO_JSON = locks_of(q, path ? path : "");
 	struct op_request request = {.kind = "artifact",
 				     .arguments = arguments,
 				     .resources = resources,

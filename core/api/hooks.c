@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/api/api.h"
+#include "core/api/sight.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/daemon/daemon.h"
@@ -136,6 +137,23 @@ static void audit(struct daemon_state *d, const struct http_audit *entry)
 		log_error("an audit row is lost: %s: %s", err.message, err.cause);
 }
 
+static int member(struct daemon_state *d, const struct caller *caller, enum member *ret,
+		  struct berth_error *err)
+{
+	struct buf principals AUTO_BUF = {.max = 8192};
+	enum workspace_role role = WORKSPACE_NONE;
+
+	if (!d || !d->store)
+		return 0;
+	if (sight_principals(caller, &principals, err) ||
+	    workspace_role(d->store, NULL, buf_text(&principals), &role, err))
+		return err->code;
+	*ret = role == WORKSPACE_ADMIN    ? MEMBER_ADMIN
+	       : role == WORKSPACE_MEMBER ? MEMBER_PLAIN
+					  : MEMBER_NONE;
+	return 0;
+}
+
 static void add_component(json_t *components, const char *name, bool is_ready, const char *detail)
 {
 	json_t *c = json_pack("{s:s,s:b}", "name", name, "ready", is_ready);
@@ -157,11 +175,37 @@ static void ready(struct daemon_state *d, json_t *components)
 		add_component(components, "secrets", true, d->degraded);
 }
 
+static int add_workspace(void *user, const void *row, struct berth_error *err)
+{
+	const struct workspace *it = row;
+
+	return json_array_append_new(user, json_string(it->name)) ? berth_fail_memory(err) : 0;
+}
+
+/* The caller's own workspaces; left out where the store can't say. */
+static void describe_workspaces(struct daemon_state *d, const struct caller *caller, json_t *server)
+{
+	struct buf principals AUTO_BUF = {.max = 8192};
+	struct berth_error err = ERROR_INIT;
+	json_t *names AUTO_JSON = json_array();
+
+	if (!d->store || !names || sight_principals(caller, &principals, &err))
+		return;
+	const struct store_value v = V_TEXT(buf_text(&principals));
+	struct store_page page = {.within = WORKSPACE_OWN_SQL,
+				  .within_values = &v,
+				  .within_count = 1,
+				  .tail = "ORDER BY w.name"};
+	if (!store_list(d->store, &workspaces_table, &page, add_workspace, names, NULL, &err))
+		json_object_set(json_object_get(server, "caller"), "workspaces", names);
+}
+
 static void describe(struct daemon_state *d, const struct caller *caller, json_t *server)
 {
 	const char *why = NULL;
 	if (d->store && store_health(d->store, &why))
 		json_object_set_new(server, "maintenance", json_true());
+	describe_workspaces(d, caller, server);
 	if (caller->role == ROLE_NONE)
 		return;
 	json_t *plugins = json_array(), *entry;
@@ -193,6 +237,7 @@ static void metrics(struct daemon_state *d, bool is_openmetrics, struct buf *out
 const struct http_hooks api_hooks = {.key_begin = key_begin,
 				     .key_finish = key_finish,
 				     .audit = audit,
+				     .member = member,
 				     .ready = ready,
 				     .describe = describe,
 				     .metrics = metrics};

@@ -7,6 +7,7 @@
 
 #include "api_handlers.h"
 #include "core/api/integration.h"
+#include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/http/patch.h"
 #include "core/store/spaces.h"
@@ -366,7 +367,8 @@ void api_integrations_delete(struct request *q, struct answer *a)
 	struct change c AUTO_CHANGE = {.name = NULL};
 	char path[96];
 
-	if (!begin_change(q, a, &c) || !is_free(q, a, &c.row))
+	if (!begin_change(q, a, &c) || !is_free(q, a, &c.row) ||
+	    !bindings_none(q, a, "s.integration_id = ?", c.row.id, "the integration"))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
 	if (api_remove(q, a, path, c.row.id, integration_remove))

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
-#include "core/api/api.h"
+#include "core/api/sight.h"
 #include "core/base/clock.h"
 #include "core/http/stream.h"
 #include "core/store/records.h"
@@ -25,10 +25,16 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 
 void api_operations_list(struct request *q, struct answer *a)
 {
-	static const struct api_collection all = {
+	const struct store_value own[] = {V_INT(request_caller(q)->uid)};
+	struct api_collection seen = {
 		.table = &operations_table, .noun = "operation", .show = show};
 
-	api_list(&all, q, a);
+	if (request_caller(q)->role == ROLE_NONE) {
+		seen.within = "uid = ?";
+		seen.within_values = own;
+		seen.within_count = 1;
+	}
+	api_list(&seen, q, a);
 }
 
 /* The route's operation as a document; false: answered 404. */

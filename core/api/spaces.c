@@ -8,7 +8,9 @@
 
 #include "api_handlers.h"
 #include "core/api/integration.h"
+#include "core/api/sight.h"
 #include "core/api/space.h"
+#include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
@@ -24,16 +26,21 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	const struct space *it = row;
 	json_t *status = json_pack("{s:b}", "present", it->is_present ? 1 : 0);
 
-	(void)q;
+	json_t *workspaces = NULL;
+	if (workspaces_of_space(q, it->id, &workspaces, err)) {
+		json_decref(status);
+		return err->code;
+	}
 	js_put_time(status, "seen_at", it->seen_ms);
 	if (it->repository_count >= 0)
 		json_object_set_new(status, "repositories", json_integer(it->repository_count));
 	if (it->artifact_count > 0)
 		json_object_set_new(status, "artifacts", json_integer(it->artifact_count));
-	json_t *shown = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "id", it->id,
-				  "integration", it->integration, "name", it->name, "declared",
-				  is_declared(it), "public", it->is_public ? 1 : 0, "mode",
-				  it->mode, "push", it->can_push ? 1 : 0, "status", status);
+	json_t *shown =
+		json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o, s:o}", "id", it->id,
+			  "integration", it->integration, "name", it->name, "declared",
+			  is_declared(it), "public", it->is_public ? 1 : 0, "mode", it->mode,
+			  "push", it->can_push ? 1 : 0, "workspaces", workspaces, "status", status);
 	if (!shown)
 		return berth_fail_memory(err);
 	if (it->quota_bytes >= 0)
@@ -49,10 +56,18 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 static const char *const q_columns[] = {"s.name", "i.name", NULL};
 void api_spaces_list(struct request *q, struct answer *a)
 {
-	static const struct api_collection all = {
-		.table = &spaces_table, .noun = "space", .q_columns = q_columns, .show = show};
+	struct sight sight AUTO_SIGHT = {.is_all = false};
 
-	api_list(&all, q, a);
+	if (!sight_of(q, a, &sight))
+		return;
+	struct api_collection seen = {.table = &spaces_table,
+				      .noun = "space",
+				      .within = sight.where,
+				      .within_values = sight.values,
+				      .within_count = sight.value_count,
+				      .q_columns = q_columns,
+				      .show = show};
+	api_list(&seen, q, a);
 }
 
 void api_integrations_spaces(struct request *q, struct answer *a)
@@ -76,7 +91,12 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 {
 	struct berth_error err = ERROR_INIT;
 
-	if (!space_get(request_daemon(q)->store, request_param(q, "id"), ret, &err))
+	const char *id = request_param(q, "id");
+	int code = sight_space(q, id, &err);
+
+	if (!code)
+		code = space_get(request_daemon(q)->store, id, ret, &err);
+	if (!code)
 		return true;
 	api_fail(a, &err, "berthctl space list");
 	return false;
@@ -340,6 +360,8 @@ void api_spaces_delete(struct request *q, struct answer *a)
 			   "space %s was not declared here: it can't be taken back", row.name);
 		return;
 	}
+	if (!bindings_none(q, a, "b.space_id = ?", row.id, "the space"))
+		return;
 	snprintf(path, sizeof(path), "/v1/spaces/%s", row.id);
 	if (request_dry_run(q)) {
 		answer_json(a, 200, api_plan(NULL, NULL, path));

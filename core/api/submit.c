@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/sight.h"
 #include "core/http/problem.h"
 #include "core/ops/events.h"
 
@@ -61,9 +62,13 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 
 	if (ops_document(d->ops, id, false, ret, err))
 		return err->code;
+	uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
+	if (!sight_operation(request_caller(q), uid)) {
+		json_decref(STEAL(*ret));
+		return berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
+	}
 	api_show_error(*ret);
 	if (ops_find(d->ops, id)) {
-		uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
 		json_object_set_new(*ret, "may_cancel",
 				    json_boolean(api_may_cancel(request_caller(q), uid)));
 	}

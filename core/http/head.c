@@ -180,17 +180,43 @@ static const struct route *find_route(struct request *q)
 	return NULL;
 }
 
+/* The caller's highest role in a workspace, asked for where the platform role
+ * is too low. False: answered. */
+static bool find_member(struct request *q, enum member *ret)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+	struct berth_error err = ERROR_INIT;
+
+	*ret = MEMBER_NONE;
+	if (q->conn->caller.role >= q->route->role || !hooks || !hooks->member)
+		return true;
+	if (!hooks->member(q->server->config.daemon, &q->conn->caller, ret, &err))
+		return true;
+	answer_error(&q->answer, &err);
+	return false;
+}
+
 static bool check_role(struct request *q)
 {
 	const struct caller *caller = &q->conn->caller;
 	const char *need = access_role_name(q->route->role);
-	switch (access_decide(caller, q->route)) {
+	enum member member;
+
+	if (!find_member(q, &member))
+		return false;
+	switch (access_decide(caller, member, q->route)) {
 	case ACCESS_ALLOW:
 		return true;
 	case ACCESS_HIDE:
 		refuse(q, "not-found", "there is nothing at this path");
 		break;
 	case ACCESS_FORBID:
+		if (member != MEMBER_NONE && q->route->scope == SCOPE_WORKSPACE) {
+			refuse(q, "forbidden", "this needs the role %s, and uid %u has %s",
+			       access_member_name(q->route->member), (unsigned)caller->uid,
+			       access_member_name(member));
+			break;
+		}
 		refuse(q, "forbidden", "this needs the role %s, and uid %u has %s", need,
 		       (unsigned)caller->uid, access_role_name(caller->role));
 		answer_member(&q->answer, "hint",

@@ -50,6 +50,9 @@ struct http_hooks {
 	/* One finished request on a route whose audit class is not none, and each
 	 * refusal by role. */
 	void (*audit)(struct daemon_state *daemon, const struct http_audit *entry);
+	/* The highest role that the caller has in any workspace. */
+	int (*member)(struct daemon_state *daemon, const struct caller *caller, enum member *ret,
+		      struct berth_error *err);
 	/* Appends {"name","ready","detail"} for each component to components. */
 	void (*ready)(struct daemon_state *daemon, json_t *components);
 	/* Fills members of GET /v1: plugins, maintenance, caller.workspaces. */

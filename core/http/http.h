@@ -16,9 +16,13 @@
 
 /* Who is asking: the kernel's word at accept, and the role that follows. */
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+/* What somebody is to workspaces: grants that the store keeps, asked anew for
+ * each request that the platform role does not allow. */
+enum member { MEMBER_NONE, MEMBER_PLAIN, MEMBER_ADMIN };
+#define CALLER_GROUPS_MAX 256
 struct caller {
 	uid_t uid;
-	gid_t groups[64];
+	gid_t groups[CALLER_GROUPS_MAX];
 	size_t group_count;
 	pid_t pid; /* for the log; never trusted */
 	enum role role;

@@ -244,6 +244,12 @@ static void put_access(struct generator *g, const json_t *operation)
 	put_word(g, operation, "x-role", "ROLE", " none viewer operator admin ");
 	fputs(", .scope = ", g->out);
 	put_word(g, operation, "x-scope", "SCOPE", " server platform workspace ");
+	if (!strcmp(json_string_value(json_object_get(operation, "x-scope")), "workspace")) {
+		fputs(", .member = ", g->out);
+		put_word(g, operation, "x-member", "MEMBER", " plain admin ");
+	} else if (json_object_get(operation, "x-member")) {
+		fail_at(g, "x-member goes with x-scope workspace");
+	}
 	fputs(", .audit = ", g->out);
 	put_word(g, operation, "x-audit", "AUDIT", " none change secret ");
 	fputs(",\n\t ", g->out);

@@ -46,8 +46,8 @@ const struct problem_kind problem_kinds[] = {
 	 "The role is high enough, but the thing belongs to somebody else or is protected."},
 	{"forbidden", 403, "Role too low",
 	 "The caller is known by its uid and groups. Group berth-viewer sees everything, "
-	 "berth-operator also copies, refreshes and deletes images, berth-admin does all. A new "
-	 "group counts after the next login."},
+	 "berth-operator also copies, refreshes and deletes images, berth-admin does all; members "
+	 "of workspaces see what is theirs. A new group counts after the next login."},
 	{"operation-not-yours", 403, "Somebody else's operation",
 	 "Operators may cancel their own operations; admins may cancel all."},
 	{"not-found", 404, "Not found",

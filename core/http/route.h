@@ -28,6 +28,7 @@ struct route {
 	route_handler *handle;
 	enum role role;
 	enum route_scope scope;
+	enum member member; /* scope workspace: the least role in one */
 	enum route_audit audit;
 	bool idempotent;             /* takes Idempotency-Key: every POST */
 	const char *const *segments; /* of path; "{name}" for a parameter */

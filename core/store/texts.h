@@ -10,13 +10,14 @@
 #include "core/store/records.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
+#include "core/store/workspaces.h"
 
 struct store_texts {
 	const struct store_sql *texts;
 	size_t text_count;
 };
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
-	images_texts, syncs_texts, operations_texts, records_texts;
+	images_texts, syncs_texts, operations_texts, records_texts, workspaces_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

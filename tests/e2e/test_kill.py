@@ -209,6 +209,62 @@ class EveryWrite(KillCase):
                 self.play(at)
 
 
+class TenantWrites(EveryWrite):
+    """The same while workspaces come, change and go: each change is there whole, or not."""
+
+    STATES = [None, ((1, 2, 3), False), ((1, 2, 3), True), ((4,), True), ((4,), False), None]
+
+    def story(self, daemon, name, keyed):
+        """How many changes were answered until berthd was gone."""
+        api, done = daemon.api, 0
+        try:
+            space = next(one["id"] for one in api.get("/v1/spaces")["items"]
+                         if one["integration"] == "hub")
+            path = f"/v1/workspaces/{name}"
+            for method, target, body, more in (
+                    ("POST", "/v1/workspaces",
+                     {"name": name, "members": [{"uid": n} for n in (1, 2, 3)]}, {}),
+                    ("POST", f"/v1/spaces/{space}/bindings", {"bind": [name]}, {}),
+                    ("PATCH", path, {"members": [{"uid": 4}]}, {"If_Match": "*"}),
+                    ("POST", f"/v1/spaces/{space}/bindings", {"unbind": [name]}, {}),
+                    ("DELETE", path, None, {"If_Match": "*"})):
+                api.call(method, target, body, **more)
+                done += 1
+        except GONE:
+            pass
+        return done
+
+    @staticmethod
+    def state(daemon, name):
+        """None, or (members' numbers, is a space bound to it?)."""
+        found = [one for one in daemon.api.get("/v1/workspaces")["items"] if one["name"] == name]
+        return (tuple(one["uid"] for one in found[0]["members"]),
+                found[0]["status"]["spaces"] > 0) if found else None
+
+    def count(self):
+        path = os.path.join(self.dir, "count")
+        daemon, name = self.fresh(LD_PRELOAD=SHIM, BERTH_FAULT="count", BERTH_FAULT_COUNT=path,
+                                  BERTH_FAULT_SKIP="--worker")
+        daemon.start()
+        self.assertEqual(5, self.story(daemon, name, None))
+        daemon.stop()
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+
+    def play(self, at):
+        daemon, name = self.fresh(LD_PRELOAD=SHIM, BERTH_FAULT=f"kill:{at}",
+                                  BERTH_FAULT_SKIP="--worker")
+        done = self.story(daemon, name, None) if self.start(daemon) else 0
+        if daemon.process:
+            daemon.process.popen.wait(30) if not daemon.process.is_running() else daemon.kill()
+        daemon.env = {}
+        daemon.start()
+        # The last one may have been done without its answer.
+        self.assertIn(self.state(daemon, name), self.STATES[done:done + 2])
+        self.assertTrue(daemon.api.get("/v1/audit/verify")["ok"])
+        daemon.stop()
+
+
 class EveryStep(KillCase):
     """Who dies while a copy is at its n-th request to the target."""
 

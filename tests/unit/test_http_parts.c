@@ -364,6 +364,9 @@ static void route_table_is_sound(void **state)
 		assert_int_equal(r->idempotent, r->method == METHOD_POST);
 		if (r->method != METHOD_GET)
 			assert_true(r->role >= ROLE_OPERATOR);
+		assert_int_equal(r->scope == SCOPE_WORKSPACE, r->member != MEMBER_NONE);
+		if (r->scope == SCOPE_WORKSPACE && r->method != METHOD_GET)
+			assert_int_equal(r->member, MEMBER_ADMIN);
 		if (r->scope == SCOPE_SERVER)
 			assert_int_equal(r->method, METHOD_GET);
 		for (size_t k = 0; k < r->param_count; k++)
@@ -377,10 +380,31 @@ static void every_role_meets_every_route(void **state)
 	for (size_t i = 0; i < route_count; i++)
 		for (int role = ROLE_NONE; role <= ROLE_ADMIN; role++) {
 			const struct caller caller = {.role = (enum role)role};
-			enum access_verdict v = access_decide(&caller, &routes[i]);
+			enum access_verdict v = access_decide(&caller, MEMBER_NONE, &routes[i]);
 			assert_int_equal(v == ACCESS_ALLOW, caller.role >= routes[i].role);
 			if (role == ROLE_NONE)
 				assert_int_not_equal(v, ACCESS_HIDE);
+		}
+}
+
+/* Without a platform role: what is not a tenant's is not there. */
+static void every_member_meets_every_route(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < route_count; i++)
+		for (int member = MEMBER_PLAIN; member <= MEMBER_ADMIN; member++) {
+			const struct caller nobody = {.role = ROLE_NONE},
+					    admin = {.role = ROLE_ADMIN};
+			const struct route *r = &routes[i];
+			bool is_theirs = r->scope == SCOPE_WORKSPACE;
+			bool is_allowed = r->role == ROLE_NONE ||
+					  (is_theirs && (enum member)member >= r->member);
+			assert_int_equal(access_decide(&nobody, (enum member)member, r),
+					 is_allowed  ? ACCESS_ALLOW
+					 : is_theirs ? ACCESS_FORBID
+						     : ACCESS_HIDE);
+			assert_int_equal(access_decide(&admin, (enum member)member, r),
+					 ACCESS_ALLOW);
 		}
 }
 
@@ -431,6 +455,7 @@ int main(void)
 		T(callers_are_known_by_the_kernels_numbers),
 		T(route_table_is_sound),
 		T(every_role_meets_every_route),
+		T(every_member_meets_every_route),
 		T(paths_find_their_most_literal_row),
 		T(document_is_the_tables_source),
 	};

@@ -6,10 +6,12 @@ open and has the demo set, `mirror` wants a password and is empty at first.
 """
 
 import http.client
+import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import urllib.parse
@@ -92,6 +94,17 @@ class ApiCase(unittest.TestCase):
 
     def names(self, path):
         return [item["name"] for item in self.api.get(path)["items"]]
+
+    def open_to_others(self):
+        """Let other users reach the socket; the shared folder above stays as it is."""
+        shared = {os.path.realpath(tempfile.gettempdir()), "/tmp", "/var/tmp", "/"}
+        folder = os.path.realpath(self.daemon.state)
+        while folder not in shared:
+            self.addCleanup(os.chmod, folder, os.stat(folder).st_mode & 0o7777)
+            os.chmod(folder, 0o755)
+            folder = os.path.dirname(folder)
+        self.addCleanup(os.chmod, self.daemon.socket, 0o600)
+        os.chmod(self.daemon.socket, 0o666)
 
     def space(self, integration, name="default"):
         """The id of a space."""
@@ -199,6 +212,60 @@ def as_user(uid, path, method, target, body="", gid=None):
         raise AssertionError(done.stderr)
     status, _, text = done.stdout.partition("\n")
     return ApiAnswer(int(status), {}, text.strip())
+
+
+class Person:
+    """Another user, who asks one thing after the other over the socket. Needs root."""
+
+    PROGRAM = (
+        "import http.client, json, os, socket, sys\n"
+        "uid, gid, path = sys.argv[1:]\n"
+        "os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid))\n"
+        "for line in sys.stdin:\n"
+        "    method, target, body, head = json.loads(line)\n"
+        "    c = http.client.HTTPConnection('localhost')\n"
+        "    c.sock = socket.socket(socket.AF_UNIX)\n"
+        "    c.sock.connect(path)\n"
+        "    c.request(method, target, body, head)\n"
+        "    a = c.getresponse(); text = a.read().decode()\n"
+        "    print(json.dumps([a.status, dict(a.getheaders()), text]), flush=True)\n"
+        "    c.close()\n")
+
+    def __init__(self, path, uid, gid=None):
+        self.uid = uid
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.PROGRAM, str(uid), str(gid or uid), path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, method, target, body=None, **headers):
+        """Any request; ApiAnswer."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            named.setdefault("Content-Type", kind)
+            body = json.dumps(body)
+        self.process.stdin.write(json.dumps([method, target, body, named]) + "\n")
+        self.process.stdin.flush()
+        status, head, text = json.loads(self.process.stdout.readline())
+        try:
+            text = json.loads(text)
+        except ValueError:
+            pass
+        return ApiAnswer(status, head, text)
+
+    def get(self, target):
+        """The body of a read that must succeed."""
+        answer = self.ask("GET", target)
+        assert answer.status == 200, f"uid {self.uid}: {target}: {answer.status} {answer.body}"
+        return answer.body
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()
 
 
 def raw(path, data, until=b"\r\n\r\n", seconds=10):

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* workspace: tenants and who belongs to them. Names of users and groups are
+ * looked up here, where a directory server may take its time; berthd gets name
+ * and number.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "client/cmd.h"
+#include "core/base/text.h"
+
+#define MEMBER_FLAGS                                                                               \
+	{"description", 0, FLAG_TEXT, "TEXT", "a remark for people", .field = "description"},      \
+		{"member", 'm', FLAG_LIST, "USER",                                                 \
+		 .help = "this user, by name or number, belongs to it; may be repeated"},          \
+		{"member-group", 'g', FLAG_LIST, "GROUP",                                          \
+		 .help = "this group's users belong to it; may be repeated"},                      \
+		{"admin", 'a', FLAG_LIST, "USER",                                                  \
+		 .help = "this user may also change its members; may be repeated"},                \
+	{                                                                                          \
+		"admin-group", 0, FLAG_LIST, "GROUP",                                              \
+			.help = "this group's users may also change its members; may be repeated"  \
+	}
+static const struct flag create_flags[] = {MEMBER_FLAGS, {0}};
+static const struct flag edit_flags[] = {
+	MEMBER_FLAGS,
+	{"remove", 0, FLAG_LIST, "USER", .help = "this user no longer; may be repeated"},
+	{"remove-group", 0, FLAG_LIST, "GROUP", .help = "this group no longer; may be repeated"},
+	{0},
+};
+
+static const struct column columns[] = {
+	{"NAME", "name", COL_TEXT, false},
+	{"MEMBERS", "members", COL_COUNT, false},
+	{"SPACES", "status.spaces", COL_COUNT, false},
+	{"DESCRIPTION", "description", COL_LONG, false},
+	{"CREATED", "created_at", COL_TIME, true},
+	{"UPDATED", "updated_at", COL_TIME, true},
+	{"ID", "id", COL_TEXT, true},
+	{0},
+};
+
+/* What a flag of members means. */
+struct member_flag {
+	const char *name, *role; /* role NULL: no longer */
+	bool is_group;
+};
+static const struct member_flag member_flags[] = {
+	{"member", "workspace-member", false},
+	{"member-group", "workspace-member", true},
+	{"admin", "workspace-admin", false},
+	{"admin-group", "workspace-admin", true},
+	{"remove", NULL, false},
+	{"remove-group", NULL, true},
+};
+
+static const struct member_flag *member_flag_of(const struct given *g)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(member_flags); i++)
+		if (!strcmp(g->flag->name, member_flags[i].name))
+			return &member_flags[i];
+	return NULL;
+}
+
+/* The number of an account on this machine; -1: not known here. */
+static int64_t number_of(const char *name, bool is_group)
+{
+	if (is_group) {
+		const struct group *group = getgrnam(name);
+		return group ? (int64_t)group->gr_gid : -1;
+	}
+	const struct passwd *user = getpwnam(name);
+	return user ? (int64_t)user->pw_uid : -1;
+}
+
+/* {"user","uid","role"} of what was typed: digits alone are a number. */
+static json_t *member_of(const char *text, const struct member_flag *f)
+{
+	uint64_t number = 0;
+	json_t *member = json_object();
+	bool is_number = text_parse_u64(text, 0, UINT32_MAX - 1ull, &number);
+	int64_t known = is_number ? (int64_t)number : number_of(text, f->is_group);
+
+	if (!is_number)
+		js_put_str(member, f->is_group ? "group" : "user", text);
+	if (known >= 0)
+		json_object_set_new(member, f->is_group ? "gid" : "uid", json_integer(known));
+	js_put_str(member, "role", f->role);
+	return member;
+}
+
+static bool is_same(const json_t *one, const json_t *other)
+{
+	static const char *const keys[] = {"uid", "gid", "user", "group"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		const json_t *x = json_object_get(one, keys[i]),
+			     *y = json_object_get(other, keys[i]);
+		if (x && y && json_equal((json_t *)x, (json_t *)y))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the one out that is meant; false: it was not there. */
+static bool take_out(json_t *members, const json_t *member)
+{
+	size_t before = json_array_size(members);
+
+	for (size_t i = before; i-- > 0;)
+		if (is_same(json_array_get(members, i), member))
+			json_array_remove(members, i);
+	return json_array_size(members) < before;
+}
+
+/* Brings members to what the flags say: -1, or the exit code. */
+static int apply_flags(struct cli *c, json_t *members)
+{
+	for (size_t i = 0; i < c->given_count; i++) {
+		const struct given *g = &c->given[i];
+		const struct member_flag *f = member_flag_of(g);
+		if (!f)
+			continue;
+		AUTO_JSON json_t *member = member_of(g->text, f);
+		bool was_there = take_out(members, member);
+		if (!f->role && !was_there)
+			return cli_usage(c, "%s %s is no member", f->is_group ? "group" : "user",
+					 g->text);
+		if (f->role)
+			json_array_append(members, member);
+	}
+	return -1;
+}
+
+static int create(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_pack("{s:s, s:[]}", "name", cli_operand(c, 0), "members");
+	if (!body)
+		return cli_usage(c, "'%s' is not valid UTF-8", cli_operand(c, 0));
+	int status = apply_flags(c, json_object_get(body, "members"));
+	if (status >= 0)
+		return status;
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
+	AUTO_FREE char *done = text_printf("workspace %s created", cli_operand(c, 0));
+	struct change change = {.call = {.method = "POST", .path = "/v1/workspaces", .body = body},
+				.done = done};
+	status = send_change(c, &change);
+	if (status == EXIT_OK && c->out.is_tty)
+		cli_hint(c, "berthctl space bind INTEGRATION/SPACE --workspace %s",
+			 cli_operand(c, 0));
+	return status;
+}
+
+/* Members are a list that is sent whole: read, changed here, and sent with the
+ * ETag of what was read, so that nobody else's change is lost. */
+static int edit(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *now = NULL, *patch = json_object();
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!path || !patch || cli_fill_body(c, patch, &err) || api_get(c, path, &now, &err))
+		return cli_report(c, err.code ? &err : (berth_fail_memory(&err), &err));
+	char etag[sizeof(c->etag)];
+	snprintf(etag, sizeof(etag), "%s", c->etag);
+	json_t *members = json_object_get(now, "members");
+	AUTO_JSON json_t *before = json_deep_copy(members);
+	int status = apply_flags(c, members);
+	if (status >= 0)
+		return status;
+	if (!json_equal(before, members))
+		json_object_set(patch, "members", members);
+	if (!json_object_size(patch)) {
+		cli_usage(c, "nothing to change was given");
+		cli_hint(c, "berthctl workspace edit --help");
+		return EXIT_USAGE;
+	}
+	AUTO_FREE char *done = text_printf("workspace %s changed", cli_operand(c, 0));
+	struct change change = {
+		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
+		.done = done};
+	return send_change(c, &change);
+}
+
+#define THE_NAME                                                                                   \
+	{                                                                                          \
+		"NAME", OPERAND_ONE, NAMES_WORKSPACE, "the workspace's name"                       \
+	}
+
+const struct command workspace_commands[] = {
+	{
+		.noun = "workspace",
+		.verb = "list",
+		.aliases = "ls",
+		.summary = "List workspaces; without a platform role, your own",
+		.examples = {{"berthctl workspace list", "with how many members and spaces"},
+			     {"berthctl workspace list -o name", "names alone"}},
+		.method = "GET",
+		.route = "/v1/workspaces",
+		.traits = CMD_LISTS | CMD_QUERIES,
+		.columns = columns,
+		.run = run_list,
+	},
+	{
+		.noun = "workspace",
+		.verb = "show",
+		.aliases = "get",
+		.summary = "Show one workspace",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl workspace show shop", "what it is"},
+			     {"berthctl workspace show shop -o yaml", "with its members"}},
+		.method = "GET",
+		.route = "/v1/workspaces/{0}",
+		.traits = CMD_SHOWS,
+		.columns = columns,
+		.run = run_show,
+	},
+	{
+		.noun = "workspace",
+		.verb = "create",
+		.aliases = "add",
+		.summary = "Make a workspace: a tenant with members of its own",
+		.details =
+			"Members are users and groups of the system that berthd runs on. A "
+			"number counts there; a name is looked up where berthctl runs and kept as "
+			"it is. Members see their workspace, the spaces bound to it and public "
+			"spaces, and nothing else.",
+		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
+		.flags = create_flags,
+		.examples = {{"berthctl workspace create shop --admin alice --member-group shop",
+			      "alice may change who belongs to it"},
+			     {"berthctl workspace create shop --member 1007", "by number"}},
+		.method = "POST",
+		.route = "/v1/workspaces",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = create,
+	},
+	{
+		.noun = "workspace",
+		.verb = "edit",
+		.aliases = "set",
+		.summary = "Change who belongs to it; its own admins may do that too",
+		.operands = {THE_NAME},
+		.flags = edit_flags,
+		.examples = {{"berthctl workspace edit shop --member bob --remove carol",
+			      "others stay as they are"},
+			     {"berthctl workspace edit shop --admin bob", "bob gets more rights"}},
+		.method = "PATCH",
+		.route = "/v1/workspaces/{0}",
+		.traits = CMD_CHANGES,
+		.columns = columns,
+		.run = edit,
+	},
+	{
+		.noun = "workspace",
+		.verb = "delete",
+		.aliases = "rm remove",
+		.summary = "Delete a workspace that is bound to nothing",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl workspace delete shop", "asks first"},
+			     {"berthctl workspace delete shop --dry-run",
+			      "what stands against it"}},
+		.method = "DELETE",
+		.route = "/v1/workspaces/{0}",
+		.traits = CMD_CHANGES | CMD_ASKS,
+		.columns = columns,
+		.run = run_delete,
+	},
+	{0},
+};

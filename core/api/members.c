@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members of workspaces: users and groups of the system, by name or number. The
+ * number is what counts; the name is kept as it was given, whatever it looks
+ * like, because other systems have other ideas of a name.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/workspace.h"
+#include "core/base/text.h"
+
+#define LINE_MAX_BYTES 65536
+#define ID_MAX 4294967294 /* the one above means nobody */
+
+/* The number of a name in the local user or group file; -1: not there. */
+static int64_t local_number(bool is_group, const char *name)
+{
+	char *line AUTO_FREE = malloc(LINE_MAX_BYTES);
+	FILE *file AUTO_FILE = fopen(is_group ? "/etc/group" : "/etc/passwd", "re");
+	struct passwd user, *found_user = NULL;
+	struct group group, *found_group = NULL;
+
+	while (file && line) {
+		if (is_group ? fgetgrent_r(file, &group, line, LINE_MAX_BYTES, &found_group) != 0
+			     : fgetpwent_r(file, &user, line, LINE_MAX_BYTES, &found_user) != 0)
+			return -1;
+		if (is_group && !strcmp(group.gr_name, name))
+			return group.gr_gid;
+		if (!is_group && !strcmp(user.pw_name, name))
+			return user.pw_uid;
+	}
+	return -1;
+}
+
+/* One member in the making. */
+struct entry {
+	const char *name;
+	bool is_group;
+	int64_t number;
+};
+
+static bool has_control(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return true;
+	return false;
+}
+
+/* Name and number must mean one account, as far as can be told here. */
+static void settle_number(struct findings *f, const char *pointer, struct entry *e)
+{
+	const char *what = e->is_group ? "group" : "user", *id = e->is_group ? "gid" : "uid";
+	int64_t known = *e->name ? local_number(e->is_group, e->name) : -1;
+
+	if (e->number < 0 && known < 0)
+		findings_add(f, pointer, "unknown-account",
+			     "no %s '%s' in this system's files: give its %s as well", what,
+			     e->name, id);
+	else if (e->number >= 0 && known >= 0 && known != e->number)
+		findings_add(f, pointer, "other-account", "%s '%s' has the %s %lld here", what,
+			     e->name, id, (long long)known);
+	else if (e->number < 0)
+		e->number = known;
+}
+
+/* Reads {"user","uid"} or {"group","gid"}; false: a finding was added. */
+static bool read_entry(const json_t *member, const char *pointer, struct findings *f,
+		       struct entry *ret)
+{
+	bool is_user = json_object_get(member, "user") || json_object_get(member, "uid");
+	bool is_group = json_object_get(member, "group") || json_object_get(member, "gid");
+	size_t before = f->count;
+
+	*ret = (struct entry){.is_group = is_group};
+	ret->name = js_str(member, is_group ? "group" : "user", "");
+	ret->number = js_int(member, is_group ? "gid" : "uid", -1);
+	if (is_user == is_group)
+		findings_add(f, pointer, "one-account",
+			     "expected a user (user, uid) or a group (group, gid)");
+	else if (has_control(ret->name))
+		findings_add(f, pointer, "bad-name", "the name has a control character");
+	else
+		settle_number(f, pointer, ret);
+	return f->count == before;
+}
+
+static json_t *normal_of(const struct entry *e, const char *role)
+{
+	json_t *one = json_pack("{s:I, s:s}", e->is_group ? "gid" : "uid", (json_int_t)e->number,
+				"role", role);
+
+	if (one && *e->name)
+		json_object_set_new(one, e->is_group ? "group" : "user", json_string(e->name));
+	return one;
+}
+
+static void principal_of(const json_t *member, char *to, size_t room)
+{
+	const json_t *gid = json_object_get(member, "gid");
+
+	snprintf(to, room, "%c%lld", gid ? 'g' : 'u',
+		 (long long)js_int(member, gid ? "gid" : "uid", 0));
+}
+
+/* Where the member belongs in the sorted list; -1: it is there already. */
+static long place_of(const json_t *list, const char *principal)
+{
+	char other[32];
+	size_t i;
+	const json_t *one;
+
+	json_array_foreach (list, i, one) {
+		principal_of(one, other, sizeof(other));
+		int order = strcmp(principal, other);
+		if (order <= 0)
+			return order ? (long)i : -1;
+	}
+	return (long)json_array_size(list);
+}
+
+json_t *members_normal(const json_t *members, struct findings *f)
+{
+	json_t *list = json_array();
+	const json_t *member;
+	size_t i;
+
+	json_array_foreach (members, i, member) {
+		char pointer[48], principal[32];
+		struct entry e;
+		snprintf(pointer, sizeof(pointer), "/members/%zu", i);
+		if (!read_entry(member, pointer, f, &e))
+			continue;
+		json_t *one = normal_of(&e, js_str(member, "role", "workspace-member"));
+		principal_of(one, principal, sizeof(principal));
+		long place = place_of(list, principal);
+		if (place < 0) {
+			findings_add(f, pointer, "twice", "%s %lld is in the list already",
+				     e.is_group ? "group" : "user", (long long)e.number);
+			json_decref(one);
+		} else if (!one || json_array_insert_new(list, (size_t)place, one)) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+int members_store(struct store *s, const char *workspace_id, const json_t *members,
+		  struct berth_error *err)
+{
+	const json_t *member;
+	size_t i;
+
+	if (workspace_members_clear(s, workspace_id, err))
+		return err->code;
+	json_array_foreach (members, i, member) {
+		char principal[32];
+		bool is_group = json_object_get(member, "gid") != NULL;
+		struct workspace_member row = {
+			.workspace_id = (char *)workspace_id,
+			.principal = principal,
+			.name = (char *)js_str(member, is_group ? "group" : "user", ""),
+			.role = (char *)js_str(member, "role", ""),
+		};
+		principal_of(member, principal, sizeof(principal));
+		if (workspace_member_add(s, &row, err))
+			return err->code;
+	}
+	return 0;
+}
+
+static int add_member(void *user, const void *row, struct berth_error *err)
+{
+	const struct workspace_member *it = row;
+	struct entry e = {.name = it->name, .is_group = it->principal[0] == 'g'};
+
+	if (!text_parse_i64(it->principal + 1, 0, ID_MAX, &e.number))
+		return berth_fail(err, BERTH_E_INTERNAL, "store: member %s", it->principal);
+	return json_array_append_new(user, normal_of(&e, it->role)) ? berth_fail_memory(err) : 0;
+}
+
+int members_load(struct store *s, const char *workspace_id, json_t **ret, struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(workspace_id);
+	struct store_page page = {.within = "workspace_id = ?",
+				  .within_values = &v,
+				  .within_count = 1,
+				  .tail = "ORDER BY principal"};
+	json_t *list AUTO_JSON = json_array();
+
+	if (!list)
+		return berth_fail_memory(err);
+	if (store_list(s, &workspace_members_table, &page, add_member, list, NULL, err))
+		return err->code;
+	*ret = STEAL(list);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a caller may see: see sight.h. */
+#include "core/api/sight.h"
+
+#include <string.h>
+
+#include "core/store/spaces.h"
+
+#define PRINCIPALS_MAX 8192
+
+void sight_done(struct sight *s)
+{
+	buf_done(&s->principals);
+	free(s->workspace_id);
+	s->workspace_id = NULL;
+}
+
+int sight_principals(const struct caller *caller, struct buf *to, struct berth_error *err)
+{
+	int r = buf_printf(to, err, " u%lu ", (unsigned long)caller->uid);
+
+	for (size_t i = 0; !r && i < caller->group_count; i++)
+		r = buf_printf(to, err, "g%lu ", (unsigned long)caller->groups[i]);
+	return r;
+}
+
+int sight_member(struct request *q, const char *workspace_id, enum member *ret,
+		 struct berth_error *err)
+{
+	const struct caller *caller = request_caller(q);
+	struct buf principals AUTO_BUF = {.max = PRINCIPALS_MAX};
+	enum workspace_role role = WORKSPACE_NONE;
+
+	*ret = MEMBER_ADMIN;
+	if (caller->role >= ROLE_ADMIN)
+		return 0;
+	if (sight_principals(caller, &principals, err) ||
+	    workspace_role(request_daemon(q)->store, workspace_id, buf_text(&principals), &role,
+			   err))
+		return err->code;
+	*ret = role == WORKSPACE_ADMIN  ? MEMBER_ADMIN
+	       : role == WORKSPACE_NONE ? MEMBER_NONE
+					: MEMBER_PLAIN;
+	return 0;
+}
+
+bool sight_operation(const struct caller *caller, uid_t uid)
+{
+	return caller->role != ROLE_NONE || caller->uid == uid;
+}
+
+/* The workspace that ?workspace= names, as this caller finds it. */
+static bool find_workspace(struct request *q, struct answer *a, const char *name, struct sight *s)
+{
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	enum member member = MEMBER_NONE;
+	int code = workspace_get(request_daemon(q)->store, name, &row, &err);
+
+	if (!code && !s->is_all)
+		code = sight_member(q, row.id, &member, &err);
+	if (!code && !s->is_all && member == MEMBER_NONE)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
+	if (!code) {
+		s->workspace_id = strdup(row.id);
+		if (s->workspace_id)
+			return true;
+		(void)berth_fail_memory(&err);
+	}
+	api_fail(a, &err, "berthctl workspace list");
+	return false;
+}
+
+static void add_value(struct sight *s, const char *text)
+{
+	s->values[s->value_count++] = (struct store_value)V_TEXT(text);
+}
+
+/* The condition that follows from what was found. */
+static void write_where(struct sight *s)
+{
+	s->value_count = 0;
+	if (s->workspace_id) {
+		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s)",
+			 SPACE_PUBLIC_SQL, SPACE_BOUND_SQL);
+		add_value(s, s->workspace_id);
+	} else if (s->is_all) {
+		snprintf(s->where, sizeof(s->where), "1 = 1");
+	} else {
+		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s)",
+			 SPACE_PUBLIC_SQL, SPACE_OWN_SQL);
+		add_value(s, buf_text(&s->principals));
+	}
+}
+
+/* Without ?workspace=. */
+static int look(const struct caller *caller, struct sight *s, struct berth_error *err)
+{
+	*s = (struct sight){.is_all = caller->role != ROLE_NONE};
+	buf_init(&s->principals, PRINCIPALS_MAX);
+	int code = s->is_all ? 0 : sight_principals(caller, &s->principals, err);
+	write_where(s);
+	return code;
+}
+
+bool sight_of(struct request *q, struct answer *a, struct sight *ret)
+{
+	const char *name = request_query(q, "workspace");
+	struct berth_error err = ERROR_INIT;
+
+	if (look(request_caller(q), ret, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (name && !find_workspace(q, a, name, ret))
+		return false;
+	write_where(ret);
+	return true;
+}
+
+int sight_space(struct request *q, const char *space_id, struct berth_error *err)
+{
+	struct sight s AUTO_SIGHT = {.is_all = false};
+	char within[sizeof(s.where) + 32];
+	int64_t count = 0;
+
+	if (look(request_caller(q), &s, err))
+		return err->code;
+	if (s.is_all)
+		return 0;
+	snprintf(within, sizeof(within), "(%s) AND s.id = ?", s.where);
+	add_value(&s, space_id);
+	struct store_page page = {
+		.within = within, .within_values = s.values, .within_count = s.value_count};
+	if (store_count(request_daemon(q)->store, &spaces_table, &page, &count, err))
+		return err->code;
+	return count ? 0 : berth_fail(err, BERTH_E_NOT_FOUND, "no space '%s'", space_id);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/workspaces: tenants. A platform role sees all of them, and an admin makes
+ * and removes them; a member sees its own, and a workspace admin says who else
+ * belongs to it. All of it is local: a change is one transaction and a 200.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_handlers.h"
+#include "core/api/workspace.h"
+#include "core/base/clock.h"
+#include "core/http/patch.h"
+
+static void path_of(const char *name, char *to, size_t room)
+{
+	snprintf(to, room, "/v1/workspaces/%s", name);
+}
+
+/* What may be changed of it. */
+static int desired_of(struct store *s, const struct workspace *row, json_t **ret,
+		      struct berth_error *err)
+{
+	json_t *members = NULL;
+
+	if (members_load(s, row->id, &members, err))
+		return err->code;
+	*ret = json_pack("{s:s, s:o}", "description", row->description, "members", members);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+static int count_bindings(struct store *s, const char *workspace_id, int64_t *ret,
+			  struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(workspace_id);
+	struct store_page page = {
+		.within = "b.workspace_id = ?", .within_values = &v, .within_count = 1};
+
+	return store_count(s, &space_bindings_table, &page, ret, err);
+}
+
+static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+{
+	struct store *s = request_daemon(q)->store;
+	const struct workspace *it = row;
+	json_t *shown AUTO_JSON = NULL;
+	int64_t bound = 0;
+
+	if (desired_of(s, it, &shown, err) || count_bindings(s, it->id, &bound, err))
+		return err->code;
+	json_object_set_new(shown, "id", json_string(it->id));
+	json_object_set_new(shown, "name", json_string(it->name));
+	js_put_time(shown, "created_at", it->created_ms);
+	js_put_time(shown, "updated_at", it->updated_ms);
+	json_object_set_new(shown, "status", json_pack("{s:I}", "spaces", (json_int_t)bound));
+	*ret = STEAL(shown);
+	return 0;
+}
+
+void api_workspaces_list(struct request *q, struct answer *a)
+{
+	static const char *const q_columns[] = {"w.name", "w.description", NULL};
+	struct buf principals AUTO_BUF = {.max = 8192};
+	struct berth_error err = ERROR_INIT;
+	struct api_collection all = {.table = &workspaces_table,
+				     .noun = "workspace",
+				     .q_columns = q_columns,
+				     .show = show};
+
+	if (sight_principals(request_caller(q), &principals, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	const struct store_value own[] = {V_TEXT(buf_text(&principals))};
+	if (request_caller(q)->role == ROLE_NONE) {
+		all.within = WORKSPACE_OWN_SQL;
+		all.within_values = own;
+		all.within_count = 1;
+	}
+	api_list(&all, q, a);
+}
+
+bool workspace_of_route(struct request *q, struct answer *a, enum member least,
+			struct workspace *ret)
+{
+	const char *name = request_param(q, "name");
+	bool is_platform = request_caller(q)->role != ROLE_NONE;
+	struct berth_error err = ERROR_INIT;
+	enum member member = MEMBER_NONE;
+	int code = workspace_get(request_daemon(q)->store, name, ret, &err);
+
+	if (!code)
+		code = sight_member(q, ret->id, &member, &err);
+	if (!code && member == MEMBER_NONE && !is_platform)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
+	if (code) {
+		api_fail(a, &err, "berthctl workspace list");
+		return false;
+	}
+	if (member < least)
+		api_refuse(a, 403, "forbidden", NULL,
+			   "this needs the role workspace-admin in workspace %s, or admin", name);
+	return member >= least;
+}
+
+static void answer_row(struct request *q, struct answer *a, const struct workspace *row,
+		       bool is_new)
+{
+	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
+	json_t *shown = NULL;
+	char path[96];
+
+	if (desired_of(request_daemon(q)->store, row, &desired, &err) ||
+	    show(q, row, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	path_of(row->name, path, sizeof(path));
+	if (is_new)
+		answer_created(a, path, shown, desired, row->generation);
+	else
+		answer_resource(a, q, shown, desired, row->generation);
+}
+
+void api_workspaces_get(struct request *q, struct answer *a)
+{
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+
+	if (workspace_of_route(q, a, MEMBER_NONE, &row))
+		answer_row(q, a, &row, false);
+}
+
+/* Brings a body into its one form; false: answered with what is wrong. */
+static bool check(struct answer *a, json_t *desired)
+{
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+	json_t *members = members_normal(json_object_get(desired, "members"), &f);
+
+	if (!members || json_object_set_new(desired, "members", members)) {
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (!json_object_get(desired, "description"))
+		json_object_set_new(desired, "description", json_string(""));
+	return f.count == 0;
+}
+
+/* Adds or changes row and members, with the event, in one transaction. */
+static int save(struct daemon_state *d, const struct workspace *before, const char *name,
+		const json_t *desired, struct berth_error *err)
+{
+	char id[UUID_ROOM], path[96];
+	int64_t now_ms = clock_unix_ms();
+	struct workspace row = {
+		.id = before->id ? before->id : id,
+		.name = (char *)name,
+		.description = (char *)js_str(desired, "description", ""),
+		.generation = before->generation + 1,
+		.created_ms = before->id ? before->created_ms : now_ms,
+		.updated_ms = now_ms,
+	};
+
+	uuid_make(id);
+	path_of(name, path, sizeof(path));
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	int code = before->id ? workspace_change(d->store, &row, err)
+			      : workspace_add(d->store, &row, err);
+	if (code || members_store(d->store, row.id, json_object_get(desired, "members"), err) ||
+	    api_tell(d, path, before->id ? "changed" : "created", NULL, err))
+		return err->code;
+	return store_commit(STEAL(undo), err);
+}
+
+/* The end of POST and PATCH: checked, then planned or saved. */
+static void finish(struct request *q, struct answer *a, const struct workspace *before,
+		   const char *name, json_t *desired)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	char path[96];
+
+	path_of(name, path, sizeof(path));
+	if (!check(a, desired))
+		return;
+	if (request_dry_run(q)) {
+		answer_json(a, 200,
+			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
+		return;
+	}
+	if (save(d, before, name, desired, &err) || workspace_get(d->store, name, &row, &err))
+		api_fail(a, &err, NULL);
+	else
+		answer_row(q, a, &row, !before->id);
+}
+
+void api_workspaces_create(struct request *q, struct answer *a)
+{
+	const char *name = js_str(request_body(q), "name", "");
+	struct workspace other AUTO_WORKSPACE = {.id = NULL};
+	struct workspace none = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (!workspace_get(request_daemon(q)->store, name, &other, &err)) {
+		api_refuse(a, 409, "exists", "berthctl workspace list",
+			   "there is a workspace %s already", name);
+		return;
+	}
+	json_t *desired AUTO_JSON = json_deep_copy(request_body(q));
+	finish(q, a, &none, name, desired);
+}
+
+/* Reads the workspace for a change and checks If-Match. */
+static bool begin_change(struct request *q, struct answer *a, struct workspace *row,
+			 json_t **ret_before)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!workspace_of_route(q, a, MEMBER_ADMIN, row))
+		return false;
+	if (desired_of(request_daemon(q)->store, row, ret_before, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	return answer_precondition(a, q, true, *ret_before, row->generation);
+}
+
+void api_workspaces_patch(struct request *q, struct answer *a)
+{
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	json_t *before AUTO_JSON = NULL;
+
+	if (!begin_change(q, a, &row, &before))
+		return;
+	json_t *desired AUTO_JSON = json_merge_patch(before, request_body(q));
+	finish(q, a, &row, row.name, desired);
+}
+
+void api_workspaces_delete(struct request *q, struct answer *a)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *before AUTO_JSON = NULL;
+	char path[96], what[96];
+
+	if (!begin_change(q, a, &row, &before))
+		return;
+	path_of(row.name, path, sizeof(path));
+	snprintf(what, sizeof(what), "workspace %s", row.name);
+	if (!bindings_none(q, a, "b.workspace_id = ?", row.id, what))
+		return;
+	if (request_dry_run(q)) {
+		answer_json(a, 200, api_plan(NULL, NULL, path));
+		return;
+	}
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (workspace_remove(d->store, row.id, &err) || api_tell(d, path, "deleted", NULL, &err) ||
+	    store_commit(STEAL(undo), &err))
+		api_fail(a, &err, NULL);
+	else
+		answer_empty(a, 204);
+}

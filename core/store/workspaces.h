@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of workspaces: the tenant itself, its members, and the bindings that let
+ * it use spaces. Names are unique; members are known by their numbers.
+ */
+#ifndef CORE_STORE_WORKSPACES_H
+#define CORE_STORE_WORKSPACES_H
+
+#include "core/store/list.h"
+
+struct workspace {
+	char *id; /* UUID */
+	char *name;
+	char *description;
+	int64_t generation;
+	int64_t created_ms, updated_ms;
+};
+struct workspace_member {
+	char *workspace_id;
+	char *principal; /* "u1000", "g50" */
+	char *name;      /* as it was given; "" where only the number was */
+	char *role;      /* "workspace-admin" or "workspace-member" */
+};
+/* One binding with the names that it joins. */
+struct space_binding {
+	char *space_id, *workspace_id;
+	char *workspace, *integration, *space;
+	int64_t created_ms;
+};
+extern const struct store_table workspaces_table, workspace_members_table, space_bindings_table;
+
+MUST_USE int workspace_get(struct store *s, const char *name, struct workspace *ret,
+			   struct berth_error *err);
+void workspace_done(struct workspace *row);
+#define AUTO_WORKSPACE CLEANUP(workspace_done)
+
+/* BERTH_E_CONFLICT: the name is taken. */
+MUST_USE int workspace_add(struct store *s, const struct workspace *row, struct berth_error *err);
+/* Writes description, generation and updated_ms by id. */
+MUST_USE int workspace_change(struct store *s, const struct workspace *row,
+			      struct berth_error *err);
+/* Removes it with its members and bindings. */
+MUST_USE int workspace_remove(struct store *s, const char *id, struct berth_error *err);
+
+/* Members, one by one; clear removes all of one workspace. */
+MUST_USE int workspace_member_add(struct store *s, const struct workspace_member *row,
+				  struct berth_error *err);
+MUST_USE int workspace_members_clear(struct store *s, const char *workspace_id,
+				     struct berth_error *err);
+
+/* Binding what is bound, or unbinding what is not, changes nothing and is no
+ * error; *ret_changed says which it was. */
+MUST_USE int space_bind(struct store *s, const char *space_id, const char *workspace_id,
+			int64_t now_ms, bool *ret_changed, struct berth_error *err);
+MUST_USE int space_unbind(struct store *s, const char *space_id, const char *workspace_id,
+			  bool *ret_changed, struct berth_error *err);
+
+/* What a caller is to the workspaces, as SQL. One text value is bound: the
+ * caller's principals, each between two spaces (" u1000 g50 "). The aliases are
+ * those of the tables' own selects: w of workspaces_table, s and i of
+ * spaces_table, m of members. */
+#define MEMBER_IS_SQL "? LIKE '% ' || m.principal || ' %'"
+#define WORKSPACE_OWN_SQL                                                                          \
+	"EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id "                   \
+	"AND " MEMBER_IS_SQL ")"
+#define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = 'platform')"
+#define SPACE_OWN_SQL                                                                              \
+	"EXISTS (SELECT 1 FROM space_bindings b JOIN workspace_members m "                         \
+	"ON m.workspace_id = b.workspace_id WHERE b.space_id = s.id AND " MEMBER_IS_SQL ")"
+/* One text value: the workspace's id. */
+#define SPACE_BOUND_SQL                                                                            \
+	"EXISTS (SELECT 1 FROM space_bindings b WHERE b.space_id = s.id "                          \
+	"AND b.workspace_id = ?)"
+
+enum workspace_role { WORKSPACE_NONE, WORKSPACE_MEMBER, WORKSPACE_ADMIN };
+/* The highest role that those principals have in that workspace (NULL: in any). */
+MUST_USE int workspace_role(struct store *s, const char *workspace_id, const char *principals,
+			    enum workspace_role *ret, struct berth_error *err);
+
+#endif

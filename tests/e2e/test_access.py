@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, asked of a running daemon by other users: A1 A2.
+
+The table is docs/openapi.json: x-role, x-scope and x-member of each route. Every
+route is called as each role, as nobody, and as a member of another workspace."""
+
+import grp
+import os
+import re
+import unittest
+
+from berthtest.apicase import ApiCase, Person, quote
+
+ABSENT = "00000000-0000-4000-8000-000000000000"
+ROLES = ["none", "viewer", "operator", "admin"]
+MEMBERS = ["none", "plain", "admin"]
+HIDDEN = "there is nothing at this path"
+ALLOWED = {200, 204, 304, 400, 404, 409, 412, 415, 422, 428}
+
+
+def some_groups():
+    """Two groups that every system has and no test user is in."""
+    return [entry for entry in grp.getgrall() if 0 < entry.gr_gid < 100][:2]
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+class AccessCase(ApiCase):
+    """Two integrations of one space each: hub is red's, mirror is blue's."""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.getuid() != 0:
+            raise unittest.SkipTest("needs root to be somebody else")
+        cls.viewers, cls.operators = some_groups()
+        cls.config = (f'access: {{ viewer_group = "{cls.viewers.gr_name}"; '
+                      f'operator_group = "{cls.operators.gr_name}"; }};\n')
+        super().setUpClass()
+        cls.api.post("/v1/workspaces", {"name": "red", "members": [
+            {"uid": 71001}, {"uid": 71002, "role": "workspace-admin"}, {"gid": 71010}]})
+        cls.api.post("/v1/workspaces", {"name": "blue", "members": [{"uid": 71003}]})
+        for name, workspace in (("hub", "red"), ("mirror", "blue")):
+            space = next(one["id"] for one in cls.api.get("/v1/spaces")["items"]
+                         if one["integration"] == name)
+            cls.api.post(f"/v1/spaces/{space}/bindings", {"bind": [workspace]})
+        cls.settle()
+
+    def setUp(self):
+        self.open_to_others()
+        socket = self.daemon.socket
+        self.red = self.person(socket, 71001)
+        self.red_admin = self.person(socket, 71002)
+        self.blue = self.person(socket, 71003)
+        self.by_group = self.person(socket, 71004, 71010)
+        self.nobody = self.person(socket, 65534)
+
+    def person(self, *who):
+        one = Person(*who)
+        self.addCleanup(one.__exit__)
+        return one
+
+
+class Table(AccessCase):
+    def routes(self):
+        """(method, path, operation) of each route, with names that nothing has."""
+        for method, template in self.api.document.all_operations():
+            operation = self.api.document.operation(method, template)[1]
+            path = template.replace("{id}", ABSENT).replace("{reference}", "a:1")
+            path = path.replace("{kind}", "not-found")
+            path = re.sub(r"\{[a-z_]+\}", "absent", path)
+            if template == "/v1/events":
+                path += "?wait_s=0"
+            yield method, path, operation
+
+    def expect(self, operation, role, member, who, answer):
+        """What the table says of that caller on that route."""
+        is_theirs = operation["x-scope"] == "workspace"
+        if ROLES.index(role) >= ROLES.index(operation["x-role"]) or (
+                is_theirs and MEMBERS.index(member) >= MEMBERS.index(operation["x-member"])):
+            self.assertIn(answer.status, ALLOWED, f"{who}: {answer.body}")
+            self.assertNotIn(HIDDEN, str(answer.body), who)
+        elif role == "none" and member != "none" and not is_theirs:
+            self.assertEqual((404, HIDDEN), (answer.status, answer.body["detail"]), who)
+        elif role == "none":
+            self.assertEqual((403, "forbidden"), (answer.status, answer.body["code"]), who)
+        else:
+            self.assertIn((answer.status, answer.body["code"]),
+                          [(403, "forbidden"), (404, "not-found")], who)
+
+    def test_every_route_answers_each_caller_as_the_table_says(self):
+        viewer = self.person(self.daemon.socket, 71005, self.viewers.gr_gid)
+        operator = self.person(self.daemon.socket, 71006, self.operators.gr_gid)
+        callers = [("nobody", self.nobody, "none", "none"), ("viewer", viewer, "viewer", "none"),
+                   ("operator", operator, "operator", "none"),
+                   ("member", self.red, "none", "plain"),
+                   ("member by group", self.by_group, "none", "plain"),
+                   ("admin of a workspace", self.red_admin, "none", "admin"),
+                   ("admin", self.person(self.daemon.socket, 0), "admin", "none")]
+        for method, path, operation in self.routes():
+            for name, person, role, member in callers:
+                answer = person.ask(method, path)
+                self.expect(operation, role, member, f"{name}: {method} {path}", answer)
+
+
+class Isolation(AccessCase):
+    """No answer tells a member of one workspace of what another has."""
+
+    def normal(self, answer, ident):
+        """An answer without what belongs to the request itself."""
+        body = answer.body
+        if isinstance(body, dict):
+            body = {key: value for key, value in body.items() if key != "instance"}
+        return answer.status, str(body).replace(ident, "X"), "ETag" in answer.headers
+
+    def same(self, person, method, template, there, absent, body=None, **headers):
+        """What is another's answers as what is not there."""
+        pair = [self.normal(person.ask(method, template.format(one), body, **headers), one)
+                for one in (there, absent)]
+        self.assertEqual(pair[1], pair[0], f"{method} {template}")
+        self.assertEqual(404, pair[0][0], template)
+
+    def test_another_workspaces_things_are_not_there(self):
+        hub = self.space("hub")
+        for template in ("/v1/spaces/{}", "/v1/spaces/{}/images",
+                         "/v1/spaces/{}/images/" + quote("shop/web"),
+                         "/v1/spaces/{}/artifacts/" + quote("shop/web:1.0.0")):
+            self.assertNotEqual(404, self.red.ask("GET", template.format(hub)).status, template)
+            self.same(self.blue, "GET", template, hub, ABSENT)
+        self.same(self.blue, "GET", "/v1/workspaces/{}", "red", "nil")
+        self.same(self.blue, "GET", "/v1/spaces?workspace={}", "red", "nil")
+        self.same(self.red, "PATCH", "/v1/integrations/{}", "hub", "nil", {"description": "x"})
+
+    def test_lists_and_counts_have_ones_own_alone(self):
+        for person, integration, name in ((self.red, "hub", "red"), (self.by_group, "hub", "red"),
+                                          (self.blue, "mirror", "blue")):
+            spaces = person.get("/v1/spaces")
+            self.assertEqual([integration], [one["integration"] for one in spaces["items"]])
+            self.assertEqual(([name], 1), (spaces["items"][0]["workspaces"], spaces["total"]))
+            workspaces = person.get("/v1/workspaces")
+            self.assertEqual(([name], 1), ([one["name"] for one in workspaces["items"]],
+                                           workspaces["total"]))
+            self.assertEqual([name], person.get("/v1")["caller"]["workspaces"])
+        self.assertEqual([], self.nobody.get("/v1")["caller"]["workspaces"])
+
+    def test_a_workspaces_admin_changes_that_one_alone(self):
+        def patch(person, name, match="*"):
+            return person.ask("PATCH", f"/v1/workspaces/{name}", {"description": "mine"},
+                              If_Match=match).status
+
+        self.assertEqual(200, patch(self.red_admin, "red"))
+        self.assertEqual(404, patch(self.red_admin, "blue"))
+        self.assertEqual(403, patch(self.red, "red"))
+        self.same(self.red_admin, "PATCH", "/v1/workspaces/{}", "blue", "nil",
+                  {"description": "x"}, If_Match="*")
+
+    def test_operations_of_others_are_not_there(self):
+        theirs = self.api.post("/v1/integrations/hub/probe", None)["id"]
+        for template in ("/v1/operations/{}", "/v1/operations/{}/wait", "/v1/operations/{}/log"):
+            self.same(self.red, "GET", template, theirs, ABSENT)
+        asked = self.red.ask("GET", f"/v1/spaces/{self.space('hub')}/artifacts/"
+                             + quote("shop/web:2.0.0"))
+        self.assertEqual(202, asked.status, asked.body)
+        mine = asked.body["id"]
+        own = self.red.get("/v1/operations")["items"]
+        self.assertIn(mine, [one["id"] for one in own])
+        self.assertEqual({71001}, {one["requester"]["uid"] for one in own})
+        self.assertEqual(0, self.blue.get("/v1/operations")["total"])
+        self.same(self.blue, "GET", "/v1/operations/{}", mine, ABSENT)
+        self.done(self.api.get(f"/v1/operations/{mine}"))
+
+    def test_a_member_who_is_taken_out_is_nobody_at_once(self):
+        self.api.post("/v1/workspaces", {"name": "gray", "members": [{"uid": 71009}]})
+        person = self.person(self.daemon.socket, 71009)
+        self.assertEqual(["gray"], person.get("/v1")["caller"]["workspaces"])
+        self.ask("PATCH", "/v1/workspaces/gray", {"members": []}, If_Match="*")
+        self.assertEqual(403, person.ask("GET", "/v1/spaces").status)
+
+
+class OtherPrefix(AccessCase):
+    """Two spaces of one registry, bound to two workspaces."""
+
+    def test_an_artifact_is_reached_through_its_own_space_alone(self):
+        made = self.api.post("/v1/spaces", {"integration": "hub", "name": "legacy"})["id"]
+        self.api.post(f"/v1/spaces/{made}/bindings", {"bind": ["blue"]})
+        image = next(one for name, tag, one in self.images if name == "shop/web")
+        self.done(self.ask("GET", f"/v1/spaces/{self.space('hub')}/artifacts/"
+                           + quote(f"shop/web@{image.digest}")).body)
+        for reference in ("shop/web:2.0.0", f"shop/web@{image.digest}"):
+            answer = self.blue.ask("GET", f"/v1/spaces/{made}/artifacts/" + quote(reference))
+            self.assertEqual(404, answer.status, answer.body)
+            self.assertIn("holds no repository", answer.body["detail"])
+        self.assertEqual(1, self.blue.get(f"/v1/spaces/{made}/images")["total"])
+        seen = self.blue.ask("GET", f"/v1/spaces/{made}/images/" + quote("shop/web"))
+        self.assertEqual(404, seen.status)
+
+
+if __name__ == "__main__":
+    unittest.main()
