@@ -351,6 +351,8 @@ void api_spaces_delete(struct request *q, struct answer *a)
 	json_t *desired AUTO_JSON = space_desired(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation))
 		return;
+	if (!bindings_none(q, a, "b.space_id = ?", row.id, "the space"))
+		return;
 	if (!strcmp(row.origin, "native")) {
 		space_delete_there(q, a, &row);
 		return;
@@ -360,8 +362,6 @@ void api_spaces_delete(struct request *q, struct answer *a)
 			   "space %s was not declared here: it can't be taken back", row.name);
 		return;
 	}
-	if (!bindings_none(q, a, "b.space_id = ?", row.id, "the space"))
-		return;
 	snprintf(path, sizeof(path), "/v1/spaces/%s", row.id);
 	if (request_dry_run(q)) {
 		answer_json(a, 200, api_plan(NULL, NULL, path));
