@@ -153,9 +153,9 @@ static int start(struct cli *c)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || !body || cli_fill_body(c, body, &err))
 		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
-	bool is_plan = !strcmp(c->command->verb, "plan");
+	bool is_run = !strcmp(c->command->verb, "run");
 	struct change change = {
-		.call = {.method = "POST", .path = path, .body = is_plan ? NULL : body},
+		.call = {.method = "POST", .path = path, .body = is_run ? body : NULL},
 		.result = copy_report};
 	return send_change(c, &change);
 }
@@ -311,6 +311,24 @@ const struct command sync_commands[] = {
 			     {"berthctl sync plan nightly --jq .result.bytes", "bytes alone"}},
 		.method = "POST",
 		.route = "/v1/syncs/{0}/plan",
+		.traits = CMD_STARTS,
+		.columns = operation_columns,
+		.run = start,
+	},
+	{
+		.noun = "sync",
+		.verb = "verify",
+		.summary = "Compare both ends of a rule to the last layer; nothing is moved",
+		.details = "Tags are compared by digest, and of an image that is equal every "
+			   "manifest, layer and signature is asked for at the target. Exit 9 says "
+			   "that some images are not the same, 8 that none is.",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync verify nightly", "is all of it there, and whole?"},
+			     {"berthctl sync verify nightly --jq '.result.outcomes[] | "
+			      "select(.state != \"same\") | .target'",
+			      "what is not the same"}},
+		.method = "POST",
+		.route = "/v1/syncs/{0}/verify",
 		.traits = CMD_STARTS,
 		.columns = operation_columns,
 		.run = start,

@@ -180,15 +180,24 @@ static int give_up(struct watch *w, const struct berth_error *err)
 	return status;
 }
 
-/* Some images failed, and others are where they should be. */
-static bool is_partly(const json_t *operation)
+static bool has_any(const json_t *result, const char *const *names)
 {
-	static const char *const good[] = {"copied", "present", "kept"};
+	for (; *names; names++)
+		if (js_int(result, *names, 0) > 0)
+			return true;
+	return false;
+}
+
+/* How the images of a result went: EXIT_OK, EXIT_PARTLY where some are as they
+ * should be and others are not, EXIT_UPSTREAM where none is. */
+static int images_status(const json_t *operation)
+{
+	static const char *const good[] = {"copied", "present", "kept", "same", NULL};
+	static const char *const bad[] = {"failed", "missing", "different", "incomplete", NULL};
 	const json_t *result = json_object_get(operation, "result");
-	bool has_good = false;
-	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
-		has_good = has_good || js_int(result, good[i], 0) > 0;
-	return has_good && js_int(result, "failed", 0) > 0;
+	if (!has_any(result, bad))
+		return EXIT_OK;
+	return has_any(result, good) ? EXIT_PARTLY : EXIT_UPSTREAM;
 }
 
 static int failed(struct cli *c, const json_t *operation)
@@ -204,7 +213,7 @@ static int failed(struct cli *c, const json_t *operation)
 	c->problem = json_incref(error);
 	berth_fail(&err, BERTH_E_INTERNAL, "the operation failed");
 	int status = cli_report(c, &err);
-	return is_partly(operation) ? EXIT_PARTLY : status;
+	return images_status(operation) == EXIT_PARTLY ? EXIT_PARTLY : status;
 }
 
 int follow_outcome(struct cli *c, const json_t *operation, follow_result *result)
@@ -218,7 +227,7 @@ int follow_outcome(struct cli *c, const json_t *operation, follow_result *result
 	fflush(c->out.file);
 	if (strcmp(js_str(operation, "state", ""), "succeeded") != 0)
 		return failed(c, operation);
-	return is_partly(operation) ? EXIT_PARTLY : EXIT_OK;
+	return images_status(operation);
 }
 
 /* Looks at *now until it has ended; -1: it has. */

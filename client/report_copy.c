@@ -21,6 +21,10 @@ static const struct {
 	{"kept", "keep", "kept", PAINT_YELLOW},
 	{"skipped", "skip", "skipped", PAINT_YELLOW},
 	{"cancelled", "skip", "cancelled", PAINT_YELLOW},
+	{"same", "same", "same", PAINT_NONE},
+	{"missing", "MISSING", "MISSING", PAINT_RED},
+	{"different", "DIFFERS", "DIFFERS", PAINT_RED},
+	{"incomplete", "BROKEN", "BROKEN", PAINT_RED},
 	{"fail", "FAIL", "FAILED", PAINT_RED},
 	{"failed", "FAIL", "FAILED", PAINT_RED},
 };
@@ -73,6 +77,24 @@ static void error_line(struct cli *c, const json_t *image)
 	fprintf(c->out.file, "          %s\n", safe ? safe : "");
 }
 
+/* What the target lacks of one image, or has otherwise. */
+static void difference_lines(struct cli *c, const json_t *image)
+{
+	const json_t *one, *differences = json_object_get(image, "differences");
+	const char *found = js_str(image, "found", "");
+	size_t i;
+	if (*found)
+		fprintf(c->out.file, "          the target has %.*s\n", 71, found);
+	json_array_foreach (differences, i, one) {
+		bool is_size = !strcmp(js_str(one, "how", ""), "size");
+		AUTO_FREE char *text =
+			text_printf("%s %s %s", js_str(one, "what", ""), js_str(one, "digest", ""),
+				    is_size ? "has another size" : "is missing");
+		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
+		fprintf(c->out.file, "          %s\n", safe ? safe : "");
+	}
+}
+
 /* ", 3 there already": a count with its words, where there is one. */
 static void count(struct cli *c, int64_t value, const char *what)
 {
@@ -108,6 +130,20 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 	fputc('\n', c->out.file);
 }
 
+static void verdict_line(struct cli *c, const json_t *totals)
+{
+	int64_t images = js_int(totals, "images", 0);
+	fprintf(c->out.file, "%s%lld image%s%s", term_paint(&c->out, PAINT_BOLD), (long long)images,
+		images == 1 ? "" : "s", term_paint(&c->out, PAINT_NONE));
+	count(c, js_int(totals, "referrers", 0), "attached");
+	fprintf(c->out.file, ": %lld the same", (long long)js_int(totals, "same", 0));
+	count(c, js_int(totals, "missing", 0), "missing");
+	count(c, js_int(totals, "different", 0), "different");
+	count(c, js_int(totals, "incomplete", 0), "broken");
+	count(c, js_int(totals, "failed", 0), "not compared");
+	fprintf(c->out.file, "; %lld blobs looked for\n", (long long)js_int(totals, "blobs", 0));
+}
+
 static int by_target(const void *a, const void *b)
 {
 	return strcmp(target_of(*(json_t *const *)a), target_of(*(json_t *const *)b));
@@ -130,10 +166,12 @@ static void image_lines(struct cli *c, const json_t *images, bool is_plan)
 	qsort(sorted, count, sizeof(json_t *), by_target);
 	for (i = 0; i < count; i++) {
 		const char *state = state_of(sorted[i]);
-		if (is_long && (!strcmp(state, "present") || !strcmp(state, "skipped")))
+		if (is_long && (!strcmp(state, "present") || !strcmp(state, "skipped") ||
+				!strcmp(state, "same")))
 			continue;
 		image_line(c, sorted[i], is_plan, width);
 		error_line(c, sorted[i]);
+		difference_lines(c, sorted[i]);
 	}
 }
 
@@ -148,7 +186,13 @@ void copy_report(struct cli *c, const json_t *operation)
 {
 	bool is_plan = cli_has(c, "plan") || cli_has(c, "dry-run") ||
 		       strstr(js_str(operation, "kind", ""), "plan");
-	print(c, json_object_get(operation, "result"), is_plan);
+	const json_t *result = json_object_get(operation, "result");
+	if (strcmp(js_str(operation, "kind", ""), "copy-verify") != 0) {
+		print(c, result, is_plan);
+		return;
+	}
+	image_lines(c, json_object_get(result, "outcomes"), false);
+	verdict_line(c, result);
 }
 
 void run_report(struct cli *c, const json_t *run)

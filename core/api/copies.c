@@ -24,7 +24,7 @@ static json_t *locks_of(const struct start *s, const char *target)
 	const json_t *to = json_object_get(s->rule, "target");
 	const char *path = js_str(to, "repository", js_str(to, "prefix", ""));
 
-	if (!strcmp(s->kind, "copy-plan"))
+	if (copy_only_reads(s->kind))
 		return json_array();
 	json_t *locks = json_pack("[s+++]", "~target/", target, "/", path);
 	if (s->of)
@@ -80,8 +80,7 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 	struct store *undo AUTO_UNDO = d->store;
 	if (!api_submit_id(q, a, &request, &done))
 		return;
-	bool is_plan = !strcmp(s->kind, "copy-plan");
-	if ((!is_plan && !done.joined && add_run_row(d, s, done.id, &err)) ||
+	if ((!copy_only_reads(s->kind) && !done.joined && add_run_row(d, s, done.id, &err)) ||
 	    store_commit(STEAL(undo), &err))
 		api_fail(a, &err, NULL);
 }
@@ -131,16 +130,27 @@ static json_t *rule_of_row(struct answer *a, const struct sync_rule *row)
 	return NULL;
 }
 
-void api_syncs_plan(struct request *q, struct answer *a)
+/* Starts what only looks at a rule's two ends. */
+static void start_reading(struct request *q, struct answer *a, const char *kind)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
 	json_t *rule AUTO_JSON = rule_of_row(a, &row);
-	struct start s = {.kind = "copy-plan", .rule = rule, .of = &row};
+	struct start s = {.kind = kind, .rule = rule, .of = &row};
 	if (rule)
 		start(q, a, &s);
+}
+
+void api_syncs_plan(struct request *q, struct answer *a)
+{
+	start_reading(q, a, "copy-plan");
+}
+
+void api_syncs_verify(struct request *q, struct answer *a)
+{
+	start_reading(q, a, "copy-verify");
 }
 
 /* --- what failed, alone --- */

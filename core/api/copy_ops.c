@@ -28,10 +28,15 @@ static int add_instance(struct daemon_state *d, json_t *instances, const char *n
 	return json_object_set_new(instances, name, instance) ? berth_fail_memory(err) : 0;
 }
 
+bool copy_only_reads(const char *kind)
+{
+	return !strcmp(kind, "copy-plan") || !strcmp(kind, "copy-verify");
+}
+
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
-	bool is_plan = !strcmp(op->type->kind, "copy-plan");
+	bool is_plan = copy_only_reads(op->type->kind);
 	json_t *instances AUTO_JSON = json_object();
 	json_t *args AUTO_JSON = json_pack("{s:O}", "rule", json_object_get(op->arguments, "rule"));
 
@@ -43,7 +48,7 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 		return err->code;
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
-	struct job_call call = {.kind = is_plan ? "copy-plan" : "copy-run",
+	struct job_call call = {.kind = is_plan ? op->type->kind : "copy-run",
 				.deadline_ms = d->settings.jobs.copy_ms,
 				.instances = instances,
 				.arguments = args};
@@ -205,6 +210,18 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 	return 0; /* with err set: the operation fails and keeps what was written */
 }
 
+/* A plan's image has an action, a comparison's a state. */
+static void put_members(json_t *step, const json_t *item, const json_t *more)
+{
+	static const char *const names[] = {"action", "state", "differences", "found", "error"};
+
+	if (json_object_get(more, "action"))
+		json_object_set_new(step, "bytes", json_integer(js_int(item, "bytes", 0)));
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (json_object_get(more, names[i]))
+			json_object_set(step, names[i], json_object_get(more, names[i]));
+}
+
 int plan_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
 	const json_t *item;
@@ -224,12 +241,9 @@ int plan_items(struct operation *op, const json_t *items, struct berth_error *er
 			 js_str(more, "source", ""));
 		put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
 			 js_str(item, "name", ""));
-		json_t *step = json_pack("{s:s, s:s, s:s, s:I}", "source", source, "target", target,
-					 "action", js_str(more, "action", ""), "bytes",
-					 (json_int_t)js_int(item, "bytes", 0));
+		json_t *step = json_pack("{s:s, s:s}", "source", source, "target", target);
 		js_put_str(step, "digest", js_str(item, "digest", NULL));
-		if (json_object_get(more, "error"))
-			json_object_set(step, "error", json_object_get(more, "error"));
+		put_members(step, item, more);
 		if (json_array_append_new(op->own, step))
 			return berth_fail_memory(err);
 	}
@@ -244,7 +258,8 @@ int plan_ended(struct operation *op, const json_t *value, const struct berth_err
 	json_t *result = value ? json_deep_copy(value) : json_object();
 	if (!result)
 		return berth_fail_memory(err);
-	json_object_set_new(result, "dry_run", json_true());
+	if (!strcmp(op->type->kind, "copy-plan"))
+		json_object_set_new(result, "dry_run", json_true());
 	json_object_set_new(result, "outcomes", op->own ? json_incref(op->own) : json_array());
 	*ret_result = result;
 	return 0;

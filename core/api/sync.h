@@ -26,6 +26,9 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
 /* The same of the body of POST /v1/copies. */
 json_t *copy_engine_rule(const json_t *body, struct findings *f) MUST_USE;
 
+/* Is that kind of operation one that changes nothing at the target? */
+bool copy_only_reads(const char *kind);
+
 /* The engine's own parser has the last word; what it refuses is a finding. */
 bool engine_rule_is_right(const json_t *rule, struct findings *f);
 

@@ -49,6 +49,7 @@ static void finish_head(struct op *op, const struct berth_error *err)
 	} else if (registry_status(op->q) == 404) {
 		p->state = PLACE_ABSENT;
 	} else {
+		p->is_damaged = verify_size_is_wrong(op, p->blob->byte_count);
 		place_present(op->run, p);
 	}
 }

@@ -299,6 +299,10 @@ static void finish_head(struct op *op, const struct berth_error *err)
 			   n->pair->label_target);
 		node_fail(op->run, n, run_fault(op->run, &mine));
 	} else if (registry_status(op->q) == 404) {
+		if (!op->run->set.verify)
+			node_read(op->run, n);
+	} else if (op->run->set.verify) {
+		n->is_there = true;
 		node_read(op->run, n);
 	} else {
 		n->state = NODE_PUT;
@@ -311,7 +315,7 @@ void node_open(struct transfer *t, struct node *n)
 {
 	if (n->state != NODE_NEW)
 		return;
-	if (n->pair->target_new) {
+	if (n->pair->target_new || (t->set.verify && n->lists)) {
 		node_read(t, n);
 		return;
 	}

@@ -44,6 +44,9 @@ struct transfer_settings {
 	/* An earlier run of this rule was cut short: no target repository is
 	 * taken for empty, and every blob is looked for before it is read. */
 	bool resume;
+	/* Compare both ends to the last blob, for transfer_report_verify; the run
+	 * ends after transfer_plan. */
+	bool verify;
 	/* Nonzero: the run ends with that code. Asked at least every 250 ms. */
 	int (*cancelled)(void *user);
 	/* An image's outcome, or in a plan what would be done; borrowed. */
@@ -74,6 +77,10 @@ MUST_USE int transfer_add_repository(struct transfer *t, const char *source, con
 MUST_USE int transfer_plan(struct transfer *t, struct berth_error *err);
 /* Sends one item for each image of the plan: action copy, tag, present, keep, fail. */
 void transfer_report_plan(struct transfer *t);
+/* After a plan with settings.verify: sends one item for each image with its state
+ * same, missing, different, incomplete or failed (it could not be compared) and
+ * the first differences. {"images","same","missing",...}; new. */
+json_t *transfer_report_verify(struct transfer *t) MUST_USE;
 /* Does what was planned. Each image's outcome is an item when it is known.
  * An error only where the run as a whole ended (cancelled, out of memory): the
  * images' own errors are in their items and in the totals. */

@@ -20,6 +20,7 @@ struct copy {
 	uint32_t flags[2];
 	struct transfer *transfer;
 	json_t *repositories; /* names at the source */
+	bool verify;
 };
 
 static void copy_done(struct copy *c)
@@ -155,6 +156,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.tries = limits.tries,
 		.backoff_ms = limits.backoff_ms,
 		.resume = json_is_object(json_object_get(job_args(c->job), "resume")),
+		.verify = c->verify,
 		.cancelled = cancelled,
 		.item = send_item,
 		.progress = send_progress,
@@ -240,6 +242,16 @@ int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err
 		transfer_report_plan(c.transfer);
 		*ret_value = transfer_totals(c.transfer);
 	}
+	copy_done(&c);
+	return code;
+}
+
+int transfer_job_verify(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	struct copy c = {.job = j, .verify = true};
+	int code = prepare(&c, err);
+	if (!code)
+		*ret_value = transfer_report_verify(c.transfer);
 	copy_done(&c);
 	return code;
 }

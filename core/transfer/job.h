@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The jobs copy-plan and copy-run, as rows of core/worker/kinds.c: they open the
+/* The jobs copy-plan, copy-verify and copy-run, as rows of core/worker/kinds.c: they open the
  * two instances of a rule, ask them where their bytes are, and hand over to the
  * engine. args: {"rule": {...}, "resume": {...} or null}.
  */
@@ -11,6 +11,9 @@
 /* One "step" item an image: more.action is copy, tag, present, keep or fail.
  * The value is transfer_totals. */
 int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err);
+/* One "step" item an image: more.state is same, missing, different, incomplete or
+ * failed. The value is that of transfer_report_verify. */
+int transfer_job_verify(struct job *j, json_t **ret_value, struct berth_error *err);
 /* One "image" item an image: more.state is copied, present, kept, failed or
  * skipped. Failed images are no error of the job: they are in the totals. */
 int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err);

@@ -33,7 +33,15 @@ void run_close(struct transfer *t);
 /* Drops what waits and is under way, but for clean-ups unless all is set. */
 void run_drop_ops(struct transfer *t, bool all);
 
+/* verify.c: with settings.verify. */
+/* Both digests of i are known, and its root. */
+void verify_decide(struct transfer *t, struct image *i);
+/* Does an answer to HEAD give another size? */
+bool verify_size_is_wrong(const struct op *op, int64_t byte_count);
+
 /* report.c */
+/* An image as an item, with key: value in its more; new. */
+json_t *report_item(const struct image *i, const char *key, const char *value) MUST_USE;
 void report_image(struct transfer *t, const struct image *i);
 void report_progress(struct transfer *t, bool now);
 

@@ -17,7 +17,7 @@ static json_t *name_of(const char *repository, const char *tag)
 	return json_sprintf("%s%c%s", repository, strchr(tag, ':') ? '@' : ':', tag);
 }
 
-static json_t *image_item(const struct image *i, const char *key, const char *value)
+json_t *report_item(const struct image *i, const char *key, const char *value)
 {
 	char digest[DIGEST_TEXT_ROOM] = "";
 	const struct node *root = i->root;
@@ -44,7 +44,7 @@ static json_t *image_item(const struct image *i, const char *key, const char *va
 
 void report_image(struct transfer *t, const struct image *i)
 {
-	AUTO_JSON json_t *item = image_item(i, "state", states[i->state]);
+	AUTO_JSON json_t *item = report_item(i, "state", states[i->state]);
 	if (t->set.item)
 		t->set.item(t->set.user, item);
 }
@@ -64,7 +64,7 @@ void transfer_report_plan(struct transfer *t)
 {
 	for (size_t n = 0; n < t->images.count; n++) {
 		const struct image *i = t->images.items[n];
-		AUTO_JSON json_t *item = image_item(i, "action", action_of(i));
+		AUTO_JSON json_t *item = report_item(i, "action", action_of(i));
 		json_object_set_new(item, "kind", json_string("step"));
 		if (t->set.item)
 			t->set.item(t->set.user, item);

@@ -65,7 +65,7 @@ static void image_decide(struct transfer *t, struct image *i)
 	if (--i->asking || i->state != IMAGE_WAITING)
 		return;
 	bool equal = i->is_there && digest_equal(&i->source_digest, &i->target_digest);
-	if (i->is_there && !equal && !t->rule->override && !i->merges) {
+	if (i->is_there && !equal && !t->rule->override && !i->merges && !t->set.verify) {
 		image_end(t, i, IMAGE_KEPT);
 		return;
 	}
@@ -78,6 +78,10 @@ static void image_decide(struct transfer *t, struct image *i)
 		return;
 	}
 	companion_root(t, i);
+	if (t->set.verify) {
+		verify_decide(t, i);
+		return;
+	}
 	if (equal && n->state == NODE_NEW) {
 		n->state = NODE_PUT;
 		n->is_there = true;
@@ -198,7 +202,8 @@ void image_start(struct transfer *t, struct image *i)
 	const char *tag = i->target_tag;
 	bool maybe_there =
 		!p->target_new && tag && (!p->target_listed || tags_have(&p->target_tags, tag));
-	bool by_head = maybe_there && i->source_tag && !t->rule->platforms;
+	bool by_head = maybe_there && i->source_tag && !t->rule->platforms &&
+		       !(t->set.verify && i->merges);
 	i->asking = (unsigned)maybe_there + (i->source_tag ? 1 : 0) + 1;
 	if (maybe_there)
 		op_add(t, SIDE_TARGET, i, prepare_ask, finish_ask);

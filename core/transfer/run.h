@@ -138,6 +138,7 @@ struct place {
 	struct place *next_of_blob;
 	struct vec waiters; /* nodes */
 	bool by_us;         /* sent or mounted, not found */
+	bool is_damaged;    /* verify: there, with another size */
 	char *session;      /* an upload that a refused mount opened */
 	struct fault *why;
 };
@@ -164,10 +165,11 @@ struct image {
 	char *target_tag;                           /* NULL: by digest alone */
 	struct digest source_digest, target_digest; /* algorithm 0: not known, or absent */
 	unsigned asking;
-	bool is_pending; /* counted in root->tags_pending */
-	bool is_put;     /* to be read back */
-	bool is_there;   /* some manifest has the target tag */
-	bool merges;     /* a list of referrers: united with the target's own */
+	bool is_pending;  /* counted in root->tags_pending */
+	bool is_put;      /* to be read back */
+	bool is_there;    /* some manifest has the target tag */
+	bool merges;      /* a list of referrers: united with the target's own */
+	bool is_unlisted; /* verify: not all of a list is found at the target */
 	struct node *root;
 	struct node *subject;   /* it is a companion of this node */
 	char *body, *body_type; /* united bytes, else the root's */

@@ -47,6 +47,7 @@
  *   space-change   {instance, space, wanted}           -> space
  *   space-delete   {instance, space}
  *   copy-plan      {rule}                              -> step; value: the totals
+ *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
  * core/transfer/rule.h}

@@ -344,6 +344,7 @@ const struct job_type job_types[] = {
 	{"space-change", run_space_change},
 	{"space-delete", run_space_delete},
 	{"copy-plan", transfer_job_plan},
+	{"copy-verify", transfer_job_verify},
 	{"copy-run", transfer_job_run},
 	{NULL, NULL},
 };

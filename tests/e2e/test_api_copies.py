@@ -5,6 +5,7 @@ import os
 import unittest
 
 from berthtest import Client, Link
+from berthtest.images import referrer
 from berthtest.apicase import ENDED, PASSWORD, ApiCase, key, quote
 from berthtest.proc import wait_until
 
@@ -243,6 +244,58 @@ class Syncs(Case):
         written = {kind for kind in self.mirror.counts() - before
                    if kind.startswith(("PUT", "POST", "PATCH"))}
         self.assertEqual(set(), written)
+
+    def verify(self, name):
+        """The result of a comparison, and states by what follows the target's prefix."""
+        result = self.done(self.api.post(f"/v1/syncs/{name}/verify", None))["result"]
+        return result, {one["target"].partition(f"/{name}/")[2]: one["state"]
+                        for one in result["outcomes"]}
+
+    def test_a_comparison_says_what_differs_and_moves_nothing(self):
+        self.make("same", "hub/shop", "mirror/same")
+        _, states = self.verify("same")
+        self.assertEqual({"missing"}, set(states.values()))
+        self.done(self.run_sync("same"))
+        before = self.mirror.counts()
+        result, states = self.verify("same")
+        self.assertEqual({"same"}, set(states.values()), states)
+        self.assertEqual((10, result["images"] + result["referrers"]),
+                         (result["images"], result["same"]))
+        written = {kind for kind in self.mirror.counts() - before
+                   if kind.startswith(("PUT", "POST", "PATCH"))}
+        self.assertEqual(set(), written)
+        image = next(one for name, tag, one in self.images
+                     if (name, tag) == ("shop/jobs", "1.1.0"))
+        lost = image.blobs()[-1].digest
+        self.target().request("DELETE", f"/v2/same/jobs/blobs/{lost}")
+        self.done(self.copy("hub/shop/web:1.0.0", "mirror/same/web:1.1.0"))
+        result, states = self.verify("same")
+        self.assertEqual(("different", "incomplete", "same"),
+                         (states["web:1.1.0"], states["jobs:1.1.0"], states["api:1.0.0"]))
+        self.assertEqual((1, 1, 0), (result["different"], result["incomplete"],
+                                     result["missing"]))
+        broken = next(one for one in result["outcomes"] if one["state"] == "incomplete")
+        self.assertEqual([{"what": "blob", "how": "missing", "digest": lost}],
+                         broken["differences"])
+        moved = next(one for one in result["outcomes"] if one["state"] == "different")
+        self.assertEqual(self.digest("same/web", "1.1.0"), moved["found"])
+
+    def test_a_comparison_finds_what_is_attached(self):
+        source = Client(self.hub.url, "robot", PASSWORD)
+        image = next(one for name, tag, one in self.images
+                     if (name, tag) == ("legacy/app", "stable"))
+        source.sign("legacy/app", image)
+        note = referrer(image, "application/vnd.example.note", b"a note")
+        source.attach("legacy/app", image, note)
+        self.make("noted", "hub/legacy", "mirror/noted")
+        self.done(self.run_sync("noted"))
+        result, states = self.verify("noted")
+        self.assertEqual({"same"}, set(states.values()), result)
+        self.assertGreater(result["referrers"], 1)
+        self.target().request("DELETE", f"/v2/noted/app/manifests/{note.digest}")
+        result, states = self.verify("noted")
+        self.assertEqual("same", states["app:stable"])
+        self.assertEqual(1, result["incomplete"], result)
 
     def test_what_failed_is_repeated_alone(self):
         self.make("partly", "hub/shop", "mirror/partly", repositories=["jobs"])

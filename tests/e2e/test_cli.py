@@ -528,6 +528,19 @@ class Live(unittest.TestCase):
         rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
         self.assertEqual(["2.*"], rule["tags"])
 
+    def test_a_comparison_ends_with_8_9_or_0(self):
+        self.ctl("sync", "create", "rule2", "--from", "hub/shop", "--to", "lab/compared")
+        self.addCleanup(self.ctl, "sync", "delete", "rule2", "--yes")
+        self.assertRegex(self.ctl("sync", "verify", "rule2", status=8).stdout,
+                         r"MISSING +lab/compared/")
+        self.ctl("sync", "run", "rule2")
+        self.assertIn("blobs looked for", self.ctl("sync", "verify", "rule2").stdout)
+        with Client(self.target.url) as client:
+            web = client.digest("compared/web", "1.0.0")
+            client.request("DELETE", f"/v2/compared/web/manifests/{web}")
+        self.assertRegex(self.ctl("sync", "verify", "rule2", status=9).stdout,
+                         r"MISSING +lab/compared/web:1.0.0")
+
     def test_apply_is_idempotent_and_diff_tells(self):
         path = os.path.join(self.folder, "state.yaml")
         def write(description):
