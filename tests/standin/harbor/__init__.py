@@ -21,6 +21,8 @@ real docker-registry (registry_url None: an API without bytes). Modules:
     projects    projects, members, metadata, quotas, immutable rules
     artifacts   repositories, artifacts, tags, labels, accessories, additions
     robots      robot accounts
+    housekeeping  retention, garbage collection
+    scans       scanners, scans, reports, scan-all, by a scripted scanner
     registry    /v2/
 
 tests/standin/test_replay.py plays recorded requests against it, so that it
@@ -31,11 +33,11 @@ import collections
 import email.utils
 import threading
 
-from . import artifacts, faults, projects, registry, robots, server, session
+from . import artifacts, faults, housekeeping, projects, registry, robots, scans, server, session
 from .access import Access
 from .world import World
 
-HANDLERS = (session, projects, artifacts, robots)  # their routes register themselves
+HANDLERS = (session, projects, artifacts, robots, housekeeping, scans)  # their routes register themselves
 
 
 class Harbor:
@@ -44,6 +46,7 @@ class Harbor:
     def __init__(self, registry_url=None, version="2.15", password="Harbor12345"):
         self.counts = collections.Counter()
         self.requests = []  # (method, path, kind, who)
+        self.scan_looks = 1  # how often a scan is seen running
         self._count_lock = threading.Lock()
         self.world = World(version)
         self.world.users["admin"].password = password
@@ -90,7 +93,23 @@ class Harbor:
         with self.world.lock:
             self.world.seed(projects_, repositories, artifacts_, prefix)
 
+    def finish_scan(self, name):
+        """Let the scans of a slow... repository end at the next look."""
+        with self.world.lock:
+            for artifact in self.world.repositories[name].artifacts.values():
+                if artifact.scan is not None:
+                    artifact.scan.finished = True
+
     # -- of the modules
+
+    def scan_overview(self, call, artifact):
+        return scans.overview(call, artifact)
+
+    def shown_schedule(self, schedule):
+        shown = {"cron": schedule.cron, "type": schedule.type}
+        if self.world.at_least(2, 6):
+            shown["next_scheduled_time"] = "2027-01-01T00:00:00.000Z"
+        return dict(sorted(shown.items()))
 
     def copy(self, artifact, target, tag):
         """An artifact with its children into another repository, bytes included."""

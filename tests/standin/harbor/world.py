@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import itertools
 import threading
+import uuid
 from types import SimpleNamespace as Row
 
 NEVER = "0001-01-01T00:00:00.000Z"
@@ -67,7 +68,7 @@ class World:
         self.by_artifact = {}
         self.robots, self.labels = {}, {}
         self.retentions, self.schedules, self.gc_runs = {}, {}, []
-        self.scanners, self.reports = {}, {}
+        self.scanners, self.all_scans = {}, []
         self.registries, self.policies, self.executions = {}, {}, {}
         self.immutable = {}
         self.down = set()  # of "database", "redis", "registry", "jobservice"
@@ -225,6 +226,15 @@ class World:
                                             .hexdigest())
                     one.size = 1000 + a
                     self.set_tag(repository, f"v{a}", one)
+
+    def add_scanner(self, name="lab", url="http://127.0.0.1:9/", auth="", credential="",
+                    description=""):
+        """The first one is the default."""
+        scanner = Row(uuid=str(uuid.uuid4()), name=name, url=url, auth=auth,
+                      credential=credential, description=description, disabled=False,
+                      is_default=not self.scanners, created=self.now())
+        self.scanners[scanner.uuid] = scanner
+        return scanner
 
     # -- robots
 
