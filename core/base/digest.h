@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Digests as a type: "sha256:<64 hex>" or "sha512:<128 hex>", parsed before
- * use, compared as bytes; and hashing as bytes come. Wraps OpenSSL's EVP.
+ * use, compared as bytes; and hashing as bytes come, whose state can be kept.
+ * Wraps OpenSSL.
  */
 #ifndef CORE_BASE_DIGEST_H
 #define CORE_BASE_DIGEST_H
@@ -32,6 +33,14 @@ MUST_USE int hasher_new(int algorithm, struct hasher **ret, struct berth_error *
 void hasher_add(struct hasher *h, const void *bytes, size_t byte_count);
 void hasher_end(struct hasher *h, struct digest *ret); /* then only free */
 void hasher_free(struct hasher *h);
+/* The state after what was added so far, in HASHER_STATE_ROOM bytes: of this
+ * build on this machine, for the same build to go on from (hasher_build).
+ * hasher_load: BERTH_E_INVALID for what no state looks like. */
+#define HASHER_STATE_ROOM 216
+void hasher_save(const struct hasher *h, unsigned char state[HASHER_STATE_ROOM]);
+MUST_USE int hasher_load(int algorithm, const unsigned char state[HASHER_STATE_ROOM],
+			 struct hasher **ret, struct berth_error *err);
+const char *hasher_build(void); /* states of another build are of no use */
 SCOPE_TYPE(hasher, struct hasher, hasher_free)
 
 #endif

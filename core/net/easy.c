@@ -53,11 +53,22 @@ int net_easy_check_literal(struct net_exchange *x, const char *host, struct bert
 	return berth_cause(err, "%s", x->refused_text);
 }
 
+/* libcurl sends a request again by itself where a kept connection breaks before
+ * any answer. Of a streamed body it would send what is left as if it were all. */
+static bool is_again(struct net_exchange *x)
+{
+	if (!x->call.produce || !x->sent_bytes)
+		return false;
+	x->may_retry = true;
+	berth_fail(&x->failure, BERTH_E_UNAVAILABLE, "the connection to %s broke", x->origin);
+	return true;
+}
+
 /* Sees the resolved address, so that no name that flips gets past it. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct net_exchange *x = user;
-	if (purpose != CURLSOCKTYPE_IPCXN || !may_connect(x, &a->addr, a->addrlen))
+	if (purpose != CURLSOCKTYPE_IPCXN || is_again(x) || !may_connect(x, &a->addr, a->addrlen))
 		return CURL_SOCKET_BAD;
 	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	int bytes = (int)x->client->settings.receive_bytes;
@@ -77,6 +88,8 @@ static int before_request(void *user, char *primary_ip, char *local_ip, int prim
 	(void)local_ip;
 	(void)primary_port;
 	(void)local_port;
+	if (is_again(x))
+		return CURL_PREREQFUNC_ABORT;
 	if (address_parse(primary_ip, &a) && may_connect(x, (const struct sockaddr *)&a, sizeof a))
 		return CURL_PREREQFUNC_OK;
 	return CURL_PREREQFUNC_ABORT;

@@ -66,21 +66,49 @@ void place_ask(struct transfer *t, struct place *p)
 	op_add(t, SIDE_TARGET, p, prepare_head, finish_head);
 }
 
-static int prepare_cancel(struct op *op, struct registry_call *call, struct berth_error *err)
+static const unsigned short gone[] = {404, 405, 416, 0};
+
+static int prepare_session(struct op *op, struct registry_call *call, const char *method)
 {
-	static const unsigned short gone[] = {404, 405, 0};
 	const struct pair *p = op->object;
-	(void)err;
-	op_ask(op, call, "DELETE", p);
+	op_ask(op, call, method, p);
 	call->accept_status = gone;
 	return 0;
 }
 
+static int prepare_cancel(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	(void)err;
+	return prepare_session(op, call, "DELETE");
+}
+
+static int prepare_where(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	(void)err;
+	return prepare_session(op, call, "GET");
+}
+
+static void finish_cancel(struct op *op, const struct berth_error *err);
+
+/* distribution 3 refuses to cancel what was cut, but by the address that it gives
+ * when it is asked how far the upload is. */
+static void finish_where(struct op *op, const struct berth_error *err)
+{
+	struct berth_error none = ERROR_INIT;
+	char *url = NULL;
+	if (err->code || registry_status(op->q) > 299 || registry_location(op->q, &url, &none))
+		return;
+	free(op->path);
+	op->path = url;
+	op_again(op, prepare_cancel, finish_cancel);
+}
+
 static void finish_cancel(struct op *op, const struct berth_error *err)
 {
-	(void)op;
 	if (err->code) /* the registry forgets it by itself, later */
 		log_debug("cannot cancel an upload: %s: %s", err->message, err->cause);
+	else if (registry_status(op->q) > 299 && !op->step++)
+		op_again(op, prepare_where, finish_where);
 }
 
 void session_cancel(struct transfer *t, struct pair *p, char *take_session)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/transfer/journal.h"
 #include "core/transfer/parts.h"
 #include <berth/ops.h>
 
@@ -57,6 +59,7 @@ void transfer_free(struct transfer *t)
 	move_drop_all(t, true);
 	net_timer_cancel(t->limit_timer);
 	pool_done(&t->pool);
+	journal_close(t->journal, t->is_interrupted);
 	run_free_model(t);
 	free(t);
 }
@@ -194,8 +197,31 @@ static void skip_rest(struct transfer *t)
 	}
 }
 
+static void say(const struct transfer *t, const char *what, const char *why)
+{
+	char text[512];
+	snprintf(text, sizeof text, "%s: %s", what, why);
+	if (t->set.say)
+		t->set.say(t->set.user, text);
+	else
+		log_warning("%s", text);
+}
+
+/* A run without a journal is a run that begins its blobs again after a crash. */
+static void open_journal(struct transfer *t)
+{
+	struct berth_error err = ERROR_INIT;
+	if (!t->set.journal_folder)
+		return;
+	if (journal_open(t->set.journal_folder, t->set.run, t->set.identity, &t->journal, &err))
+		say(t, "no journal of this copy is kept", err.message);
+	else if (journal_dropped(t->journal))
+		say(t, "the journal of an earlier run is dropped", journal_dropped(t->journal));
+}
+
 int transfer_run(struct transfer *t, struct berth_error *err)
 {
+	open_journal(t);
 	t->moving = true;
 	t->stage = "copy";
 	for (size_t i = 0; i < t->images.count; i++) {
@@ -211,6 +237,10 @@ int transfer_run(struct transfer *t, struct berth_error *err)
 	for (size_t i = 0; i < t->nodes_ordered.count; i++)
 		node_begin(t, t->nodes_ordered.items[i]);
 	int r = run_turns(t, err);
+	if (!r) {
+		move_cancel_old(t);
+		r = run_turns(t, err);
+	}
 	if (r) {
 		t->stage = "stop";
 		run_close(t);

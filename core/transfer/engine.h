@@ -47,13 +47,19 @@ struct transfer_settings {
 	/* Compare both ends to the last blob, for transfer_report_verify; the run
 	 * ends after transfer_plan. */
 	bool verify;
-	/* Nonzero: the run ends with that code. Asked at least every 250 ms. */
+	/* Where to keep what a later process needs to go on in the middle of a
+	 * blob (NULL: nowhere), under which name, and what both must agree on. */
+	const char *journal_folder, *run, *identity;
+	/* Nonzero: the run ends with that code. Asked at least every 250 ms.
+	 * BERTH_E_UNAVAILABLE: it will be taken up again, so uploads stay open. */
 	int (*cancelled)(void *user);
 	/* An image's outcome, or in a plan what would be done; borrowed. */
 	void (*item)(void *user, const json_t *item);
 	/* At most twice a second; more: {"rate","images","failed","streams":[..]}. */
 	void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes, const char *stage,
 			 const json_t *more);
+	/* Something that a person should know of the run; optional. */
+	void (*say)(void *user, const char *text);
 	void *user;
 };
 

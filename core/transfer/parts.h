@@ -104,6 +104,8 @@ void move_drop_all(struct transfer *t, bool all);
 void move_tick(struct transfer *t);           /* wakes streams that can go on */
 bool move_is_stuck(const struct transfer *t); /* no move has anything under way */
 void move_mend(struct transfer *t);           /* ends uploads whose requests could not start */
+/* Cancels the uploads that an earlier process left and nobody went on with. */
+void move_cancel_old(struct transfer *t);
 json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 
 /* publish.c: manifests and tags put, in order. */

@@ -213,6 +213,8 @@ struct transfer {
 	struct pool pool;
 	struct limit limit;
 	struct net_timer *limit_timer; /* streams wait for the limit */
+	struct journal *journal;       /* of open uploads; NULL: none is kept */
+	bool is_interrupted;           /* the run ends here to be taken up again */
 	size_t cached_bytes;
 	bool moving;          /* the plan is made: what is ready may be written */
 	bool closing;         /* nothing new is started but clean-ups */

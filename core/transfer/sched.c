@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/transfer/journal.h"
 #include "core/transfer/parts.h"
 
 static void end_no_memory(struct transfer *t)
@@ -249,13 +250,17 @@ static int should_stop(void *user)
 	int code = t->set.cancelled ? t->set.cancelled(t->set.user) : 0;
 	if (code) {
 		berth_fail(&err, code,
-			   code == BERTH_E_TIMEOUT ? "the deadline passed" : "cancelled");
+			   code == BERTH_E_TIMEOUT       ? "the deadline passed"
+			   : code == BERTH_E_UNAVAILABLE ? "interrupted"
+							 : "cancelled");
+		t->is_interrupted = code == BERTH_E_UNAVAILABLE && t->journal;
 		run_abort(t, &err);
 	}
 	if (t->ended)
 		return 1;
 	move_mend(t);
 	move_tick(t);
+	journal_tick(t->journal, clock_monotonic_ms());
 	report_progress(t, false);
 	return is_quiet(t);
 }
@@ -292,6 +297,8 @@ void run_close(struct transfer *t)
 	t->close_at_ms = clock_monotonic_ms() + t->set.cleanup_ms;
 	run_drop_ops(t, false);
 	move_drop_all(t, false);
+	if (!t->is_interrupted)
+		move_cancel_old(t);
 	run_pump(t);
 	if (!is_quiet(t) && net_loop_run(t->set.loop, should_stop, t, &err))
 		log_debug("while upload sessions were cancelled: %s", err.message);

@@ -17,6 +17,7 @@
  *   --patch          the target wants PATCH
  *   --progress        progress as lines of JSON too
  *   --cache-bytes=N   of manifests kept; those beyond are read again
+ *   --journal=FOLDER  keeps open uploads there, for --resume after a kill
  */
 #include <getopt.h>
 #include <malloc.h>
@@ -215,13 +216,14 @@ static const struct option options[] = {
 	{"retry-after-ms", required_argument, NULL, 'R'},
 	{"cancel-ms", required_argument, NULL, 'x'},
 	{"cache-bytes", required_argument, NULL, 'm'},
+	{"journal", required_argument, NULL, 'j'},
 	{NULL, 0, NULL, 0},
 };
 
 static bool take_option(struct bench *b, int c)
 {
 	uint64_t n = 0;
-	if (optarg && c != 'c' && !text_parse_u64(optarg, 0, UINT32_MAX, &n))
+	if (optarg && c != 'c' && c != 'j' && !text_parse_u64(optarg, 0, UINT32_MAX, &n))
 		return false;
 	uint32_t value = (uint32_t)n;
 	switch (c) {
@@ -264,6 +266,9 @@ static bool take_option(struct bench *b, int c)
 	case 'm':
 		b->set.cache_bytes = value;
 		return true;
+	case 'j':
+		b->set.journal_folder = optarg;
+		return true;
 	case 'x':
 		b->cancel_at_ms = clock_monotonic_ms() + n;
 		return true;
@@ -293,6 +298,8 @@ int main(int argc, char **argv)
 	b.set.cancelled = is_cancelled;
 	b.set.user = &b;
 	const char *text = argv[optind + 2];
+	b.set.run = "bench";
+	b.set.identity = text;
 	int r = js_parse(text, strlen(text), &js_limits_api, &doc, &b.err);
 	if (!r)
 		r = rule_parse(doc, &rule, &b.err);

@@ -113,6 +113,43 @@ static void a_buffer_stops_at_its_maximum(void **state)
 	assert_string_equal(buf_text(&b), "345");
 }
 
+static void a_hash_goes_on_from_a_state_that_was_kept(void **state)
+{
+	static const char text[] =
+		"one half of it and the other half of it, over a block's end ....";
+	unsigned char kept[HASHER_STATE_ROOM];
+	struct berth_error err = ERROR_INIT;
+	(void)state;
+	for (int algorithm = DIGEST_SHA256; algorithm <= DIGEST_SHA512; algorithm++) {
+		struct hasher *h = NULL, *later = NULL;
+		struct digest whole, parts;
+		assert_int_equal(digest_of(algorithm, text, sizeof text, &whole, &err), 0);
+		assert_int_equal(hasher_new(algorithm, &h, &err), 0);
+		hasher_add(h, text, 20);
+		hasher_save(h, kept);
+		hasher_free(h);
+		assert_int_equal(hasher_load(algorithm, kept, &later, &err), 0);
+		hasher_add(later, text + 20, sizeof text - 20);
+		hasher_end(later, &parts);
+		hasher_free(later);
+		assert_true(digest_equal(&whole, &parts));
+	}
+}
+
+static void what_is_no_state_of_a_hash_is_refused(void **state)
+{
+	unsigned char kept[HASHER_STATE_ROOM];
+	struct berth_error err = ERROR_INIT;
+	struct hasher *h = NULL;
+	(void)state;
+	memset(kept, 0xff, sizeof kept);
+	assert_int_equal(hasher_load(DIGEST_SHA256, kept, &h, &err), BERTH_E_INVALID);
+	assert_int_equal(hasher_load(DIGEST_SHA512, kept, &h, &err), BERTH_E_INVALID);
+	memset(kept, 0, sizeof kept);
+	assert_int_equal(hasher_load(DIGEST_SHA256, kept, &h, &err), BERTH_E_INVALID);
+	assert_null(h);
+}
+
 static void digests_are_parsed_strictly(void **state)
 {
 	struct berth_error err = ERROR_INIT;
@@ -203,6 +240,8 @@ int main(void)
 		cmocka_unit_test(hostile_json_is_refused_by_cap),
 		cmocka_unit_test(a_buffer_stops_at_its_maximum),
 		cmocka_unit_test(digests_are_parsed_strictly),
+		cmocka_unit_test(a_hash_goes_on_from_a_state_that_was_kept),
+		cmocka_unit_test(what_is_no_state_of_a_hash_is_refused),
 		cmocka_unit_test(wrapping_keeps_code_and_moves_the_message),
 		cmocka_unit_test(secrets_are_masked),
 		cmocka_unit_test(the_closest_word_is_found),

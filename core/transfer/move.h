@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One blob on its way, as the files of it share it: its life (move.c), the
+ * source's end (move_read.c), the target's end (move_write.c), and going on in
+ * the middle (move_resume.c).
+ *
+ * The hash goes along with what is read, always: where an upload goes on at a byte,
+ * reading begins at a point before it of which the hash's state is known (a mark),
+ * and what the target has already is hashed and not sent.
+ *
+ * Requests are freed in done callbacks, timers and ticks alone, never while
+ * libcurl is inside produce or consume.
+ */
+#ifndef CORE_TRANSFER_MOVE_H
+#define CORE_TRANSFER_MOVE_H
+
+#include "core/transfer/journal.h"
+#include "core/transfer/parts.h"
+
+#define PIECE_BYTES 16384                 /* what libcurl hands over at most */
+#define PROGRESS_BYTES ((int64_t)1 << 20) /* between failures: they don't add up */
+
+enum stage { STAGE_ASK, STAGE_STATUS, STAGE_OPEN, STAGE_IDLE, STAGE_STREAM, STAGE_COMMIT };
+
+struct move {
+	struct move *next, *previous;
+	struct transfer *run;
+	struct place *place;
+	enum stage stage; /* of the writer */
+	struct registry_request *reader, *writer;
+	struct net_timer *retry, *read_retry;
+	struct ring ring;
+	struct hasher *hasher;
+	char *session;
+	/* Offsets in the blob: read and hashed, given to the target, had by the
+	 * target when this upload went on (0: a new one), where the hash began. */
+	int64_t received, sent, base, began;
+	int64_t skip, read_mark;
+	int64_t acked; /* what the target last said that it has; -1: not asked */
+	unsigned asks; /* for it */
+	int64_t mark;  /* base of the last upload that went on */
+	unsigned attempt, failures, read_failures;
+	bool verified, reader_paused, writer_paused, dropped;
+	struct berth_error bad;    /* the source's bytes are not what was promised */
+	struct berth_error late;   /* why this upload ends, once its address is known */
+	struct berth_error broken; /* a request could not start: seen to in the next tick */
+	int slot;                  /* of the journal; -1: none */
+	struct journal_entry kept; /* its marks are in use without a journal too */
+};
+
+int64_t move_size(const struct move *m);
+
+/* move.c */
+void move_end(struct move *m, bool by_us);                        /* the blob is there */
+void move_fail(struct move *m, struct berth_error *err);          /* it won't be */
+void attempt_fail(struct move *m, const struct berth_error *why); /* this upload is over */
+void move_leave(struct move *m);                                  /* the run is ending */
+uint64_t move_backoff_ms(const struct move *m, unsigned failures, const struct berth_error *err);
+bool is_passing(int code);
+
+/* move_read.c */
+void read_start(struct move *m);
+void drop_reader(struct move *m);
+void limit_arm(struct transfer *t, uint64_t wait_us); /* wakes streams then */
+/* How many pieces may be taken now, by the limit. */
+uint64_t limit_pieces(struct transfer *t);
+
+/* move_write.c */
+void drop_writer(struct move *m);
+void cancel_session(struct move *m);
+/* A request to the target, with its repository and rights. */
+MUST_USE int write_request(struct move *m, struct registry_call *call, struct berth_error *err);
+/* Takes over the session's next address. */
+MUST_USE int take_location(struct move *m, struct registry_request *q, struct berth_error *err);
+void ask_start(struct move *m);    /* is the blob there? else goes on, or anew */
+void stream_start(struct move *m); /* a new upload from the first byte */
+void write_start(struct move *m);  /* sends from m->sent */
+
+/* move_resume.c */
+void status_start(struct move *m); /* how far is m->session? then goes on there, or anew */
+/* Sets the hash to the last mark at or before the offset; 0: to the beginning. */
+MUST_USE int hash_begin(struct move *m, int64_t offset, struct berth_error *err);
+void hash_mark(struct move *m);     /* now and then keeps the state after m->received */
+void move_remember(struct move *m); /* writes m's entry in the journal */
+void move_forget(struct move *m);
+/* Takes what an earlier process knew of this blob. */
+void move_recall(struct move *m);
+
+#endif

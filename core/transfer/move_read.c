@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source's end of a move: the GET, its bytes hashed and put into the ring as
+ * the limit and the ring allow. A read that breaks goes on by Range from where it
+ * was. The last bytes are put only after the digest was right, so no target ever
+ * gets a whole wrong blob from us.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/text.h"
+#include "core/transfer/move.h"
+
+void drop_reader(struct move *m)
+{
+	registry_request_free(m->reader);
+	net_timer_cancel(m->read_retry);
+	m->reader = NULL;
+	m->read_retry = NULL;
+	m->reader_paused = false;
+}
+
+static void read_headers(void *user, struct registry_request *q)
+{
+	struct move *m = user;
+	const char *length = registry_header(q, "Content-Length");
+	const char *range = registry_header(q, "Content-Range");
+	uint64_t bytes;
+	int64_t from = 0;
+	int status = registry_status(q);
+	if (status < 200 || status > 299)
+		return;
+	if (status == 206) {
+		from = m->received;
+		if (!range || strncmp(range, "bytes ", 6) != 0 ||
+		    strtoll(range + 6, NULL, 10) != from)
+			berth_fail(&m->bad, BERTH_E_PROTOCOL,
+				   "the source answered another range than it was asked for");
+	}
+	m->skip = m->received - from; /* Range was ignored: what we have is passed over */
+	if (length && text_parse_u64(length, 0, INT64_MAX, &bytes) &&
+	    (int64_t)bytes != move_size(m) - from)
+		berth_fail(&m->bad, BERTH_E_DIGEST,
+			   "the source gives %s bytes of a blob of %" PRId64, length,
+			   move_size(m) - from);
+}
+
+/* All bytes are here: are they the right ones? */
+static bool verify(struct move *m)
+{
+	struct digest is;
+	char text[DIGEST_TEXT_ROOM];
+	hasher_end(m->hasher, &is);
+	m->verified = digest_equal(&is, &m->place->digest);
+	if (m->verified)
+		return true;
+	digest_format(&is, text);
+	berth_fail(&m->bad, BERTH_E_DIGEST, "the source's bytes do not have their digest");
+	berth_cause(&m->bad, "they have %s", text);
+	return false;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void fire_limit(void *user)
+{
+	struct transfer *t = user;
+	t->limit_timer = NULL;
+	move_tick(t);
+}
+
+void limit_arm(struct transfer *t, uint64_t wait_us)
+{
+	struct berth_error err = ERROR_INIT;
+	if (!t->limit_timer &&
+	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire_limit, t, &t->limit_timer, &err))
+		run_abort(t, &err);
+}
+
+uint64_t limit_pieces(struct transfer *t)
+{
+	if (!t->limit.bytes_per_s)
+		return t->move_count;
+	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, now_us());
+	if (wait_us && t->moves)
+		limit_arm(t, wait_us); /* also where the timer came a moment too early */
+	return wait_us ? 0 : t->limit.tokens / 1000000u / PIECE_BYTES;
+}
+
+static bool limit_allows(struct transfer *t, size_t byte_count)
+{
+	uint64_t now = t->limit.bytes_per_s ? now_us() : 0;
+	if (limit_take(&t->limit, byte_count, now))
+		return true;
+	limit_arm(t, limit_wait_us(&t->limit, PIECE_BYTES, now));
+	return false;
+}
+
+/* Hashes what came and puts into the ring what the target does not have yet. */
+static int take_in(struct move *m, const char *bytes, size_t byte_count)
+{
+	int64_t known = m->base - m->received;
+	size_t had = known <= 0 ? 0 : known < (int64_t)byte_count ? (size_t)known : byte_count;
+	m->received += (int64_t)byte_count;
+	hasher_add(m->hasher, bytes, byte_count);
+	hash_mark(m);
+	if (byte_count && m->received == move_size(m) && !verify(m))
+		return -1;
+	if (ring_put(&m->ring, bytes + had, byte_count - had))
+		return 0;
+	berth_fail_memory(&m->bad);
+	return -1;
+}
+
+static ssize_t read_consume(void *user, struct registry_request *q, const char *bytes,
+			    size_t byte_count)
+{
+	struct move *m = user;
+	size_t skip = m->skip < (int64_t)byte_count ? (size_t)m->skip : byte_count;
+	size_t fresh = byte_count - skip;
+	(void)q;
+	if (m->bad.code)
+		return -1;
+	if ((int64_t)fresh > move_size(m) - m->received) {
+		berth_fail(&m->bad, BERTH_E_DIGEST,
+			   "the source gives more than the %" PRId64 " bytes of the blob",
+			   move_size(m));
+		return -1;
+	}
+	if (fresh && (!ring_has_room(&m->ring, fresh) || !limit_allows(m->run, fresh))) {
+		m->reader_paused = true;
+		return NET_PAUSE;
+	}
+	m->skip -= (int64_t)skip;
+	if (take_in(m, bytes + skip, fresh))
+		return -1;
+	move_tick(m->run);
+	return (ssize_t)byte_count;
+}
+
+static void fire_read_retry(void *user)
+{
+	struct move *m = user;
+	m->read_retry = NULL;
+	read_start(m);
+}
+
+/* Goes on by Range after a pause; failures that follow progress don't add up. */
+static void read_again(struct move *m, const struct berth_error *why)
+{
+	struct berth_error err = *why, timer = ERROR_INIT;
+	if (m->received - m->read_mark >= PROGRESS_BYTES)
+		m->read_failures = 0;
+	m->read_mark = m->received;
+	m->read_failures++;
+	if (!is_passing(err.code) || m->read_failures >= m->run->set.tries) {
+		m->bad = err; /* no other upload would help */
+		attempt_fail(m, &err);
+		return;
+	}
+	if (net_timer_start(m->run->set.loop, move_backoff_ms(m, m->read_failures, &err),
+			    fire_read_retry, m, &m->read_retry, &timer))
+		attempt_fail(m, &timer);
+}
+
+static void read_done(void *user, struct registry_request *q, const struct berth_error *err)
+{
+	struct move *m = user;
+	struct berth_error mine = *err;
+	(void)q;
+	if (!mine.code && !move_size(m) && !m->received)
+		verify(m); /* of nothing */
+	drop_reader(m);
+	if (m->bad.code) {
+		attempt_fail(m, &m->bad);
+		return;
+	}
+	if (m->verified) {
+		if (m->stage == STAGE_IDLE)
+			write_start(m);
+		return;
+	}
+	if (!mine.code)
+		berth_fail(&mine, BERTH_E_UNAVAILABLE,
+			   "the source ended after %" PRId64 " of %" PRId64 " bytes", m->received,
+			   move_size(m));
+	read_again(m, &mine);
+}
+
+void read_start(struct move *m)
+{
+	struct berth_error err = ERROR_INIT;
+	char digest[DIGEST_TEXT_ROOM], range[48], path[512];
+	digest_format(&m->place->digest, digest);
+	snprintf(path, sizeof path, "/v2/%s/blobs/%s", m->place->pair->source, digest);
+	snprintf(range, sizeof range, "bytes=%" PRId64 "-", m->received);
+	m->skip = 0;
+	int r = registry_start(m->run->sides[SIDE_SOURCE].registry,
+			       &(struct registry_call){.method = "GET",
+						       .repository = m->place->pair->source,
+						       .path = path,
+						       .rights = REGISTRY_PULL,
+						       .range = m->received ? range : NULL,
+						       .follow = true,
+						       .once = true,
+						       .consume = read_consume,
+						       .headers = read_headers,
+						       .done = read_done,
+						       .user = m},
+			       &m->reader, &err);
+	if (r)
+		m->broken = err;
+}
