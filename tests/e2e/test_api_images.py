@@ -3,7 +3,7 @@
 
 import unittest
 
-from berthtest import Client, Image
+from berthtest import Client, Image, Registry
 from berthtest.apicase import ApiCase, quote
 from berthtest.images import random_layer
 
@@ -60,7 +60,8 @@ class Browse(ApiCase):
         self.assertEqual(10, len(rest))
 
     def test_only_healthy_integrations_are_browsed(self):
-        registry = self.hub
+        registry = Registry(self.dir + "/ill", storage=self.hub.storage).start()
+        self.addCleanup(registry.stop)
         self.daemon.add("ill", registry)
         self.settle()
         self.assertTrue(self.api.get("/v1/images?q=ill/shop")["items"])
@@ -94,7 +95,7 @@ class Browse(ApiCase):
     def test_an_index_shows_its_platforms(self):
         space = self.space("hub")
         answer = self.ask("GET", f"/v1/spaces/{space}/artifacts/{quote('shop/tool:3.2')}",
-                          Prefer="wait=20")
+                          Prefer="wait=60")
         self.assertEqual((200, "succeeded"), (answer.status, answer.body["state"]))
         self.assertEqual("index", answer.body["result"]["kind"])
         self.assertEqual(2, len(answer.body["result"]["platforms"]))

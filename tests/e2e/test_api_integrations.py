@@ -118,7 +118,7 @@ class Proof(ApiCase):
 
     def test_prefer_wait_gives_the_ended_operation(self):
         answer = self.ask("POST", "/v1/integrations", {
-            "name": "waited", "kind": "dockerreg", "address": self.hub.url}, Prefer="wait=30")
+            "name": "waited", "kind": "dockerreg", "address": self.hub.url}, Prefer="wait=60")
         self.assertEqual((200, "succeeded"), (answer.status, answer.body["state"]))
 
     def test_the_same_idempotency_key_makes_one_integration(self):

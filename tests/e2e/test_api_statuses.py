@@ -5,7 +5,7 @@ that a new one is asked too."""
 
 import unittest
 
-from berthtest.apicase import ApiCase, quote
+from berthtest.apicase import QUIET, ApiCase, quote
 
 ABSENT = "00000000-0000-4000-8000-000000000000"
 BODIES = {
@@ -109,7 +109,7 @@ class Alike(ApiCase):
         self.assertIn("berth.conf:", problem["detail"] + problem.get("cause", ""))
         self.assertEqual(200, self.ask("GET", "/v1/readyz").status)
 
-    config = "# of the test\n"
+    config = QUIET
 
 
 class Disabled(ApiCase):

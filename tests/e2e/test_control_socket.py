@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class Case(unittest.TestCase):
     def connect(self):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.addCleanup(sock.close)
-        sock.settimeout(30)
+        sock.settimeout(120)
         sock.connect(self.daemon.socket)
         return sock
 
@@ -162,8 +163,8 @@ class EveryRoute(Case):
         self.assertTrue(other.body.endswith(b"# EOF\n"))
 
 
-class SlowAndMany(Case):
-    config = "http: { head_ms = 300; body_gap_ms = 300; idle_ms = 600; };\n"
+class Slow(Case):
+    config = "http: { head_ms = 3000; body_gap_ms = 3000; };\n"
 
     def test_a_slow_head_and_a_slow_body_are_408_and_others_go_on(self):
         head, body = self.connect(), self.connect()
@@ -177,20 +178,35 @@ class SlowAndMany(Case):
             self.assertIn(b"Retry-After: ", got)
         self.assertEqual([], self.api.get("/v1/integrations")["items"])
 
+
+class Many(Case):
+    config = "http: { head_ms = 120000; };\n"
+
     def test_a_flood_of_one_user_is_capped_and_ends(self):
         flood = []
         for _ in range(300):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.addCleanup(sock.close)
             sock.connect(self.daemon.socket)
-            sock.settimeout(30)
+            sock.settimeout(120)
             flood.append(sock)
         self.assert_others_are_served()
-        answers = [self.read_all(sock) for sock in flood]
-        capped = [a for a in answers if a.startswith(b"HTTP/1.1 429 ")]
-        self.assertEqual(300 - 32, len(capped))
-        self.assertIn(b"Retry-After: ", capped[0])
-        self.assertTrue(self.daemon.is_ready())
+        answered = wait_until(lambda: self.answered(flood, 300 - 32), "the rest is turned away")
+        # One place may have been the fixture's own, that asked whether berthd is ready.
+        self.assertLessEqual(len(answered), 300 - 31)
+        for sock in answered:
+            answer = self.read_all(sock)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 429 "), answer)
+            self.assertIn(b"Retry-After: ", answer)
+        for sock in flood:
+            sock.close()
+        wait_until(self.daemon.is_ready, "its user is served again")
+
+    @staticmethod
+    def answered(socks, count):
+        """Those of the connections that something came over, once so many have."""
+        found = select.select(socks, [], [], 0)[0]
+        return found if len(found) >= count else None
 
     def assert_others_are_served(self):
         """A second user, where the test may play one: without a role, so 403."""
@@ -205,7 +221,7 @@ class SlowAndMany(Case):
                    "s.sendall(b'GET /v1/integrations HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n')\n"
                    "print(s.makefile('rb').read().decode())\n")
         done = subprocess.run([sys.executable, "-c", program, self.daemon.socket],
-                              capture_output=True, text=True, timeout=30, check=True)
+                              capture_output=True, text=True, timeout=120, check=True)
         self.assertIn(" 403 ", done.stdout.splitlines()[0])
         self.assertIn('"code":"forbidden"', done.stdout)
 
@@ -236,7 +252,7 @@ class Keys(Case):
 
     def test_a_kept_answer_outlives_the_daemon(self):
         body = {"name": "one", "kind": "dockerreg", "address": "http://127.0.0.1:1"}
-        headers = {"Idempotency-Key": "kept", "Prefer": "wait=20"}
+        headers = {"Idempotency-Key": "kept", "Prefer": "wait=60"}
         first = self.api.request("POST", "/v1/integrations", body, headers)
         self.assertEqual((200, "failed"), (first.status, first.body["state"]))
         self.daemon.kill()
@@ -295,7 +311,7 @@ class Streams(Case):
         self.assertIn("Retry-After", answer.headers)
         held[0].close()
         wait_until(lambda: self.stream().recv(4096).startswith(b"HTTP/1.1 200 "),
-                   "a place is free again", 20)
+                   "a place is free again")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def argv_of(source, target, a_rule, *args):
     return [COPYBENCH, *args, source, target, json.dumps(a_rule)]
 
 
-def copy(source, target, a_rule=None, *args, timeout=120):
+def copy(source, target, a_rule=None, *args, timeout=300):
     done = subprocess.run(argv_of(source, target, a_rule or rule(), *args), capture_output=True,
                           text=True, timeout=timeout, check=False)
     if not done.stdout:

@@ -85,7 +85,7 @@ class Crashes(unittest.TestCase):
                 return False
             return found["it"]["state"] in ENDED
         try:
-            proc.wait_until(ended, f"operation {operation} ends", 60)
+            proc.wait_until(ended, f"operation {operation} ends", 180)
         except ApiError as lost:
             raise AssertionError(f"an accepted operation is lost: {lost}") from lost
         return found["it"]

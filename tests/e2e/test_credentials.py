@@ -14,6 +14,8 @@ from server import Server, error  # noqa: E402
 
 USERS = {"alice": "alice-canary-1", "bob": "bob-canary-2"}
 READS = ("manifest", "manifest-head", "blob", "blob-head", "tags", "referrers")
+# Nothing is probed or refreshed by itself while a test looks.
+QUIET = "integrations: { probe_period_s = 86400; refresh_period_s = 0; };\n"
 WRITES = ("upload", "mount", "patch", "put", "manifest-put")
 
 
@@ -45,7 +47,7 @@ class SameHost(unittest.TestCase):
         for number in range(3):
             image = images.Image([images.random_layer(f"same-host/{number}", 20_000)])
             cls.server.registry.load("alice/app", f"v{number}", image)
-        cls.daemon = Daemon(folder + "/d").start()
+        cls.daemon = Daemon(folder + "/d", config=QUIET).start()
         cls.addClassCleanup(cls.daemon.stop)
         for user, password in USERS.items():
             cls.daemon.add(user, cls.server, user, password)
@@ -54,8 +56,11 @@ class SameHost(unittest.TestCase):
 
     @classmethod
     def is_quiet(cls):
-        return all(one["state"] not in ("pending", "running")
+        return all(one["state"] not in ("pending", "running", "cancelling")
                    for one in cls.daemon.api.get("/v1/operations")["items"])
+
+    def setUp(self):
+        proc.wait_until(self.is_quiet, "what the test before began has ended")
 
     def test_a_copy_between_them_uses_each_where_it_belongs(self):
         before = len(self.server.seen)

@@ -19,7 +19,7 @@ def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-def berthd(*argv, env=None, timeout=60):
+def berthd(*argv, env=None, timeout=180):
     return subprocess.run([Daemon.program("berthd"), *argv], capture_output=True, text=True,
                           timeout=timeout, check=False, env={**os.environ, **(env or {})})
 
@@ -93,7 +93,7 @@ class Private(Case):
             ["strace", "-qq", "-o", trace, "-e", "trace=socket,socketpair,bind,connect",
              Daemon.program("berthd"), "--state-dir", self.state, "--plugins", self.plugins,
              "--run", "curl -sf --unix-socket $BERTH_SOCKET http://b/v1/readyz"],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=180, check=False,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
         self.assertEqual(0, done.returncode, done.stderr)
         with open(trace, encoding="utf-8", errors="replace") as file:
@@ -188,7 +188,10 @@ class Captive(Case):
 
 
 class WorkersLife(Case):
-    CONFIG = "jobs: { restart_ms = 50; restart_max_ms = 400; watchdog_ms = 900; };\n"
+    CONFIG = "jobs: { restart_ms = 50; restart_max_ms = 400; };\n"
+    # A worker that lived for restart_max_ms is no storm.
+    STORM = "jobs: { restart_ms = 400; restart_max_ms = 6000; };\n"
+    WATCHED = CONFIG.replace("};", "watchdog_ms = 3000; };")
 
     def test_a_killed_worker_is_started_again(self):
         with self.daemon(config=self.CONFIG) as daemon:
@@ -200,22 +203,21 @@ class WorkersLife(Case):
             self.assertTrue(daemon.is_ready())
 
     def test_a_stopped_worker_is_replaced(self):
-        with self.daemon(config=self.CONFIG) as daemon:
+        with self.daemon(config=self.WATCHED) as daemon:
             first = daemon.worker()
             os.kill(first, signal.SIGSTOP)
             proc.wait_until(lambda: daemon.worker() != first, "there is another worker")
             self.assertIn("is silent and is replaced", daemon.log())
 
     def test_a_worker_that_cannot_live_is_not_started_in_a_storm(self):
-        with self.daemon(config=self.CONFIG) as daemon:
+        with self.daemon(config=self.STORM) as daemon:
             daemon.worker()
             os.rmdir(self.plugins)
-            for pid in [daemon.worker()]:
-                os.kill(pid, signal.SIGKILL)
-            proc.wait_until(lambda: "is started again in 400 ms" in daemon.log(),
+            os.kill(daemon.worker(), signal.SIGKILL)
+            proc.wait_until(lambda: "is started again in 3200 ms" in daemon.log(),
                             "the pause has grown")
             pauses = [int(ms) for ms in re.findall(r"started again in (\d+) ms", daemon.log())]
-            self.assertEqual([50, 100, 200, 400], pauses[:4])
+            self.assertEqual([400, 800, 1600, 3200], pauses[:4])
             os.mkdir(self.plugins)
             self.assertTrue(daemon.is_ready())
 
@@ -230,7 +232,7 @@ class WorkersLife(Case):
         daemon = self.daemon(config=self.CONFIG).start()
         worker = daemon.worker()
         daemon.process.signal(signal.SIGTERM)
-        self.assertEqual(0, daemon.process.popen.wait(30))
+        self.assertEqual(0, daemon.process.popen.wait(120))
         self.assertFalse(os.path.exists(f"/proc/{worker}"))
 
 
@@ -276,7 +278,7 @@ class Service(Case):
         self.control = os.path.join(self.dir, "control")
         listening = self.listen(self.control)
         self.notify = self.listen(os.path.join(self.dir, "notify"), socket.SOCK_DGRAM)
-        self.notify.settimeout(20)
+        self.notify.settimeout(120)
         credentials = os.path.join(self.dir, "credentials")
         os.makedirs(credentials, exist_ok=True)
         env = {"STATE_DIRECTORY": self.dir, "CREDENTIALS_DIRECTORY": credentials,
@@ -310,7 +312,7 @@ class Service(Case):
         self.hear("READY=1")
         self.process.send_signal(signal.SIGTERM)
         self.hear("STOPPING=1")
-        self.assertEqual(0, self.process.wait(30))
+        self.assertEqual(0, self.process.wait(120))
         self.assertTrue(os.path.exists(self.control), "the socket belongs to its unit")
 
 

@@ -15,7 +15,7 @@ class Demo(unittest.TestCase):
         Daemon.program("berthctl")
         folder = workdir(self)
         done = subprocess.run([os.path.join(proc.TREE, "tests", "demo", "demo")], text=True,
-                              capture_output=True, check=False, timeout=300,
+                              capture_output=True, check=False, timeout=550,
                               stdin=subprocess.DEVNULL,
                               env={**os.environ, "TMPDIR": folder, "BERTH_BUILD": proc.build_dir()})
         self.assertEqual(0, done.returncode, done.stdout[-3000:] + done.stderr[-3000:])

@@ -17,7 +17,10 @@ from berthtest.daemon import descendants
 from berthtest.openapi import CheckedApi
 
 SHIM = os.path.join(proc.build_dir(), "tests", "faults.so")
-CONFIG = "jobs: { restart_ms = 20; restart_max_ms = 100; };\n"
+CONFIG = """
+integrations: { probe_period_s = 86400; refresh_period_s = 0; };
+jobs: { restart_ms = 20; restart_max_ms = 100; };
+"""
 ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 GONE = (OSError, http.client.HTTPException)
 
@@ -176,7 +179,7 @@ class EveryWrite(KillCase):
         keyed = key()
         accepted = self.story(daemon, name, keyed) if self.start(daemon) else {}
         if daemon.process:
-            daemon.process.popen.wait(30) if not daemon.process.is_running() else daemon.kill()
+            daemon.process.popen.wait(120) if not daemon.process.is_running() else daemon.kill()
         daemon.env = {}
         daemon.start()
         for step, operation in accepted.items():
@@ -323,9 +326,8 @@ class EveryStep(KillCase):
 
 
 class OnceOnly(KillCase):
-    """What must not be repeated is reported interrupted."""
-
-    rtt_ms = 300
+    """What must not be repeated is reported interrupted. The link falls silent
+    at the first answer to the deletion, so that it can't end before the kill."""
 
     def play(self, who):
         daemon, name = self.fresh()
@@ -336,11 +338,14 @@ class OnceOnly(KillCase):
         space = next(one["id"] for one in daemon.api.get(
             "/v1/integrations/mirror/spaces")["items"] if one["name"] == "default")
         path = f"/v1/spaces/{space}/artifacts/" + quote(f"{name}/web:1.0.0")
+        proc.wait_until(lambda: not self.link.stats()["open"], "the copy's connections are gone")
+        self.link.set(stall=1)
         operation = daemon.api.call(
             "DELETE", path + "?confirm=" + quote(f"{name}/web:1.0.0"))["id"]
-        proc.wait_until(lambda: daemon.api.get(f"/v1/operations/{operation}")["state"]
-                        != "pending", "the deletion runs")
+        proc.wait_until(lambda: self.link.stats()["open"], "the deletion is at the registry")
         self.kill(who, daemon)
+        self.link.set(stall=0)
+        self.link.drop()
         ended = daemon.api.wait(operation)
         self.assertEqual("interrupted", ended["state"], ended)
         self.assertEqual(1, ended["attempts"])

@@ -13,17 +13,18 @@ from berthtest.worker import is_sanitized
 
 PLUGINS = os.path.join(proc.build_dir(), "tests", "plugin-as")
 CONFIG = """
-jobs: { grace_ms = 200; restart_ms = 50; restart_max_ms = 200; watchdog_ms = 1000; probe_ms = 1500;
-        memory_max_bytes = 536870912; };
+jobs: { grace_ms = 200; restart_ms = 50; restart_max_ms = 200; %s memory_max_bytes = 536870912; };
 """
 CANARY = "canary-5f0c2b71-secret"
 
 
 class Case(unittest.TestCase):
+    jobs = "probe_ms = 5000;"
+
     @classmethod
     def setUpClass(cls):
         cls.dir = workdir(cls)
-        cls.daemon = Daemon(cls.dir, plugins=PLUGINS, config=CONFIG).start()
+        cls.daemon = Daemon(cls.dir, plugins=PLUGINS, config=CONFIG % cls.jobs).start()
         cls.addClassCleanup(cls.daemon.stop)
         cls.api = cls.daemon.api
 
@@ -93,6 +94,8 @@ class Misdeeds(Case):
 
 
 class LostWorkers(Case):
+    jobs = "probe_ms = 10000; watchdog_ms = 3000;"
+
     def running(self, name):
         operation = self.submit(name, "wait")
         proc.wait_until(lambda: self.api.get(f"/v1/operations/{operation['id']}")["state"] ==
@@ -121,10 +124,12 @@ class LostWorkers(Case):
         operation = self.running("cancelled")
         self.api.call("DELETE", f"/v1/operations/{operation['id']}")
         self.assertEqual("cancelled", self.api.wait(operation)["state"])
-        self.assertEqual([], descendants(self.daemon.worker()))
+        proc.wait_until(lambda: not descendants(self.daemon.worker()), "the job is gone")
 
 
 class FewDescriptors(Case):
+    jobs = "probe_ms = 1500;"
+
     def test_a_worker_without_descriptors_makes_jobs_wait_not_fail(self):
         pid = self.daemon.worker()
         open_now = len(os.listdir(f"/proc/{pid}/fd"))

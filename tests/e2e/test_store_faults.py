@@ -32,7 +32,7 @@ class StoreCase(unittest.TestCase):
         """It must end by itself, saying why, and leave the store as it was."""
         with open(self.store(daemon), "rb") as file:
             before = file.read()
-        done = subprocess.run(daemon.command(), capture_output=True, text=True, timeout=60,
+        done = subprocess.run(daemon.command(), capture_output=True, text=True, timeout=180,
                               check=False)
         self.assertNotEqual(0, done.returncode)
         for word in words:
@@ -63,7 +63,7 @@ class FullDisk(StoreCase):
         self.assertEqual(503, ready.status)
         self.assertIn("full", str(ready.body))
         os.unlink(full)
-        proc.wait_until(daemon.is_ready, "it takes writes again", 60)
+        proc.wait_until(daemon.is_ready, "it takes writes again")
         answer = self.post(daemon)
         self.assertEqual(202, answer.status, answer.body)
 
@@ -88,7 +88,7 @@ class File(StoreCase):
         daemon = self.daemon()
         daemon.start()
         second = Daemon(daemon.dir)
-        done = subprocess.run(second.command(), capture_output=True, text=True, timeout=60,
+        done = subprocess.run(second.command(), capture_output=True, text=True, timeout=180,
                               check=False)
         self.assertNotEqual(0, done.returncode)
         self.assertTrue(daemon.is_ready())

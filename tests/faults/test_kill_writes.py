@@ -27,7 +27,7 @@ def steps(part, folder, fault=None, **more):
         env.update(LD_PRELOAD=SHIM, BERTH_FAULT=fault,
                    BERTH_FAULT_COUNT=folder + ".count")
     return subprocess.run([STEPS, part, folder], env=env, capture_output=True, text=True,
-                          check=False, timeout=60)
+                          check=False, timeout=300)
 
 
 class Story(unittest.TestCase):

@@ -13,7 +13,7 @@ SENTENCES = {
     "bad-claim": "its struct claims {claim} bytes, but has {size}",
     "bad-crash": "its constructor crashed with SIGSEGV",
     "bad-exit": "its constructor ended the process with status 5",
-    "bad-hang": "its constructor did not end within 1500 ms",
+    "bad-hang": "its constructor did not end within 5000 ms",
     "bad-illegal": "it calls itself 'Bad/Name', which is not a legal name",
     "bad-magic": "its magic is 0x12345678, expected 0x48545242",
     "bad-major": "it has ABI major version 2, this Berth has 1",
@@ -38,7 +38,7 @@ SENTENCES = {
 }
 # Sizes on 64-bit machines, where pointers have 8 bytes.
 NUMBERS = {"size": 112, "claim": 624, "open": 64, "lifecycle": 80}
-CONFIG = "jobs: { trial_ms = 1500; };\n"
+CONFIG = "jobs: { trial_ms = 5000; };\n"
 
 
 def describe(folder_worker):

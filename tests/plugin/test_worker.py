@@ -9,7 +9,7 @@ from berthtest import proc, workdir
 from berthtest.worker import Job, Worker, is_sanitized
 
 CONFIG = """
-jobs: { grace_ms = 200; children_max = 4; hello_ms = 400; items_max = 1000;
+jobs: { grace_ms = 200; children_max = 4; hello_ms = 3000; items_max = 1000;
         progress_per_s = 10; memory_max_bytes = 536870912; };
 """
 SECRET = "hunter2-very-secret"
@@ -191,18 +191,18 @@ class Ends(WorkerCase):
         self.assertEqual("timeout", other.result()["error"]["code"])
 
     def test_a_hang_past_the_deadline_is_ended(self):
-        error = self.error("probe", "hang", deadline_ms=100)
+        error = self.error("probe", "hang", deadline_ms=1000)
         self.assertEqual(("timeout", "the job was stopped: it slept through its deadline",
                           "it was in probe of plugin fixture"),
                          (error["code"], error["message"], error["cause"]))
 
     def test_a_job_deaf_to_sigterm_is_killed(self):
-        error = self.error("probe", "hang-deaf", deadline_ms=100)
+        error = self.error("probe", "hang-deaf", deadline_ms=1000)
         self.assertEqual("timeout", error["code"])
         self.worker.wait_idle()
 
     def test_a_deadline_is_seen_by_a_plugin_that_asks(self):
-        error = self.error("probe", "wait", deadline_ms=100)
+        error = self.error("probe", "wait", deadline_ms=1000)
         self.assertEqual(("timeout", "the caller gave up"), (error["code"], error["message"]))
 
     def test_a_cancel_is_seen_by_a_plugin_that_asks(self):
@@ -228,7 +228,7 @@ class Ends(WorkerCase):
         self.worker.wait_idle()
 
     def test_a_stopped_child_is_killed_at_its_deadline(self):
-        job = self.job("probe", "hang", deadline_ms=300)
+        job = self.job("probe", "hang", deadline_ms=3000)
         pid = job.until("hello")["pid"]
         os.kill(pid, signal.SIGSTOP)
         self.assertEqual("timeout", job.result()["error"]["code"])
@@ -310,7 +310,7 @@ class Programs(WorkerCase):
     def test_the_whole_group_ends_with_the_call(self):
         mark = f"86{os.getpid()}"
         job = self.run_shell(f"trap '' TERM; sleep {mark} & sleep {mark}; wait",
-                             deadline_ms=300)
+                             deadline_ms=1000)
         self.assertEqual("timeout", job.result()["error"]["code"])
         proc.wait_until(lambda: not running("sleep", mark), "no sleep is left")
 
@@ -347,7 +347,7 @@ class Stop(unittest.TestCase):
         job.until("hello")
         worker.process.signal(signal.SIGTERM)
         self.assertEqual("timeout", job.result()["error"]["code"])
-        self.assertEqual(0, worker.process.popen.wait(20))
+        self.assertEqual(0, worker.process.popen.wait(120))
 
     def test_children_die_with_a_killed_worker(self):
         worker = Worker(workdir(self), config=CONFIG).start()

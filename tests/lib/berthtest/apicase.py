@@ -24,6 +24,8 @@ from .openapi import CheckedApi
 from .proc import wait_until, workdir
 from .registry import Registry
 
+# Nothing is probed or refreshed by itself while a test counts.
+QUIET = "integrations: { probe_period_s = 86400; refresh_period_s = 0; };\n"
 PASSWORD = "canary-Zq81-password"
 ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
@@ -32,7 +34,7 @@ class ApiCase(unittest.TestCase):
     """Registries and a daemon; integrations hub and mirror unless a class says no."""
 
     integrate = True
-    config = None
+    config = QUIET
 
     @classmethod
     def setUpClass(cls):
@@ -40,7 +42,8 @@ class ApiCase(unittest.TestCase):
         cls.hub = cls.enter(Registry(os.path.join(cls.dir, "hub")))
         cls.mirror = cls.enter(Registry(os.path.join(cls.dir, "mirror"),
                                         users={"robot": PASSWORD}))
-        cls.images = sets.push_set(Client(cls.hub.url), sets.demo())
+        with Client(cls.hub.url) as client:
+            cls.images = sets.push_set(client, sets.demo())
         cls.daemon = cls.enter(Daemon(os.path.join(cls.dir, "berth"), config=cls.config))
         cls.api = CheckedApi(cls.daemon.socket)
         cls.daemon.api = cls.api
@@ -118,9 +121,9 @@ class Stream:
     """A streaming answer, read line by line."""
 
     def __init__(self, path, target, **headers):
-        self.connection = http.client.HTTPConnection("localhost", timeout=30)
+        self.connection = http.client.HTTPConnection("localhost", timeout=120)
         self.connection.sock = socket.socket(socket.AF_UNIX)
-        self.connection.sock.settimeout(30)
+        self.connection.sock.settimeout(120)
         self.connection.sock.connect(path)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.connection.request("GET", target, headers=named)
@@ -205,7 +208,7 @@ def as_user(uid, path, method, target, body="", gid=None):
         "c.request(method, target, body or None, head)\n"
         "a = c.getresponse(); print(a.status); print(a.read().decode())\n")
     done = subprocess.run([sys.executable, "-c", program, str(uid), str(gid or uid), path, method,
-                           target, body], capture_output=True, text=True, timeout=60, check=False)
+                           target, body], capture_output=True, text=True, timeout=180, check=False)
     if done.returncode == 77:
         return None
     if done.returncode:
@@ -268,7 +271,7 @@ class Person:
         self.process.stdout.close()
 
 
-def raw(path, data, until=b"\r\n\r\n", seconds=10):
+def raw(path, data, until=b"\r\n\r\n", seconds=120):
     """Bytes to the socket, and what comes back up to `until`."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(seconds)

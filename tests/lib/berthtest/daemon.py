@@ -41,7 +41,7 @@ class _UnixConnection(http.client.HTTPConnection):
 class Api:
     """The control API behind one socket; a connection a request."""
 
-    def __init__(self, path, timeout=60):
+    def __init__(self, path, timeout=180):
         self.path, self.timeout = path, timeout
 
     def request(self, method, path, body=None, headers=None):
@@ -79,7 +79,7 @@ class Api:
     def post(self, path, body, **headers):
         return self.call("POST", path, body, Idempotency_Key=str(uuid.uuid4()), **headers)
 
-    def wait(self, operation, seconds=60.0):
+    def wait(self, operation, seconds=180.0):
         """Wait for an operation (object or id) to end; returns the object."""
         ident = operation["id"] if isinstance(operation, dict) else operation
         found = {}
@@ -91,7 +91,7 @@ class Api:
         wait_until(ended, f"operation {ident} ends", seconds, step=0.05)
         return found["it"]
 
-    def run(self, path, body, seconds=60.0):
+    def run(self, path, body, seconds=180.0):
         """POST, then wait for the operation that was accepted."""
         return self.wait(self.post(path, body), seconds)
 
@@ -133,7 +133,7 @@ class Daemon:
             argv += ["--config", path]
         return argv + self.argv
 
-    def start(self, seconds=20.0):
+    def start(self, seconds=120.0):
         os.makedirs(self.state, mode=0o700, exist_ok=True)
         self.process = Process(self.command(), self.log_path, env=self.env)
         self.process.wait_for(self.is_ready, "it answered on its socket", seconds)
@@ -155,7 +155,7 @@ class Daemon:
         """kill -9 of berthd alone; its worker sees the connection end."""
         if self.process:
             self.process.signal(signal.SIGKILL)
-            self.process.popen.wait(30)
+            self.process.popen.wait(120)
             self.process = None
 
     def children(self):
@@ -185,7 +185,7 @@ class Daemon:
     def __exit__(self, *_):
         self.stop()
 
-    def ctl(self, *args, stdin=None, env=None, timeout=120):
+    def ctl(self, *args, stdin=None, env=None, timeout=300):
         """Run berthctl; returns subprocess.CompletedProcess with text."""
         return subprocess.run(
             [self.program("berthctl"), *[str(arg) for arg in args]], input=stdin, text=True,

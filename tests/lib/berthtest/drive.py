@@ -36,7 +36,7 @@ def drive(plugin, options, slot, *args, **env):
     given = {f"BERTH_OPT_{key}": str(value) for key, value in options.items()}
     given.update({f"BERTH_{key.upper()}": str(value) for key, value in env.items()})
     done = subprocess.run([program, os.path.join(build_dir(), "plugins", plugin + ".so"), slot,
-                           *args], capture_output=True, text=True, timeout=120, check=False,
+                           *args], capture_output=True, text=True, timeout=300, check=False,
                           env={**os.environ, "BERTH_OPT_net_backoff_ms": "10", **given})
     if done.returncode not in (0, 1):
         raise AssertionError(f"drive ended with {done.returncode}: {done.stderr}")

@@ -259,7 +259,7 @@ class Client:
         if not self._connection:
             kind = http.client.HTTPSConnection if self.context else http.client.HTTPConnection
             more = {"context": self.context} if self.context else {}
-            self._connection = kind(self.parts.hostname, self.parts.port, timeout=60, **more)
+            self._connection = kind(self.parts.hostname, self.parts.port, timeout=180, **more)
         return self._connection
 
     def _once(self, method, path, body, headers):

@@ -166,7 +166,7 @@ class CheckedApi(Api):
 
     seen = set()
 
-    def __init__(self, path, timeout=60, document=None):
+    def __init__(self, path, timeout=180, document=None):
         super().__init__(path, timeout)
         self.document = document or Document()
 

@@ -2,6 +2,7 @@
 """Processes that a test starts, and the folders and ports they use."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -56,14 +57,34 @@ def workdir(case):
     return path
 
 
+_claims = []
+
+
 def free_port():
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A loopback port that is this process's own while it lives.
+
+    It lies below the ports that the kernel gives to outgoing connections, and
+    a socket without a file, named after it, keeps other test processes away.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        top = int(file.read().split()[0])
+    for _ in range(1000):
+        port = random.randrange(10240, max(top, 20480))
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0berth-test-port-{port}")
+            with socket.socket() as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
+    raise AssertionError("no port is free")
 
 
-def wait_until(check, what, seconds=20.0, step=0.02):
+def wait_until(check, what, seconds=120.0, step=0.02):
     """Wait for check() to be true; the bound is generous and is no measurement."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -112,7 +133,7 @@ class Process:
             data = file.read()
         return data[-tail:].decode("utf-8", "replace") if tail else data.decode("utf-8", "replace")
 
-    def wait_for(self, check, what, seconds=20.0):
+    def wait_for(self, check, what, seconds=120.0):
         """Wait for check(); an early end of the process fails with its log."""
         def ready():
             if not self.is_running():
@@ -121,7 +142,7 @@ class Process:
             return check()
         return wait_until(ready, f"{self.argv[0]}: {what}", seconds)
 
-    def wait_port(self, port, seconds=20.0):
+    def wait_port(self, port, seconds=120.0):
         self.wait_for(lambda: can_connect(port), f"it listened on port {port}", seconds)
 
     def signal(self, number):
@@ -129,7 +150,7 @@ class Process:
         if self.is_running():
             os.kill(self.pid, number)
 
-    def stop(self, grace=10.0):
+    def stop(self, grace=60.0):
         """End the group: SIGTERM, then SIGKILL. Returns the exit status."""
         self._signal_group(signal.SIGTERM)
         try:
@@ -141,7 +162,7 @@ class Process:
     def kill(self):
         """End the group at once. Returns the exit status."""
         self._signal_group(signal.SIGKILL)
-        status = self.popen.wait(30)
+        status = self.popen.wait(120)
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe:
                 pipe.close()

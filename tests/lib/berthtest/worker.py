@@ -25,13 +25,13 @@ def is_sanitized():
 class Job:
     """One connection: the call goes out at once, frames are read as they come."""
 
-    def __init__(self, path, call, timeout=30):
+    def __init__(self, path, call, timeout=120):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
         self.frames = []
         if call is not None:
-            self.send({"t": "call", "job": "j1", "request": "r1", "deadline_ms": 20000,
+            self.send({"t": "call", "job": "j1", "request": "r1", "deadline_ms": 60000,
                        "args": {}, "instances": {}, **call})
 
     def send(self, frame):
@@ -94,7 +94,7 @@ class Worker:
                 file.write(self.config)
             argv += ["--config", path]
         self.process = Process(argv, self.log_path)
-        self.process.wait_for(self.is_ready, "it takes jobs", 20)
+        self.process.wait_for(self.is_ready, "it takes jobs")
         return self
 
     def is_ready(self):
