@@ -101,7 +101,10 @@ for name in ${*:-$lint_names}; do
 	spelling) run spelling codespell spelling ;;
 	check) run cppcheck cppcheck check ;;
 	tidy) run clang-tidy clang-tidy tidy ;;
-	*) echo "FAIL lint-$name (no such check)" failed=1 ;;
+	*)
+		echo "FAIL lint-$name (no such check)"
+		failed=1
+		;;
 	esac
 done
 exit $failed

@@ -2,6 +2,6 @@
 # `make lint`: the checks of tests/lint/lint.sh, all or LINT="size format".
 
 lint: all
-	@tests/lint/lint.sh $(O) $(LINT)
+	@tests/lint/lint.sh $(O) $(if $(filter default,$(origin LINT)),,$(LINT)) # make has a LINT
 
 .PHONY: lint
