@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-FUNCTION_LINES, FILE_LINES, HEADER_LINES, PARAMETERS, BRANCHES, NESTING = 100, 800, 290, 8, 25, 5
+FUNCTION_LINES, FILE_LINES, HEADER_LINES, PARAMETERS, BRANCHES, NESTING = 100, 800, 290, 8, 20, 4
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 BRANCH = re.compile(r"\b(?:if|for|while|case)\b|&&|\|\||\?")
 
@@ -35,6 +35,14 @@ def functions(files):
     return [json.loads(line) for line in tags.splitlines()]
 
 
+def parameters(signature):
+    """How many; those of a parameter that is a function do not count."""
+    inner = signature[1:-1]
+    while "(" in inner:
+        inner = re.sub(r"\([^()]*\)", "", inner)
+    return inner.count(",") + 1
+
+
 def check_function(tag, lines):
     body = "\n".join(lines[tag["line"] - 1:tag["end"]])
     where = f'{tag["path"]}:{tag["line"]}: {tag["name"]}'
@@ -42,7 +50,7 @@ def check_function(tag, lines):
         (tag["end"] - tag["line"] + 1, FUNCTION_LINES, "lines"),
         (1 + len(BRANCH.findall(body)), BRANCHES, "branches"),
         (nesting(body), NESTING, "levels of nesting"),
-        (tag.get("signature", "").count(",") + 1, PARAMETERS, "parameters"),
+        (parameters(tag.get("signature", "")), PARAMETERS, "parameters"),
     )
     return [f"{where}: {n} {what}, at most {limit}" for n, limit, what in measures if n > limit]
 
