@@ -32,6 +32,7 @@ struct net_settings {
 };
 
 struct net_client;
+/* Takes no connection yet; BERTH_E_INVALID where a PEM text can't be read. */
 MUST_USE int net_client_new(struct net_loop *loop, const struct net_settings *settings,
 			    struct net_client **ret, struct berth_error *err);
 void net_client_free(struct net_client *c); /* its exchanges have been freed before */
@@ -66,8 +67,11 @@ struct net_call {
 	void *user;
 };
 
+/* Queues it: nothing is sent before the loop turns, and a failure to connect comes
+ * through done. The caller frees *ret. */
 MUST_USE int net_exchange_start(struct net_client *c, const struct net_call *call,
 				struct net_exchange **ret, struct berth_error *err);
+/* Goes on with what produce or consume paused. */
 void net_exchange_resume(struct net_exchange *x);
 void net_exchange_free(struct net_exchange *x); /* accepts NULL; cancels: no done then */
 

@@ -42,6 +42,8 @@ struct registry_settings {
 };
 
 struct registry;
+/* Checks the settings and sends nothing; strings are copied. BERTH_E_INVALID names the
+ * setting. */
 MUST_USE int registry_open(struct net_loop *loop, const struct registry_settings *settings,
 			   struct registry **ret, struct berth_error *err);
 void registry_close(struct registry *r);
@@ -109,6 +111,7 @@ MUST_USE int registry_start(struct registry *r, const struct registry_call *call
 void registry_resume(struct registry_request *q);       /* after NET_PAUSE */
 void registry_request_free(struct registry_request *q); /* cancels one in flight; no done then */
 
+/* Of the last answer, after redirects; 0: none came. */
 int registry_status(const struct registry_request *q);
 const char *registry_header(const struct registry_request *q, const char *name); /* or NULL */
 const struct buf *registry_body(const struct registry_request *q);

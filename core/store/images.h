@@ -27,6 +27,8 @@ struct tag {
 };
 extern const struct store_table repositories_table, tags_table;
 
+/* A copy of the row, by its name in the integration, without a space's prefix taken
+ * off; repository_done empties it. BERTH_E_NOT_FOUND names it. */
 MUST_USE int repository_get(struct store *s, const char *integration_id, const char *name,
 			    struct repository *ret, struct berth_error *err);
 void repository_done(struct repository *row);

@@ -23,6 +23,7 @@ struct integration {
 };
 extern const struct store_table integrations_table;
 
+/* A copy of the row, which integration_done empties; BERTH_E_NOT_FOUND names it. */
 MUST_USE int integration_get(struct store *s, const char *name, struct integration *ret,
 			     struct berth_error *err);
 MUST_USE int integration_get_by_id(struct store *s, const char *id, struct integration *ret,

@@ -54,10 +54,12 @@ struct idempotency_row {
 extern const struct store_table operations_table, operation_log_table, events_table, audit_table;
 extern const struct store_table idempotency_table;
 
+/* A copy of the row, which operation_row_done empties; BERTH_E_NOT_FOUND names it. */
 MUST_USE int operation_row_get(struct store *s, const char *id, struct operation_row *ret,
 			       struct berth_error *err);
 void operation_row_done(struct operation_row *row);
 #define AUTO_OPERATION_ROW CLEANUP(operation_row_done)
+/* Adds a new row; every text is set, "" where there is nothing to say. */
 MUST_USE int operation_row_add(struct store *s, const struct operation_row *row,
 			       struct berth_error *err);
 /* Writes state, progress, result, error, attempts and times of that id. */
@@ -73,18 +75,23 @@ MUST_USE int operation_row_prune(struct store *s, int64_t ended_before_ms, int64
 MUST_USE int operation_log_add(struct store *s, const struct operation_log_row *rows,
 			       size_t row_count, struct berth_error *err);
 
+/* Adds; the id is the caller's and greater than all before. */
 MUST_USE int event_row_add(struct store *s, const struct event_row *row, struct berth_error *err);
+/* The newest id that is kept; 0: there is none. */
 MUST_USE int event_row_last(struct store *s, int64_t *ret_id, struct berth_error *err);
 /* The oldest id that the ring still has; 0: it is empty. */
 MUST_USE int event_row_first(struct store *s, int64_t *ret_id, struct berth_error *err);
+/* Drops all up to that id. */
 MUST_USE int event_row_prune(struct store *s, int64_t up_to_id, struct berth_error *err);
 
+/* Adds a row; rows are chained by the caller and never changed or removed. */
 MUST_USE int audit_row_add(struct store *s, const struct audit_row *row, struct berth_error *err);
 /* The newest row; BERTH_E_NOT_FOUND while there is none. */
 MUST_USE int audit_row_last(struct store *s, struct audit_row *ret, struct berth_error *err);
 void audit_row_done(struct audit_row *row);
 #define AUTO_AUDIT_ROW CLEANUP(audit_row_done)
 
+/* By the key as the store has it; BERTH_E_NOT_FOUND while it is new. */
 MUST_USE int idempotency_row_get(struct store *s, const char *key, struct idempotency_row *ret,
 				 struct berth_error *err);
 void idempotency_row_done(struct idempotency_row *row);

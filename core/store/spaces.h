@@ -24,6 +24,7 @@ struct space {
 };
 extern const struct store_table spaces_table;
 
+/* A copy of the row, which space_done empties; BERTH_E_NOT_FOUND names it. */
 MUST_USE int space_get(struct store *s, const char *id, struct space *ret, struct berth_error *err);
 MUST_USE int space_get_by_name(struct store *s, const char *integration_id, const char *name,
 			       struct space *ret, struct berth_error *err);

@@ -37,15 +37,20 @@ struct sync_outcome {
 };
 extern const struct store_table sync_rules_table, sync_runs_table, sync_outcomes_table;
 
+/* A copy of the row, which sync_rule_done empties; BERTH_E_NOT_FOUND names it. */
 MUST_USE int sync_rule_get(struct store *s, const char *name, struct sync_rule *ret,
 			   struct berth_error *err);
 void sync_rule_done(struct sync_rule *row);
 #define AUTO_SYNC_RULE CLEANUP(sync_rule_done)
+/* BERTH_E_CONFLICT where the name is taken. */
 MUST_USE int sync_rule_add(struct store *s, const struct sync_rule *row, struct berth_error *err);
+/* Writes what may change of the row with that id; its generation is the caller's. */
 MUST_USE int sync_rule_change(struct store *s, const struct sync_rule *row,
 			      struct berth_error *err);
+/* Removes it; its runs are kept under its name. */
 MUST_USE int sync_rule_remove(struct store *s, const char *id, struct berth_error *err);
 
+/* As sync_rule_get, by the run's id: that of its operation. */
 MUST_USE int sync_run_get(struct store *s, const char *id, struct sync_run *ret,
 			  struct berth_error *err);
 void sync_run_done(struct sync_run *row);
