@@ -74,6 +74,18 @@
 		 .field = "referrers"},                                                             \
 		{"flatten",         0, FLAG_COUNT, "N", "drop N leading path parts at the target",  \
 		 .field = "flatten"},                                                               \
+		{"cron",                                                                            \
+		 0,                                                                                 \
+		 FLAG_TEXT,                                                                         \
+		 "CRON",                                                                            \
+		 "run by itself: 'minute hour day month weekday', @daily, ... ('': never)",         \
+		 .field = "cron"},                                                                  \
+		{"time-zone",                                                                       \
+		 0,                                                                                 \
+		 FLAG_TEXT,                                                                         \
+		 "ZONE",                                                                            \
+		 "whose clock --cron means, as Europe/Berlin (UTC)",                                \
+		 .field = "time_zone"},                                                             \
 		{"enable", 0, FLAG_TRUE, NULL, "let it run (the default)", .field = "enabled"},     \
 		{"disable",         0, FLAG_FALSE, NULL, "keep the rule, do not run it",            \
 		 .field = "enabled"},                                                               \
@@ -103,6 +115,9 @@ static const struct column columns[] = {
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},
 	{"FLATTEN", "flatten", COL_TEXT, true},
+	{"CRON", "cron", COL_TEXT, true},
+	{"ZONE", "time_zone", COL_TEXT, true},
+	{"NEXT RUN", "status.next_run_at", COL_TIME, false},
 	{"LAST RUN", "status.last_run.state", COL_STATE, false},
 	{"COPIED", "status.last_run.totals.copied", COL_COUNT, true},
 	{"FAILED", "status.last_run.totals.failed", COL_COUNT, true},
@@ -119,6 +134,7 @@ static const struct column run_columns[] = {
 	{"FAILED", "totals.failed", COL_COUNT, false},
 	{"MOVED", "totals.bytes_done", COL_BYTES, false},
 	{"STARTED", "started_at", COL_TIME, false},
+	{"BY", "started_by", COL_TEXT, true},
 	{"ENDED", "ended_at", COL_TIME, true},
 	{"OPERATION", "operation", COL_TEXT, true},
 	{0},
@@ -254,7 +270,14 @@ const struct command sync_commands[] = {
 		.noun = "sync",
 		.verb = "create",
 		.aliases = "add",
-		.summary = "Make a rule; it runs when it is told to",
+		.summary = "Make a rule; it runs when it is told to, or by the clock",
+		.details =
+			"With --cron a rule runs by itself, on the clock of --time-zone. A run that "
+			"was missed while berthd was down comes once at its start, and a turn that "
+			"comes while the rule runs joins that run. Where the clock is put forward, a "
+			"time that is skipped comes at the end of the gap; where it is put back, one "
+			"that comes twice is taken the first time; but a cron line for every hour "
+			"counts each hour that passes.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = rule_flags,
 		.examples =
@@ -265,7 +288,10 @@ const struct command sync_commands[] = {
 			  "some repositories, tags and platforms, below a prefix"},
 			 {"berthctl sync create stable --from hub/team --to lab --semver '>=1.4 <3' "
 			  "--exclude-tag '*-debug' --newest 5",
-			  "the five newest versions of a range of each repository"}},
+			  "the five newest versions of a range of each repository"},
+			 {"berthctl sync create nightly --from hub/team --to lab --cron '30 2 * * *' "
+			  "--time-zone Europe/Berlin",
+			  "each night, on the clock of Berlin"}},
 		.method = "POST",
 		.route = "/v1/syncs",
 		.traits = CMD_CHANGES,

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api_handlers.h"
 #include "core/api/sync.h"
@@ -17,6 +18,7 @@ struct start {
 	const json_t *rule;
 	const struct sync_rule *of; /* NULL: a copy without a rule */
 	const char *only_failed_of;
+	const char *started_by; /* NULL: by hand */
 };
 
 static json_t *locks_of(const struct start *s, const char *target)
@@ -32,6 +34,40 @@ static json_t *locks_of(const struct start *s, const char *target)
 	return locks;
 }
 
+/* What an operation is made of, and its request, which points into it. */
+struct made {
+	json_t *arguments, *resources, *locks;
+	struct op_request request;
+};
+
+static void made_done(struct made *m)
+{
+	json_decref(m->arguments);
+	json_decref(m->resources);
+	json_decref(m->locks);
+}
+
+static void make_request(const struct start *s, struct made *ret)
+{
+	const char *source = js_str(json_object_get(s->rule, "source"), "instance", "");
+	const char *target = js_str(json_object_get(s->rule, "target"), "instance", "");
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", s->of ? "/v1/syncs/" : "/v1/copies",
+		 s->of ? s->of->name : "");
+	ret->arguments = json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
+				   s->of ? s->of->name : "", "source", source, "target", target);
+	js_put_str(ret->arguments, "only_failed_of", s->only_failed_of);
+	ret->resources = json_pack("[s]", path);
+	ret->locks = locks_of(s, target);
+	ret->request = (struct op_request){.kind = s->kind,
+					   .arguments = ret->arguments,
+					   .resources = ret->resources,
+					   .locks = ret->locks,
+					   .integration = target,
+					   .joins = s->of != NULL};
+}
+
 static int add_run_row(struct daemon_state *d, const struct start *s, const char *id,
 		       struct berth_error *err)
 {
@@ -42,6 +78,7 @@ static int add_run_row(struct daemon_state *d, const struct start *s, const char
 		.state = (char *)"pending",
 		.totals = (char *)"{}",
 		.started_ms = clock_unix_ms(),
+		.started_by = (char *)s->started_by,
 	};
 
 	return sync_run_put(d->store, &row, err);
@@ -54,31 +91,18 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 	const char *source = js_str(json_object_get(s->rule, "source"), "instance", "");
 	const char *target = js_str(json_object_get(s->rule, "target"), "instance", "");
 	struct op_submitted done = {.id = ""};
+	struct made made CLEANUP(made_done) = {.arguments = NULL};
 	struct berth_error err = ERROR_INIT;
-	char path[128];
 
 	if (!sync_ends_usable(q, a, source, target))
 		return;
-	snprintf(path, sizeof(path), "%s%s", s->of ? "/v1/syncs/" : "/v1/copies",
-		 s->of ? s->of->name : "");
-	json_t *arguments AUTO_JSON =
-		json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
-			  s->of ? s->of->name : "", "source", source, "target", target);
-	js_put_str(arguments, "only_failed_of", s->only_failed_of);
-	json_t *resources AUTO_JSON = json_pack("[s]", path);
-	json_t *locks AUTO_JSON = locks_of(s, target);
-	struct op_request request = {.kind = s->kind,
-				     .arguments = arguments,
-				     .resources = resources,
-				     .locks = locks,
-				     .integration = target,
-				     .joins = s->of != NULL};
+	make_request(s, &made);
 	if (store_begin(d->store, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	struct store *undo AUTO_UNDO = d->store;
-	if (!api_submit_id(q, a, &request, &done))
+	if (!api_submit_id(q, a, &made.request, &done))
 		return;
 	if ((!copy_only_reads(s->kind) && !done.joined && add_run_row(d, s, done.id, &err)) ||
 	    store_commit(STEAL(undo), &err))
@@ -214,6 +238,29 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	return !code && has_any;
 }
 
+int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const char *started_by,
+		   struct berth_error *err)
+{
+	struct findings f = {.answer = NULL};
+	struct made made CLEANUP(made_done) = {.arguments = NULL};
+	struct op_submitted done = {.id = ""};
+	json_t *desired AUTO_JSON = NULL;
+
+	if (api_parse(of->desired, &desired, err))
+		return err->code;
+	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
+	if (!rule)
+		return berth_fail(err, BERTH_E_INVALID, "copy rule %s is no longer right",
+				  of->name);
+	struct start s = {.kind = "sync-run", .rule = rule, .of = of, .started_by = started_by};
+	make_request(&s, &made);
+	made.request.user_name = "berthd";
+	made.request.request_id = started_by;
+	made.request.uid = getuid();
+	int code = ops_submit(d->ops, &made.request, &done, err);
+	return code || done.joined ? code : add_run_row(d, &s, done.id, err);
+}
+
 void api_sync_runs_create(struct request *q, struct answer *a)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
@@ -251,8 +298,9 @@ static int show_run(struct daemon_state *d, const struct sync_run *it, json_t **
 		state = op_state_name(op->state);
 	else if (!it->ended_ms)
 		state = "interrupted";
-	*ret = json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", it->id, "operation", it->id, "sync",
-			 it->rule, "state", state, "totals", totals);
+	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "id", it->id, "operation", it->id,
+			 "sync", it->rule, "state", state, "started_by", it->started_by, "totals",
+			 totals);
 	if (!*ret)
 		return berth_fail_memory(err);
 	js_put_time(*ret, "started_at", it->started_ms);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/api/slot.h"
+#include "core/api/sync.h"
 
 static struct daemon_state *daemon_of_api;
 
@@ -168,7 +169,9 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 	daemon_of_api = d;
 	if (vault_sweep(d, err))
 		return err->code;
-	return integration_clock_start(d, err);
+	if (integration_clock_start(d, err))
+		return err->code;
+	return sync_clock_start(d, err);
 }
 
 int api_configured(struct daemon_state *d, struct berth_error *err)

@@ -4,7 +4,7 @@
  *
  * "desired" of a rule is the API's object: source and target as
  * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
- * platforms, override, referrers, flatten, enabled, description.
+ * platforms, override, referrers, flatten, enabled, description, cron, time_zone.
  */
 #ifndef CORE_API_SYNC_H
 #define CORE_API_SYNC_H
@@ -28,6 +28,19 @@ json_t *copy_engine_rule(const json_t *body, struct findings *f) MUST_USE;
 
 /* Is that kind of operation one that changes nothing at the target? */
 bool copy_only_reads(const char *kind);
+
+/* The first turn of a rule by its cron after then; *ret_ms 0: it has none. */
+MUST_USE int sync_next_turn(const json_t *desired, int64_t after_ms, int64_t *ret_ms,
+			    struct berth_error *err);
+/* Findings about cron and time_zone. */
+void sync_check_clock(const json_t *desired, struct findings *f);
+/* Looks after turns from now on; and looks at once, since rules have changed. */
+MUST_USE int sync_clock_start(struct daemon_state *d, struct berth_error *err);
+void sync_clock_changed(struct daemon_state *d);
+/* Starts a run without a caller, or joins the one under way. Within the caller's
+ * transaction; started_by as in struct sync_run. */
+MUST_USE int copy_start_run(struct daemon_state *d, const struct sync_rule *of,
+			    const char *started_by, struct berth_error *err);
 
 /* The engine's own parser has the last word; what it refuses is a finding. */
 bool engine_rule_is_right(const json_t *rule, struct findings *f);

@@ -30,8 +30,9 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		json_decref(STEAL(*ret));
 		return err->code;
 	}
-	json_object_set_new(*ret, "status",
-			    last ? json_pack("{s:o}", "last_run", last) : json_object());
+	json_t *status = last ? json_pack("{s:o}", "last_run", last) : json_object();
+	js_put_time(status, "next_run_at", it->next_run_ms);
+	json_object_set_new(*ret, "status", status);
 	return 0;
 }
 
@@ -84,9 +85,10 @@ void api_syncs_get(struct request *q, struct answer *a)
 static int fill_defaults(json_t *desired, struct berth_error *err)
 {
 	json_t *defaults AUTO_JSON = json_pack(
-		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:i, s:b}", "description",
-		"", "repositories", "exclude", "tags", "exclude_tags", "semver", "", "newest", 0,
-		"platforms", "override", 1, "referrers", 1, "flatten", 0, "enabled", 1);
+		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:i, s:b, s:s, s:s}",
+		"description", "", "repositories", "exclude", "tags", "exclude_tags", "semver", "",
+		"newest", 0, "platforms", "override", 1, "referrers", 1, "flatten", 0, "enabled", 1,
+		"cron", "", "time_zone", "UTC");
 
 	json_object_del(desired, "name");
 	if (!defaults || json_object_update_missing(desired, defaults))
@@ -106,10 +108,27 @@ static bool check(struct request *q, struct answer *a, const char *name, const c
 		return false;
 	}
 	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
-	if (!rule)
+	sync_check_clock(desired, &f);
+	if (!rule || f.count)
 		return false;
 	return sync_ends_known(q, a, rule) && sync_fits(q, a, name, own_id, desired) &&
 	       engine_rule_is_right(rule, &f);
+}
+
+/* Does the change leave the clock alone? Then a turn that is due stays so. */
+static bool keeps_its_turn(const struct sync_rule *before, const json_t *desired)
+{
+	static const char *const members[] = {"cron", "time_zone"};
+	struct berth_error err = ERROR_INIT;
+	json_t *was AUTO_JSON = NULL;
+
+	if (!before->id || !before->is_enabled || !js_bool(desired, "enabled", true) ||
+	    api_parse(before->desired, &was, &err))
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+		if (strcmp(js_str(was, members[i], ""), js_str(desired, members[i], "")) != 0)
+			return false;
+	return true;
 }
 
 /* Adds or changes the row, with its event, in one transaction. */
@@ -131,6 +150,10 @@ static int save(struct daemon_state *d, const struct sync_rule *before, const ch
 
 	if (!text)
 		return berth_fail_memory(err);
+	if (keeps_its_turn(before, desired))
+		row.next_run_ms = before->next_run_ms;
+	else if (sync_next_turn(desired, now_ms, &row.next_run_ms, err))
+		return err->code;
 	uuid_make(id);
 	path_of(name, path, sizeof(path));
 	if (store_begin(d->store, err))
@@ -160,10 +183,12 @@ static void finish(struct request *q, struct answer *a, const struct sync_rule *
 			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
 		return;
 	}
-	if (save(d, before, name, desired, &err) || sync_rule_get(d->store, name, &row, &err))
+	if (save(d, before, name, desired, &err) || sync_rule_get(d->store, name, &row, &err)) {
 		api_fail(a, &err, NULL);
-	else
-		answer_row(q, a, &row, !before->id);
+		return;
+	}
+	sync_clock_changed(d);
+	answer_row(q, a, &row, !before->id);
 }
 
 void api_syncs_create(struct request *q, struct answer *a)

@@ -77,7 +77,6 @@ struct ops {
 };
 
 /* ops.c */
-void ops_wake(struct ops *o); /* a turn is wanted soon */
 void entry_unlink(struct entry *e);
 
 /* submit.c */

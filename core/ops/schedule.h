@@ -28,5 +28,7 @@ uint32_t schedule_turn(struct schedule *c, uint64_t now_ms);
 /* The scheduler that ops turns. */
 struct ops;
 struct schedule *ops_schedule(struct ops *o);
+/* Turns it soon: after a schedule_set outside of a turn that may be the next. */
+void ops_wake(struct ops *o);
 
 #endif

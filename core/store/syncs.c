@@ -7,6 +7,7 @@
 enum {
 	SQL_RULE_ADD,
 	SQL_RULE_CHANGE,
+	SQL_RULE_NEXT,
 	SQL_RULE_REMOVE,
 	SQL_RUN_PUT,
 	SQL_RUN_PRUNE,
@@ -15,16 +16,18 @@ enum {
 static const struct store_sql sql[] = {
 	[SQL_RULE_ADD] = {"sync-rule-add",
 			  "INSERT INTO sync_rules (id, name, desired, is_enabled, generation, "
-			  "created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+			  "created_ms, updated_ms, next_run_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 	[SQL_RULE_CHANGE] = {"sync-rule-change",
 			     "UPDATE sync_rules SET desired = ?, is_enabled = ?, generation = ?, "
-			     "updated_ms = ? WHERE id = ?"},
+			     "updated_ms = ?, next_run_ms = ? WHERE id = ?"},
+	[SQL_RULE_NEXT] = {"sync-rule-next", "UPDATE sync_rules SET next_run_ms = ? WHERE id = ?"},
 	[SQL_RULE_REMOVE] = {"sync-rule-remove", "DELETE FROM sync_rules WHERE id = ?"},
-	[SQL_RUN_PUT] = {"sync-run-put",
-			 "INSERT INTO sync_runs (id, rule_id, rule, state, totals, started_ms, "
-			 "ended_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-			 "state = excluded.state, totals = excluded.totals, "
-			 "started_ms = excluded.started_ms, ended_ms = excluded.ended_ms"},
+	[SQL_RUN_PUT] =
+		{"sync-run-put",
+		 "INSERT INTO sync_runs (id, rule_id, rule, state, totals, started_ms, "
+		 "ended_ms, started_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+		 "state = excluded.state, totals = excluded.totals, "
+		 "started_ms = excluded.started_ms, ended_ms = excluded.ended_ms"},
 	[SQL_RUN_PRUNE] = {"sync-run-prune",
 			   "DELETE FROM sync_runs WHERE ended_ms > 0 AND ended_ms < ?"},
 	[SQL_OUTCOME_PUT] = {"sync-outcome-put",
@@ -48,11 +51,12 @@ static const struct store_column rule_columns[] = {
 	STORE_COLUMN(sync_rule, NULL, "generation", INT, generation),
 	STORE_COLUMN(sync_rule, "created_at", "created_ms", TIME, created_ms),
 	STORE_COLUMN(sync_rule, "updated_at", "updated_ms", TIME, updated_ms),
+	STORE_COLUMN(sync_rule, NULL, "next_run_ms", INT, next_run_ms),
 };
 const struct store_table sync_rules_table = {
 	.name = "sync",
-	.select = "SELECT id, name, desired, is_enabled, generation, created_ms, updated_ms "
-		  "FROM sync_rules",
+	.select = "SELECT id, name, desired, is_enabled, generation, created_ms, updated_ms, "
+		  "next_run_ms FROM sync_rules",
 	.columns = rule_columns,
 	.column_count = ARRAY_COUNT(rule_columns),
 	.row_bytes = sizeof(struct sync_rule),
@@ -68,10 +72,12 @@ static const struct store_column run_columns[] = {
 	STORE_COLUMN(sync_run, NULL, "totals", TEXT, totals),
 	STORE_COLUMN(sync_run, "started_at", "started_ms", TIME, started_ms),
 	STORE_COLUMN(sync_run, "ended_at", "ended_ms", TIME, ended_ms),
+	STORE_COLUMN(sync_run, "started_by", "started_by", TEXT, started_by),
 };
 const struct store_table sync_runs_table = {
 	.name = "run",
-	.select = "SELECT id, rule_id, rule, state, totals, started_ms, ended_ms FROM sync_runs",
+	.select = "SELECT id, rule_id, rule, state, totals, started_ms, ended_ms, started_by "
+		  "FROM sync_runs",
 	.columns = run_columns,
 	.column_count = ARRAY_COUNT(run_columns),
 	.row_bytes = sizeof(struct sync_run),
@@ -119,7 +125,8 @@ int sync_rule_add(struct store *s, const struct sync_rule *row, struct berth_err
 	int rc = store_run(s, &sql[SQL_RULE_ADD],
 			   VALUES(V_TEXT(row->id), V_TEXT(row->name), V_TEXT(row->desired),
 				  V_INT(row->is_enabled), V_INT(row->generation),
-				  V_INT(row->created_ms), V_INT(row->updated_ms)),
+				  V_INT(row->created_ms), V_INT(row->updated_ms),
+				  V_INT(row->next_run_ms)),
 			   NULL, err);
 
 	return rc == BERTH_E_CONFLICT
@@ -132,8 +139,14 @@ int sync_rule_change(struct store *s, const struct sync_rule *row, struct berth_
 	return store_run_one(s, &sql[SQL_RULE_CHANGE],
 			     VALUES(V_TEXT(row->desired), V_INT(row->is_enabled),
 				    V_INT(row->generation), V_INT(row->updated_ms),
-				    V_TEXT(row->id)),
+				    V_INT(row->next_run_ms), V_TEXT(row->id)),
 			     err);
+}
+
+int sync_rule_set_next(struct store *s, const char *id, int64_t next_run_ms,
+		       struct berth_error *err)
+{
+	return store_run_one(s, &sql[SQL_RULE_NEXT], VALUES(V_INT(next_run_ms), V_TEXT(id)), err);
 }
 
 int sync_rule_remove(struct store *s, const char *id, struct berth_error *err)
@@ -158,7 +171,8 @@ int sync_run_put(struct store *s, const struct sync_run *row, struct berth_error
 	return store_run(s, &sql[SQL_RUN_PUT],
 			 VALUES(V_TEXT(row->id), V_TEXT(row->rule_id), V_TEXT(row->rule),
 				V_TEXT(row->state), V_TEXT(row->totals), V_INT(row->started_ms),
-				V_INT(row->ended_ms)),
+				V_INT(row->ended_ms),
+				V_TEXT(row->started_by ? row->started_by : "manual")),
 			 NULL, err);
 }
 

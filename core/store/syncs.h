@@ -15,6 +15,7 @@ struct sync_rule {
 	int64_t is_enabled;
 	int64_t generation;
 	int64_t created_ms, updated_ms;
+	int64_t next_run_ms; /* by the clock; 0: never */
 };
 /* One run of a rule, or a single copy (rule_id ""). Its id is its operation's. */
 struct sync_run {
@@ -24,6 +25,7 @@ struct sync_run {
 	char *state;  /* as the operation's */
 	char *totals; /* JSON: images, blobs, bytes */
 	int64_t started_ms, ended_ms;
+	char *started_by; /* "manual", "cron"; NULL when put: "manual" */
 };
 struct sync_outcome {
 	char *run_id;
@@ -47,6 +49,9 @@ MUST_USE int sync_rule_add(struct store *s, const struct sync_rule *row, struct 
 /* Writes what may change of the row with that id; its generation is the caller's. */
 MUST_USE int sync_rule_change(struct store *s, const struct sync_rule *row,
 			      struct berth_error *err);
+/* Notes the next turn alone: no new generation. */
+MUST_USE int sync_rule_set_next(struct store *s, const char *id, int64_t next_run_ms,
+				struct berth_error *err);
 /* Removes it; its runs are kept under its name. */
 MUST_USE int sync_rule_remove(struct store *s, const char *id, struct berth_error *err);
 

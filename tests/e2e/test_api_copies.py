@@ -364,7 +364,10 @@ class Syncs(Case):
                 ({"source": "hub", "target": "mirror", "platforms": ["linux"]}, "/platforms/0"),
                 ({"source": "hub", "target": "mirror", "semver": "new"}, "/semver"),
                 ({"source": "hub", "target": "mirror", "newest": -1}, "/newest"),
-                ({"source": "hub", "target": "mirror", "cron": "* * * * *"}, "/cron")):
+                ({"source": "hub", "target": "mirror", "cron": "* * * *"}, "/cron"),
+                ({"source": "hub", "target": "mirror", "cron": "0 0 30 2 *"}, "/cron"),
+                ({"source": "hub", "target": "mirror", "time_zone": "Mars/Base"}, "/time_zone"),
+                ({"source": "hub", "target": "mirror", "kron": "* * * * *"}, "/kron")):
             problem = self.refused(422, "validation-failed", "POST", "/v1/syncs",
                                    {"name": "bad", **body})
             self.assertIn(pointer, self.pointers(problem), body)
