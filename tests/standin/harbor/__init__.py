@@ -23,6 +23,7 @@ real docker-registry (registry_url None: an API without bytes). Modules:
     robots      robot accounts
     housekeeping  retention, garbage collection
     scans       scanners, scans, reports, scan-all, by a scripted scanner
+    replication registry endpoints, policies, runs that really copy
     registry    /v2/
 
 tests/standin/test_replay.py plays recorded requests against it, so that it
@@ -33,11 +34,13 @@ import collections
 import email.utils
 import threading
 
-from . import artifacts, faults, housekeeping, projects, registry, robots, scans, server, session
+from . import (artifacts, faults, housekeeping, projects, registry, replication, robots, scans,
+               server, session)
 from .access import Access
 from .world import World
 
-HANDLERS = (session, projects, artifacts, robots, housekeeping, scans)  # their routes register themselves
+# Their routes register themselves.
+HANDLERS = (session, projects, artifacts, robots, housekeeping, scans, replication)
 
 
 class Harbor:
