@@ -56,6 +56,7 @@ class Harbor:
         self.access = Access(self.world, self.counts)
         self.faults = faults.Faults()
         self.registry_url = registry_url
+        self.endpoint = None  # the configured address, where it is another than ours
         self.login = ("admin", password)
         self._server = server.start(self)
         self.host = f"127.0.0.1:{self._server.server_port}"
@@ -135,7 +136,9 @@ class Harbor:
 
     def external(self, host):
         """The address that goes into realms: 2.5 always gives the configured one."""
-        return f"http://{host if self.world.at_least(2, 6) and host else self.host}"
+        if self.world.at_least(2, 6) and host:
+            return f"http://{host}"
+        return self.endpoint or self.url
 
     def http_date(self):
         return email.utils.formatdate(self.world.seconds(), usegmt=True)

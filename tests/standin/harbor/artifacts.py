@@ -5,7 +5,7 @@ import html
 import re
 import urllib.parse
 
-from .call import Answer, Refused, bad, conflict, missing, precondition, route
+from .call import Answer, Refused, bad, conflict, invalid, missing, precondition, route
 from .projects import immutable_tag, show_label, visible
 
 TAG = re.compile(r"^[\w][\w.-]{0,127}$")
@@ -60,6 +60,8 @@ def get_repository(call, project, name):
 def describe(call, project, name):
     repository = call.repository(project, name, "repository", "update")
     text = call.json("repository").get("description") or ""
+    if "\0" in text and not call.world.at_least(2, 6):
+        raise Refused(500, "UNKNOWN", "internal server error")
     if call.world.at_least(2, 14):
         text = html.escape(text, quote=True).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
     repository.description, repository.updated = text, call.world.now()
@@ -209,6 +211,9 @@ def _list_artifacts(call, rows):
 @route("GET", "/projects/{project}/artifacts", since=(2, 12))
 def project_artifacts(call, name):
     project = call.project(name, "artifact", "list")
+    if call.flag("latest_in_repository"):
+        raise bad("either 'media_type' or 'artifact_type' must be specified in the query when "
+                  "latest_in_repository=true")
     return _list_artifacts(call, [a for r in call.world.of_project(project)
                                   for a in r.artifacts.values()])
 
@@ -216,7 +221,7 @@ def project_artifacts(call, name):
 @route("GET", "/projects/{project}/repositories/{repository}/artifacts")
 def artifacts(call, name, inner):
     project = call.project(name, "artifact", "list")
-    repository = call.world.repository(f"{project.name}/{urllib.parse.unquote(inner)}")
+    repository = call.world.repository(f"{project.name}/{inner}")
     return _list_artifacts(call, list(repository.artifacts.values()) if repository else [])
 
 
@@ -251,7 +256,7 @@ def copy(call, name, inner):
     artifact = world.find(repository, found[2] or found[3]) if repository else None
     if artifact is None:
         raise bad(f"artifact {source} not found")
-    target = world.repository(f"{project.name}/{urllib.parse.unquote(inner)}", create=True)
+    target = world.repository(f"{project.name}/{inner}", create=True)
     call.harbor.copy(artifact, target, found[3])
     return call.created(f"/projects/{name}/repositories/{inner}/artifacts/"
                         f"{found[3] or artifact.digest}")
@@ -329,6 +334,21 @@ def drop_label(call, project, name, reference, number):
         raise missing(f"reference with label {number} and artifact {artifact.id} not found")
     artifact.labels = kept
     return Answer(200, None)
+
+
+ADDITIONS = ("build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license",
+             "files")
+
+
+@route("GET", "/projects/{project}/repositories/{repository}/artifacts/{reference}/additions/"
+              "{addition}")
+def no_addition(call, project, name, reference, addition):
+    artifact = call.artifact(project, name, reference, "read", "artifact-addition")
+    if addition not in ADDITIONS[:None if call.world.at_least(2, 11) else 4]:
+        names = ", ".join(("vulnerabilities", *ADDITIONS))
+        raise invalid(f"addition in path should be one of [{names}]")
+    mark = "" if artifact.media_type in INDEXES else f" for {artifact.kind}(manifest version 2)"
+    raise bad(f"addition {addition.upper()} isn't supported{mark}")
 
 
 @route("GET", "/projects/{project}/repositories/{repository}/artifacts/{reference}/additions/"

@@ -77,7 +77,8 @@ def route(method, template, since=(2, 0), until=(99, 0), text=False):
 def find_route(number, method, path):
     """(handler, parts, template, text) of a path, or Refused 404 or 405."""
     others = []
-    for pattern, template, verb, since, until, handler, text in ROUTES:
+    plain_first = sorted(ROUTES, key=lambda row: row[1].count("{"))
+    for pattern, template, verb, since, until, handler, text in plain_first:
         found = pattern.match(path)
         if not found or not since <= number < until:
             continue
@@ -170,7 +171,7 @@ class Call:
 
     def repository(self, project, name, resource="repository", action="read"):
         project = self.project(project, resource, action)
-        full = f"{project.name}/{urllib.parse.unquote(name)}"
+        full = f"{project.name}/{name}"
         found = self.world.repository(full)
         if found is None:
             raise missing(f"repository {full} not found")
@@ -178,7 +179,7 @@ class Call:
 
     def artifact(self, project, name, reference, action="read", resource="artifact"):
         project = self.project(project, resource, action)
-        full = f"{project.name}/{urllib.parse.unquote(name)}"
+        full = f"{project.name}/{name}"
         repository = self.world.repository(full)
         found = self.world.find(repository, reference) if repository else None
         if found is None:

@@ -306,6 +306,8 @@ def gc_parameters(world, given, run=True):
 
 def run_gc(call, given):
     world = call.world
+    if "jobservice" in world.down:
+        raise Refused(500, "UNKNOWN", "internal server error")
     if world.at_least(2, 6) and not 0 <= given.get("workers", 1) <= 10:
         raise bad(f"Error: Invalid number of workers:{given['workers']}. Workers must be greater "
                   "than 0 and less than or equal to 10.")
@@ -367,18 +369,19 @@ def gc_update(call):
     return Answer(200, None)
 
 
-def show_gc(run):
+def show_gc(world, run):
+    schedule = {"type": "Manual"}
+    if world.at_least(2, 6):
+        schedule["next_scheduled_time"] = NEVER
     return {"creation_time": run.created, "id": run.id, "job_kind": "MANUAL",
             "job_name": "GARBAGE_COLLECTION", "job_parameters": run.parameters,
-            "job_status": state(run),
-            "schedule": {"next_scheduled_time": NEVER, "type": "Manual"},
-            "update_time": run.created}
+            "job_status": state(run), "schedule": schedule, "update_time": run.created}
 
 
 @route("GET", "/system/gc")
 def gc_history(call):
     call.need_system("garbage-collection", "list")
-    return call.page(call.world.gc_runs, show_gc)
+    return call.page(call.world.gc_runs, lambda run: show_gc(call.world, run))
 
 
 def gc_of(call, number, message):
@@ -391,8 +394,8 @@ def gc_of(call, number, message):
 @route("GET", "/system/gc/{id}")
 def gc_get(call, number):
     call.need_system("garbage-collection", "read")
-    return Answer(200, show_gc(gc_of(call, number,
-                                     "garbage collection execution {} not found")))
+    run = gc_of(call, number, "garbage collection execution {} not found")
+    return Answer(200, show_gc(call.world, run))
 
 
 @route("PUT", "/system/gc/{id}", since=(2, 6))

@@ -10,6 +10,7 @@ NAME = re.compile(r"^[a-z0-9]+(?:[._-][a-z0-9]+)*$")
 METADATA = ("public", "enable_content_trust", "enable_content_trust_cosign", "prevent_vul",
             "severity", "auto_scan", "auto_sbom_generation", "reuse_sys_cve_allowlist",
             "retention_id", "proxy_speed_kb", "max_upstream_conn")
+NEWER = {"proxy_speed_kb": (2, 7), "auto_sbom_generation": (2, 11), "max_upstream_conn": (2, 15)}
 QUOTA_MAX = 1 << 50
 ROLE_NAMES = {1: "projectAdmin", 2: "developer", 3: "guest", 4: "maintainer", 5: "limitedGuest"}
 
@@ -181,7 +182,7 @@ def add_metadata(call, name):
     if len(wanted) != 1:
         raise bad("only allow one key/value pair")
     (key, value), = wanted.items()
-    if key not in METADATA:
+    if key not in METADATA or not call.world.at_least(*NEWER.get(key, (2, 0))):
         raise bad(f"invalid key: {key}")
     if key in project.metadata:
         raise conflict(f"metadata {key} already exists for project {project.id}")
@@ -235,6 +236,26 @@ def add_member(call, name):
         raise conflict("The project member specified already exist")
     project.members[user.id] = wanted["role_id"]
     return call.created(f"/projects/{name}/members/{user.id}")
+
+
+def member_of(call, name, number, action):
+    project = call.project(name, "member", action)
+    if not number.isdigit() or int(number) not in project.members:
+        raise missing(f"project member not found with project id {project.id}")
+    return project
+
+
+@route("PUT", "/projects/{project}/members/{id}")
+def put_member(call, name, number):
+    project = member_of(call, name, number, "update")
+    project.members[int(number)] = call.json("role").get("role_id", 3)
+    return Answer(200, None)
+
+
+@route("DELETE", "/projects/{project}/members/{id}")
+def drop_member(call, name, number):
+    del member_of(call, name, number, "delete").members[int(number)]
+    return Answer(200, None)
 
 
 # -- quotas
@@ -315,6 +336,8 @@ def immutable_tag(world, repository, tag):
         tags = rule.get("tag_selectors") or [{}]
         scope = (rule.get("scope_selectors") or {}).get("repository") or [{}]
         if rule.get("disabled"):
+            continue
+        if tags[0].get("decoration") not in ("matches", "excludes"):
             continue
         if (doublestar(tags[0].get("pattern", ""), tag) ==
                 (tags[0].get("decoration") == "matches")) and \

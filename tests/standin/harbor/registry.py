@@ -78,6 +78,10 @@ class Request:
         return self.access.may(self.who, *pair, project)
 
     def need(self, name, *actions):
+        if "database" in self.world.down and self.given:
+            if self.method == "POST":
+                raise Refused(500, "UNKNOWN", "internal server error")
+            raise self.refuse("failed to connect to the database", [("Www-Authenticate", "")])
         project = self.world.project(name.partition("/")[0])
         scope = f"repository:{name}:{','.join(actions)}"
         if project is None and self.given:
@@ -330,6 +334,7 @@ def put_manifest(request, name, reference):
                 immutable_tag(world, repository, reference):
             raise Refused(412, "PRECONDITION", "Failed to process request due to "
                           f"'{name.partition('/')[2]}:{reference}' configured as immutable.")
+        check_signature(world, repository, name, reference)
         if len(request.body) > MANIFEST_MAX:
             raise Refused(400, "MANIFEST_INVALID", "manifest invalid")
         try:
@@ -349,6 +354,14 @@ def put_manifest(request, name, reference):
     if subject:
         done.headers.append(("Oci-Subject", subject))
     return done
+
+
+def check_signature(world, repository, name, tag):
+    """Before 2.8 a signature can't come before its image."""
+    found = COSIGN.match(tag)
+    if found and world.at_least(2, 5) and not world.at_least(2, 8) and not (
+            repository and f"{found[1]}:{found[2]}" in repository.artifacts):
+        raise missing(f"artifact {name}@{found[1]}:{found[2]} not found")
 
 
 def blobs_of(manifest):

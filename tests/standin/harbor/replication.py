@@ -239,9 +239,9 @@ def check_policy(call, body):
         fields = cron.split()
         if len(fields) != 6:
             raise bad(f"invalid cron string for scheduled trigger: {cron}")
-        if fields[0] != "0":
+        if fields[0] != "0" and call.world.at_least(2, 6):
             raise bad("the 1st field (indicating Seconds of time) of the cron setting must be 0")
-        if fields[1] == "*":
+        if fields[1] == "*" and call.world.at_least(2, 6):
             raise bad("* is not allowed for the Minutes field of the cron setting of replication "
                       "policy")
     registry_of(call, str(src or dest))

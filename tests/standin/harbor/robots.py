@@ -55,8 +55,24 @@ def check_permissions(call, level, permissions):
         name = one.get("namespace", "")
         if one.get("kind") == "project" and (name != "*" or level == "project") and \
                 world.project(name) is None:
+            if not strict:
+                raise call.forbid()
             raise missing(f"project {name} not found")
     return world.project(permissions[0]["namespace"]) if level == "project" else None
+
+
+def check_narrower(robot, permissions):
+    """A robot makes no robot that may more than itself."""
+    held = {(p["kind"], p["namespace"], a["resource"], a["action"])
+            for p in robot.permissions for a in p["access"]}
+    for one in permissions:
+        for a in one.get("access") or []:
+            pair = a.get("resource"), a.get("action")
+            if (one["kind"], one["namespace"], *pair) not in held and \
+                    (one["kind"], "*", *pair) not in held:
+                raise Refused(403, "DENIED", "permission scope is invalid. It must be equal to or "
+                              "more restrictive than the creator robot's permissions: "
+                              f"{robot.name}")
 
 
 def expires(world, days):
@@ -99,6 +115,8 @@ def create(call):
         raise bad(f"bad request error level input: {level}")
     project = check_permissions(call, level, wanted.get("permissions") or [])
     need(call, project, "create")
+    if call.who.kind == "robot" and world.at_least(2, 6):
+        check_narrower(call.who.robot, wanted["permissions"])
     if any(r.name == name and r.project is project for r in world.robots.values()):
         world.take("robot")
         where = f"{project.id}:{project.name}+{name}" if project else f"0:{name}"

@@ -49,14 +49,18 @@ class Scan:
     def findings(self):
         if self.status != "Success" or self.script.startswith("clean"):
             return []
-        return [{"id": name, "package": package, "version": "1.0.0", "fix_version": fixed,
-                 "severity": severity, "status": "", "description":
-                 f'lab <b>{name}</b> & "quoted" text – ünïcode',
-                 "links": [f"http://cve.invalid/{name}"], "artifact_digests": [self.digest],
-                 "preferred_cvss": {"score_v3": 7.5, "score_v2": None, "vector_v3":
-                                    "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H",
-                                    "vector_v2": ""}, "cwe_ids": ["CWE-400"],
-                 "vendor_attributes": {}} for name, package, fixed, severity in FINDINGS]
+        found = [{"id": name, "package": package, "version": "1.0.0", "fix_version": fixed,
+                  "severity": severity, "status": "", "description":
+                  f'lab <b>{name}</b> & "quoted" text – ünïcode',
+                  "links": [f"http://cve.invalid/{name}"], "artifact_digests": [self.digest],
+                  "preferred_cvss": {"score_v3": 7.5, "score_v2": None, "vector_v3":
+                                     "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H",
+                                     "vector_v2": ""}, "cwe_ids": ["CWE-400"],
+                  "vendor_attributes": {}} for name, package, fixed, severity in FINDINGS]
+        if not self.harbor.world.at_least(2, 10):
+            for one in found:
+                del one["status"]
+        return found
 
 
 def worst(findings):
@@ -151,6 +155,8 @@ def start(call, project, name, reference):
     if artifact.kind != "IMAGE":
         raise bad("the configured scanner LabScanner does not support scanning artifact with mime "
                   f"type {artifact.media_type}")
+    if "jobservice" in call.world.down:
+        raise Refused(500, "UNKNOWN", "internal server error")
     begin(call, artifact)
     return Answer(202, None)
 
@@ -272,6 +278,15 @@ def choose(call, ident):
     return Answer(200, None)
 
 
+@route("PUT", "/scanners/{id}")
+def put(call, ident):
+    call.need_system("scanner", "update")
+    found, wanted = scanner_of(call, ident), call.json("registration")
+    for name in ("name", "url", "auth", "description", "disabled"):
+        setattr(found, name, wanted.get(name, getattr(found, name)))
+    return Answer(200, None)
+
+
 @route("DELETE", "/scanners/{id}")
 def delete(call, ident):
     call.need_system("scanner", "delete")
@@ -287,10 +302,10 @@ def metadata(call, ident):
         raise missing(f"registration {ident} not found")
     kinds = ["application/vnd.oci.image.manifest.v1+json",
              "application/vnd.docker.distribution.manifest.v2+json"]
-    return Answer(200, {"capabilities": [{"consumes_mime_types": kinds,
-                                          "produces_mime_types": [OLD, NEW],
-                                          "type": "vulnerability"}],
-                        "properties": {}, "scanner": SCANNER})
+    capability = {"consumes_mime_types": kinds, "produces_mime_types": [OLD, NEW]}
+    if call.world.at_least(2, 11):
+        capability["type"] = "vulnerability"
+    return Answer(200, {"capabilities": [capability], "properties": {}, "scanner": SCANNER})
 
 
 @route("GET", "/projects/{project}/scanner")
@@ -380,6 +395,13 @@ def stop_all(call):
     for scan in call.world.all_scans:
         scan.end("Stopped")
     return Answer(202, None)
+
+
+@route("GET", "/scans/schedule/metrics")
+def schedule_metrics(call):
+    call.need_system("scan-all", "read")
+    need_scanner(call)
+    return Answer(200, {"completed": 0, "ongoing": False, "total": 0})
 
 
 @route("GET", "/scans/all/metrics")

@@ -127,6 +127,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             Answer(200, "<!doctype html><title>Harbor</title>", content_type="text/html")
 
     def token(self, harbor, query, cookies):
+        if self.command != "GET" and harbor.world.settings["read_only"] and \
+                not harbor.world.at_least(2, 6):
+            raise Refused(403, "DENIED", READ_ONLY)
         if self.command != "GET":
             return Answer(405, "Method Not Allowed\n", content_type="text/plain; charset=utf-8")
         with harbor.world.lock:
@@ -164,14 +167,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.accept(world, text)
             call = Call(harbor, who, inner, query, self.headers, body)
             if "database" in world.down and kind not in session.WITHOUT_DATABASE:
-                if who.kind == "anonymous" and not world.at_least(2, 6):
+                if not world.at_least(2, 6) and not kind.endswith(" /projects"):
                     raise Refused(401, "UNAUTHORIZED", "unauthorized")
                 raise Refused(500, "UNKNOWN", "internal server error")
             return handler(call, *parts)
 
     def accept(self, world, text):
         given = self.headers.get("Accept")
-        if given is None:
+        if given is None or (not given and not world.at_least(2, 6)):
             return
         kinds = [part.partition(";")[0].strip() for part in given.split(",")]
         offered = [JSON]

@@ -22,14 +22,15 @@ _READ = {("project", "read"), ("repository", "list"), ("repository", "read"),
          ("artifact-addition", "read"), ("accessory", "list"), ("label", "list"),
          ("label", "read"), ("scan", "read")}
 _GUEST = _READ | {("quota", "read"), ("metadata", "list"), ("metadata", "read"),
-                  ("scanner", "read"), ("member", "list"), ("log", "list")}
+                  ("scanner", "read"), ("member", "list"), ("log", "list"),
+                  ("robot", "read"), ("robot", "list")}
 _DEVELOPER = _GUEST | {("repository", "push"), ("repository", "update"), ("artifact", "create"),
                        ("tag", "create"), ("artifact-label", "create"),
                        ("artifact-label", "delete"), ("scan", "create"), ("scan", "stop")}
 _MAINTAINER = _DEVELOPER | {
     ("repository", "delete"), ("artifact", "delete"), ("tag", "delete"), ("label", "create"),
     ("label", "update"), ("label", "delete"), ("metadata", "create"), ("metadata", "update"),
-    ("metadata", "delete"), ("robot", "read"), ("robot", "list"),
+    ("metadata", "delete"),
     ("immutable-tag", "create"), ("immutable-tag", "list"), ("immutable-tag", "update"),
     ("immutable-tag", "delete"), ("tag-retention", "create"), ("tag-retention", "read"),
     ("tag-retention", "update"), ("tag-retention", "delete"), ("tag-retention", "list"),
