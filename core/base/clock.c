@@ -110,15 +110,21 @@ bool clock_parse(const char *s, int64_t *ret_unix_ms)
 	return true;
 }
 
+void random_fill(void *to, size_t byte_count)
+{
+	unsigned char *b = to;
+	size_t got = 0;
+	while (got < byte_count) {
+		ssize_t n = getrandom(b + got, byte_count - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+	}
+}
+
 void uuid_make(char *to)
 {
 	unsigned char b[16];
 	char hex[33];
-	size_t got = 0;
-	while (got < sizeof b) {
-		ssize_t n = getrandom(b + got, sizeof b - got, 0);
-		got += n > 0 ? (size_t)n : 0;
-	}
+	random_fill(b, sizeof b);
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
 	text_hex(b, sizeof b, hex);

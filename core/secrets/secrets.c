@@ -11,12 +11,12 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/clock.h"
 #include "core/base/folder.h"
 #include "core/base/text.h"
 #include "core/store/store.h"
@@ -135,8 +135,7 @@ static int make_key(const char *path, struct berth_error *err)
 
 	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
 		return berth_fail(err, BERTH_E_LIMIT, "the key's path is too long");
-	if (RAND_bytes(key, sizeof(key)) != 1)
-		return berth_fail(err, BERTH_E_INTERNAL, "no random bytes for a key");
+	random_fill(key, sizeof(key));
 	text_hex(key, sizeof(key), hex);
 	OPENSSL_cleanse(key, sizeof(key));
 	hex[2 * KEY_BYTES] = '\n';
@@ -235,8 +234,7 @@ int secret_seal(const struct sealer *sealer, const char *row_id, const void *byt
 	if (byte_count > PLAIN_MAX_BYTES)
 		return berth_fail(err, BERTH_E_LIMIT, "a secret is over 1 MiB");
 	to[0] = SEALED_VERSION;
-	if (RAND_bytes(to + 1, NONCE_BYTES) != 1)
-		return berth_fail(err, BERTH_E_INTERNAL, "no random bytes for a nonce");
+	random_fill(to + 1, NONCE_BYTES);
 	if (!run_cipher(sealer, row_id, true, to, bytes, to + HEAD_BYTES, (int)byte_count))
 		return berth_fail(err, BERTH_E_INTERNAL, "cannot seal a secret");
 	return buf_add(sealed, to, HEAD_BYTES + byte_count, err);
