@@ -19,6 +19,7 @@
 /* Where things are: under /run/berth and /var/lib/berth, or all under the
  * folder of a private daemon. */
 struct daemon_paths {
+	char cache_dir[PATH_MAX]; /* of the worker; "": none */
 	char state_dir[PATH_MAX];
 	char control_socket[PATH_MAX]; /* berth.sock */
 	char worker_socket[PATH_MAX];  /* worker.sock */

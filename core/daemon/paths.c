@@ -58,15 +58,18 @@ static int private_paths(const char *dir, struct daemon_paths *p, struct berth_e
 		code = put(p->worker_socket, p->state_dir, "worker.sock", err);
 	if (!code)
 		code = put(p->store, p->state_dir, "berth.db", err);
+	if (!code)
+		code = put(p->cache_dir, p->state_dir, "cache", err);
 	return code ? code : put(p->key, p->state_dir, "berth.key", err);
 }
 
-/* STATE_DIRECTORY and CREDENTIALS_DIRECTORY are systemd's words for where it
- * put them. */
+/* STATE_DIRECTORY, CACHE_DIRECTORY and CREDENTIALS_DIRECTORY are systemd's words
+ * for where it put them. */
 static int service_paths(struct daemon_paths *p, struct berth_error *err)
 {
 	const char *state = getenv("STATE_DIRECTORY");
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const char *cache = getenv("CACHE_DIRECTORY");
 	int code = put(p->state_dir, state && state[0] == '/' ? state : "/var/lib/berth", "", err);
 	if (!code)
 		code = put(p->control_socket, "/run/berth", "berth.sock", err);
@@ -74,6 +77,8 @@ static int service_paths(struct daemon_paths *p, struct berth_error *err)
 		code = put(p->worker_socket, "/run/berth", "worker.sock", err);
 	if (!code)
 		code = put(p->store, p->state_dir, "berth.db", err);
+	if (!code && cache && cache[0] == '/')
+		code = put(p->cache_dir, cache, "", err);
 	if (!code && credentials && credentials[0] == '/')
 		code = put(p->key, credentials, "master-key", err);
 	return code;

@@ -2,7 +2,10 @@
 /* Modes of berthd: see start.h. */
 #include "core/daemon/start.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "core/base/log.h"
@@ -37,12 +40,24 @@ static int check(const struct daemon_paths *p)
 	return EX_OK;
 }
 
+/* Of the worker; a private one makes it. Without it nothing is kept between jobs. */
+static const char *cache_of(const struct start_options *o, const struct daemon_paths *p)
+{
+	if (!p->cache_dir[0])
+		return NULL;
+	if (!o->state_dir || !mkdir(p->cache_dir, 0700) || errno == EEXIST)
+		return p->cache_dir;
+	log_warning("cannot make %s: %s", p->cache_dir, strerror(errno));
+	return NULL;
+}
+
 static int work(const struct start_options *o, const struct daemon_paths *p)
 {
 	const struct worker_options w = {
 		.config = config_of(p),
 		.plugin_dir = p->plugin_dir,
 		.socket_path = o->state_dir ? p->worker_socket : NULL,
+		.cache_dir = cache_of(o, p),
 	};
 	return worker_run(&w);
 }

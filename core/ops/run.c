@@ -4,6 +4,7 @@
  * transaction with all that it changes, so that a kill at any moment leaves an
  * operation that is done, or one that the next start finds.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -387,6 +388,13 @@ static void reset_run(struct entry *e, uint64_t now_ms)
 	e->pause_ms = e->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : e->pause_ms * 2;
 }
 
+/* While berthd stops, a run that was lost stays as it is: the next start finds it
+ * running, and takes it up again. */
+static bool is_left_for_later(const struct entry *e, enum op_state state)
+{
+	return state == OP_INTERRUPTED && e->op.type->is_resumable && e->op.ops->is_stopping;
+}
+
 static void end_run(struct entry *e, const json_t *value, const struct berth_error *result)
 {
 	struct berth_error why = *result, err = ERROR_INIT;
@@ -396,6 +404,8 @@ static void end_run(struct entry *e, const json_t *value, const struct berth_err
 	if (!e->broken.code && take_batch(e, &err))
 		e->broken = err;
 	state = judge(e, &why);
+	if (is_left_for_later(e, state))
+		return;
 	if (state == OP_INTERRUPTED && may_resume(e)) {
 		reset_run(e, clock_monotonic_ms());
 		add_line(e, LOG_LEVEL_WARNING, "the worker was lost; it begins again");
@@ -408,12 +418,21 @@ static void end_run(struct entry *e, const json_t *value, const struct berth_err
 	finish(e, state, value, &why, true);
 }
 
+/* Was the job ended from outside (for want of memory, with its unit)? One that
+ * crashed by itself is not begun again: its input may be the cause. */
+static bool is_killed(const struct berth_error *why)
+{
+	return why->code && why->from == BERTH_FROM_SIGNAL &&
+	       (why->upstream == SIGKILL || why->upstream == SIGTERM);
+}
+
 static void on_result(void *user, const json_t *value, const struct berth_error *why)
 {
 	struct entry *e = user;
 	struct ops *o = e->op.ops;
 
 	e->is_lost = e->job && o->runner.is_lost(o->runner.user, e->job);
+	e->is_lost = e->is_lost || (e->op.type->is_resumable && is_killed(why));
 	end_run(e, value, why);
 }
 

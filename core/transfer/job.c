@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
+#include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/transfer/engine.h"
 #include "core/worker/backend.h"
@@ -20,6 +21,7 @@ struct copy {
 	uint32_t flags[2];
 	struct transfer *transfer;
 	json_t *repositories; /* names at the source */
+	char *identity;
 	bool verify;
 };
 
@@ -35,6 +37,7 @@ static void copy_done(struct copy *c)
 	backend_close(c->source);
 	free(c->base_urls[0]);
 	free(c->base_urls[1]);
+	free(c->identity);
 	rule_free(c->rule);
 	json_decref(c->repositories);
 }
@@ -124,7 +127,10 @@ static int find_endpoint(struct copy *c, int end, const char *repository, char *
 
 static int cancelled(void *user)
 {
-	return job_cancelled(((struct copy *)user)->job);
+	struct job *j = ((struct copy *)user)->job;
+	int code = job_cancelled(j);
+	/* berthd was killed or restarted, and will come back for this operation. */
+	return code == BERTH_E_CANCELLED && job_is_hung_up(j) ? BERTH_E_UNAVAILABLE : code;
 }
 
 static void send_item(void *user, const json_t *item)
@@ -141,10 +147,27 @@ static void send_progress(void *user, uint64_t done, uint64_t total, const char 
 	job_progress(((struct copy *)user)->job, done, total, "bytes", stage, more);
 }
 
+static void say(void *user, const char *text)
+{
+	job_log(((struct copy *)user)->job, LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* What two processes of one operation must agree on. */
+static int set_identity(struct copy *c, struct berth_error *err)
+{
+	AUTO_FREE char *rule = js_canonical(json_object_get(job_args(c->job), "rule"));
+	if (rule)
+		c->identity = text_printf("%s\n%s\n%s", rule, c->base_urls[0], c->base_urls[1]);
+	return c->identity ? 0 : berth_fail_memory(err);
+}
+
 static int start_engine(struct copy *c, struct berth_error *err)
 {
 	const struct settings *settings = job_settings(c->job);
 	struct net_limits limits;
+	int code = set_identity(c, err);
+	if (code)
+		return code;
 	job_net_limits(c->job, &limits);
 	struct transfer_settings s = {
 		.loop = c->loop,
@@ -157,9 +180,13 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.backoff_ms = limits.backoff_ms,
 		.resume = json_is_object(json_object_get(job_args(c->job), "resume")),
 		.verify = c->verify,
+		.journal_folder = job_cache_dir(c->job),
+		.run = job_id(c->job),
+		.identity = c->identity,
 		.cancelled = cancelled,
 		.item = send_item,
 		.progress = send_progress,
+		.say = say,
 		.user = c,
 	};
 	return transfer_new(c->rule, &s, &c->transfer, err);

@@ -16,6 +16,7 @@ struct child_setup {
 	struct board *board;
 	const struct settings *settings;
 	const struct plugin_set *plugins;
+	const char *cache_dir; /* for files that may be lost at any time; or NULL */
 };
 
 /* Does the one job of this connection and ends the process. */
@@ -26,8 +27,11 @@ MUST_USE int child_serve(const struct child_setup *setup, struct berth_error *er
 
 const struct plugin_set *job_plugins(const struct job *j);
 const struct settings *job_settings(const struct job *j);
+const char *job_cache_dir(const struct job *j); /* or NULL */
 struct board *job_board(struct job *j);
 const char *job_id(const struct job *j);
+/* Did berthd go away, instead of asking the job to stop? */
+bool job_is_hung_up(const struct job *j);
 /* What the instance wants kept: an object, or NULL to forget. */
 MUST_USE int job_keep(struct job *j, const char *instance, const json_t *state,
 		      struct berth_error *err);

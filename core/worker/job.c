@@ -64,6 +64,16 @@ const struct settings *job_settings(const struct job *j)
 	return j->setup->settings;
 }
 
+const char *job_cache_dir(const struct job *j)
+{
+	return j->setup->cache_dir;
+}
+
+bool job_is_hung_up(const struct job *j)
+{
+	return j->is_lost;
+}
+
 struct board *job_board(struct job *j)
 {
 	return j->setup->board;
@@ -103,6 +113,7 @@ static void look(struct job *j)
 	AUTO_JSON json_t *frame = NULL;
 	struct berth_error err = ERROR_INIT;
 	bool is_gone = frame_receive(j->fd, &frame, &err) != 0;
+	j->is_lost = j->is_lost || is_gone;
 	if (is_gone || (frame && !strcmp(js_str(frame, "t", ""), "cancel")))
 		j->stopped = BERTH_E_CANCELLED;
 }

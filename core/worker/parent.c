@@ -117,6 +117,7 @@ static _Noreturn void be_child(struct parent *p, int fd, struct board *board)
 		.board = board,
 		.settings = &p->settings,
 		.plugins = &p->plugins,
+		.cache_dir = p->cache_dir,
 	};
 	leave_family(p);
 	child_main(&setup);
@@ -217,6 +218,8 @@ static void tell_death(const struct offspring *o, int status, struct berth_error
 							 : "was still running when the worker "
 							   "had to end");
 		berth_cause(err, "it was in %s", in);
+		err->from = o->why == BERTH_E_UNAVAILABLE ? BERTH_FROM_SIGNAL : err->from;
+		err->upstream = o->why == BERTH_E_UNAVAILABLE ? SIGTERM : 0;
 	} else if (WIFSIGNALED(status)) {
 		berth_fail(err, BERTH_E_INTERNAL, "worker crashed: SIG%s in %s%s",
 			   sigabbrev_np(WTERMSIG(status)), in,

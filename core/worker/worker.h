@@ -11,6 +11,7 @@ struct worker_options {
 	const char *config; /* or NULL: defaults */
 	const char *plugin_dir;
 	const char *socket_path; /* NULL: passed by the service manager as "worker" */
+	const char *cache_dir;   /* for files that may be lost at any time; NULL: none */
 };
 
 /* Runs until it is told to end; returns the exit status. */

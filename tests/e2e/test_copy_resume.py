@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
 """A copy that is cut short in the middle of a blob goes on from the byte it was at:
-after kill -9, a reset connection, a restarted registry (build/tests/copybench).
+after kill -9 of whoever has a part in it, a reset connection, a restarted registry.
 
 The link falls silent after a number of bytes, so that each cut comes at a known
 place however slow the machine is."""
@@ -10,11 +10,13 @@ import contextlib
 import glob
 import json
 import os
+import signal
 import subprocess
 import unittest
 
-from berthtest import Client, Image, Link, Registry, Registry3, proc, workdir
+from berthtest import Client, Daemon, Image, Link, Registry, Registry3, proc, workdir
 from berthtest import images, sets
+from berthtest.daemon import descendants
 
 COPYBENCH = os.path.join(proc.build_dir(), "tests", "copybench")
 MIB = 1 << 20
@@ -24,16 +26,13 @@ TWICE = 3 * MIB // 2  # what the target had not yet put on its disk, and the req
 RULE = {"source": {"instance": "s"}, "target": {"instance": "t"}}
 # A connection that is silent by the test's will is not to be given up meanwhile.
 PATIENT = ("--low-speed-s=600", "--backoff-ms=50", "--tries=8")
+CONFIG = "net: { low_speed_s = 600; backoff_ms = 50; };\njobs: { restart_ms = 20; };\n"
 SECRET = {"http": {"secret": "the same after a restart"}}
 
 
-class Resume(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
-        if not os.path.exists(COPYBENCH):
-            raise unittest.SkipTest(f"{COPYBENCH} is not built (make {COPYBENCH})")
         self.dir = workdir(self)
-        self.journal = os.path.join(self.dir, "journal")
-        os.mkdir(self.journal)
         self.source = Registry(os.path.join(self.dir, "source")).start()
         self.addCleanup(self.source.stop)
         with Client(self.source.url) as client:
@@ -47,6 +46,36 @@ class Resume(unittest.TestCase):
         self.link = Link(os.path.join(self.dir, "links"), self.target, stall=CUT, cut_up=True)
         self.link.start()
         self.addCleanup(self.link.stop)
+
+    def uploads(self):
+        return glob.glob(os.path.join(self.target.storage, "docker/registry/v2/repositories/**",
+                                      "_uploads/*/data"), recursive=True)
+
+    def arrived(self):
+        sizes = [0]
+        for path in self.uploads():
+            with contextlib.suppress(FileNotFoundError):  # a small blob's, done meanwhile
+                sizes.append(os.path.getsize(path))
+        return max(sizes)
+
+    def sent(self):
+        return self.link.stats()["up"]
+
+    def assert_whole(self):
+        with Client(self.source.url) as ours, Client(self.target.url) as theirs:
+            self.assertEqual(ours.closure("big/app", "1"), theirs.closure("big/app", "1"))
+        self.assertEqual([], os.listdir(self.journal))
+
+
+class Engine(Case):
+    """build/tests/copybench: the engine without the daemon."""
+
+    def setUp(self):
+        if not os.path.exists(COPYBENCH):
+            raise unittest.SkipTest(f"{COPYBENCH} is not built (make {COPYBENCH})")
+        super().setUp()
+        self.journal = os.path.join(self.dir, "journal")
+        os.mkdir(self.journal)
 
     def argv(self, *args, rule=None):
         return [COPYBENCH, f"--journal={self.journal}", *PATIENT, *args, self.source.url,
@@ -70,25 +99,6 @@ class Resume(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.stderr = done.stderr
         return json.loads(done.stdout.splitlines()[-1])
-
-    def uploads(self):
-        return glob.glob(os.path.join(self.target.storage, "docker/registry/v2/repositories/**",
-                                      "_uploads/*/data"), recursive=True)
-
-    def arrived(self):
-        sizes = [0]
-        for path in self.uploads():
-            with contextlib.suppress(FileNotFoundError):  # a small blob's, done meanwhile
-                sizes.append(os.path.getsize(path))
-        return max(sizes)
-
-    def sent(self):
-        return self.link.stats()["up"]
-
-    def assert_whole(self):
-        with Client(self.source.url) as ours, Client(self.target.url) as theirs:
-            self.assertEqual(ours.closure("big/app", "1"), theirs.closure("big/app", "1"))
-        self.assertEqual([], os.listdir(self.journal))
 
     def assert_went_on(self, summary):
         """What the target had was not sent again, nor read but for a part between two marks."""
@@ -159,6 +169,72 @@ class Resume(unittest.TestCase):
             file.write(bytes_.replace(b"/blobs/uploads/", b"/blobs/uploadz/"))
         self.again()
         self.assert_whole()
+
+
+class WithDaemon(Case):
+    """A copy by berthd: whoever is killed, it goes on by itself."""
+
+    def begin(self):
+        self.at()
+        self.daemon = Daemon(os.path.join(self.dir, "daemon"), config=CONFIG).start()
+        self.addCleanup(self.daemon.stop)
+        self.journal = os.path.join(self.daemon.state, "cache")
+        self.daemon.add("hub", self.source)
+        self.daemon.add("mirror", self.link)
+        self.operation = self.daemon.api.post(
+            "/v1/copies", {"source": "hub/big/app:1", "target": "mirror/big/app"})["id"]
+        proc.wait_until(lambda: self.arrived() > CUT - MIB, "half of the layer has arrived", 60)
+
+    def go_on(self):
+        self.link.drop()
+        self.link.set(stall=0)
+
+    def assert_went_on(self):
+        ended = self.daemon.api.wait(self.operation)
+        self.assertEqual(("succeeded", 2), (ended["state"], ended["attempts"]), ended)
+        self.assertLess(self.link.stats()["up"], SIZE + TWICE)
+        self.assert_whole()
+
+    def kill_below(self, choose):
+        """Some processes below berthd, which sees it after the link is free again."""
+        self.daemon.process.signal(signal.SIGSTOP)
+        worker = self.daemon.worker()
+        for pid in choose(worker):
+            os.kill(pid, signal.SIGKILL)
+        self.go_on()
+        self.daemon.process.signal(signal.SIGCONT)
+
+    def test_after_kill_9_of_the_job_the_copy_goes_on_at_the_byte(self):
+        self.begin()
+        self.kill_below(descendants)
+        self.assert_went_on()
+
+    def test_after_kill_9_of_the_worker_the_copy_goes_on_at_the_byte(self):
+        self.begin()
+        self.kill_below(lambda worker: [worker])
+        self.assert_went_on()
+
+    def test_after_kill_9_of_berthd_the_copy_goes_on_at_the_byte(self):
+        self.begin()
+        self.daemon.kill()
+        self.go_on()
+        self.daemon.start()
+        self.assert_went_on()
+
+    def test_after_a_restart_of_berthd_the_copy_goes_on_at_the_byte(self):
+        self.begin()
+        self.daemon.stop()
+        self.go_on()
+        self.daemon.start()
+        self.assert_went_on()
+
+    def test_a_cancelled_copy_leaves_nothing_to_go_on_with(self):
+        self.begin()
+        self.link.set(stall=0)
+        self.daemon.api.call("DELETE", f"/v1/operations/{self.operation}")
+        ended = self.daemon.api.wait(self.operation)
+        self.assertIn(ended["state"], ("cancelled", "succeeded"))  # it may have been faster
+        proc.wait_until(lambda: not os.listdir(self.journal), "the journal is gone")
 
 
 if __name__ == "__main__":
