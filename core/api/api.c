@@ -36,6 +36,18 @@ void api_refuse(struct answer *a, int status, const char *code, const char *hint
 	answer_problem(a, status, code, &err, hint);
 }
 
+bool api_plugins_known(struct request *q, struct answer *a)
+{
+	const struct daemon_state *d = request_daemon(q);
+
+	if (d->plugins_known)
+		return true;
+	api_refuse(a, 503, "unavailable",
+		   d->is_private ? "berthctl api GET /v1/readyz" : "systemctl status berth-worker",
+		   "the worker has not said its plugins yet");
+	return false;
+}
+
 void findings_add(struct findings *f, const char *pointer, const char *code, const char *fmt, ...)
 {
 	char detail[512];

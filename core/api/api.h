@@ -43,6 +43,10 @@ void api_fail(struct answer *a, const struct berth_error *err, const char *hint)
 void api_refuse(struct answer *a, int status, const char *code, const char *hint, const char *fmt,
 		...) __attribute__((format(printf, 5, 6)));
 
+/* Whether the worker has said its plugins since berthd started; false: answered
+ * with 503 and where to look. */
+MUST_USE bool api_plugins_known(struct request *q, struct answer *a);
+
 /* Parses a JSON text of the store; an empty one is an empty object. */
 MUST_USE int api_parse(const char *text, json_t **ret, struct berth_error *err);
 

@@ -100,6 +100,8 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 	};
 	struct berth_error err = ERROR_INIT;
 
+	if (!api_plugins_known(q, a))
+		return false;
 	if (integration_defaults(d, c->desired, &err)) {
 		api_fail(a, &err, NULL);
 		return false;

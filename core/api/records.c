@@ -66,6 +66,8 @@ void api_plugins_list(struct request *q, struct answer *a)
 		answer_fault(a, "?cursor", "bad-value", "%s", err.message);
 		return;
 	}
+	if (!api_plugins_known(q, a))
+		return;
 	answer_list(a, q, json_copy((json_t *)plugins), NULL, (int64_t)json_array_size(plugins));
 }
 
@@ -73,6 +75,8 @@ void api_plugins_get(struct request *q, struct answer *a)
 {
 	const json_t *plugin = catalog_find(request_daemon(q), request_param(q, "name"));
 
+	if (!api_plugins_known(q, a))
+		return;
 	if (plugin)
 		answer_resource(a, q, json_incref((json_t *)plugin), plugin, 0);
 	else

@@ -102,6 +102,8 @@ const struct config_option settings_options[] = {
 	   "First pause before a dead worker is started again; it doubles each time"),
 	MS("jobs", "restart_max_ms", 10, HOUR_MS, "30000", jobs.restart_max_ms,
 	   "Longest pause before a dead worker is started again"),
+	MS("jobs", "plugins_wait_ms", 10, 600000, "2000", jobs.plugins_wait_ms,
+	   "How long the first callers wait for the worker to say its plugins"),
 	MS("jobs", "probe_ms", 10, DAY_MS, "60000", jobs.probe_ms, "Deadline of a proof"),
 	MS("jobs", "read_ms", 10, DAY_MS, "120000", jobs.read_ms,
 	   "Deadline of reading one list or one artifact"),

@@ -3,11 +3,13 @@
 #include "core/daemon/services.h"
 
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "core/access/access.h"
 #include "core/api/api.h"
 #include "core/api/hooks.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/http/server.h"
 #include "core/ops/ops.h"
@@ -93,11 +95,7 @@ static int open_http(struct daemon_state *d, struct berth_error *err)
 {
 	struct http_config config;
 	http_config_of(d, &config);
-	int code = http_server_new(&config, d->control_fd, &d->http, err);
-	if (code)
-		return code;
-	return loop_watch(d->loop, http_server_fd(d->http), LOOP_READ, see_http, d, &http_watch,
-			  err);
+	return http_server_new(&config, d->control_fd, &d->http, err);
 }
 
 int services_open(struct daemon_state *d, struct berth_error *err)
@@ -108,8 +106,28 @@ int services_open(struct daemon_state *d, struct berth_error *err)
 	return code ? code : open_http(d, err);
 }
 
+/* Until the worker has said its plugins, an answer about kinds would be wrong:
+ * who comes that early stays in the socket's backlog, for a bounded time. */
+static void wait_for_plugins(struct daemon_state *d)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t until_ms = now_ms + d->settings.jobs.plugins_wait_ms;
+	int status;
+	while (now_ms < until_ms && !d->plugins_known && !loop_is_stopped(d->loop, &status)) {
+		loop_turn(d->loop, (int)(until_ms - now_ms));
+		now_ms = clock_monotonic_ms();
+	}
+}
+
 void services_run(struct daemon_state *d, int *ret_status)
 {
+	struct berth_error err = ERROR_INIT;
+	wait_for_plugins(d);
+	if (loop_watch(d->loop, http_server_fd(d->http), LOOP_READ, see_http, d, &http_watch,
+		       &err)) {
+		log_error("%s: %s", err.message, err.cause);
+		loop_stop(d->loop, EX_OSERR);
+	}
 	while (!loop_is_stopped(d->loop, ret_status)) {
 		loop_turn(d->loop, http_server_timeout_ms(d->http));
 		http_server_turn(d->http);

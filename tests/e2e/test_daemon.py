@@ -300,13 +300,18 @@ class Service(Case):
         return heard
 
     def test_ready_watchdog_reload_and_stop_are_told(self):
-        self.start("# defaults\n")
+        self.start("jobs: { plugins_wait_ms = 10; };\n")
         status = [line for line in self.hear("READY=1") if line.startswith("STATUS=")]
         self.assertIn("degraded: no master key: secrets are off", status[-1])
         self.hear("WATCHDOG=1")
         self.hear("WATCHDOG=1")
         server = Api(self.control).get("/v1")
         self.assertEqual("admin" if os.geteuid() == 0 else "none", server["caller"]["role"])
+        if os.geteuid() == 0:
+            refused = Api(self.control).request("GET", "/v1/plugins")
+            self.assertEqual(503, refused.status)
+            self.assertEqual("the worker has not said its plugins yet", refused.body["detail"])
+            self.assertEqual("systemctl status berth-worker", refused.body["hint"])
         self.process.send_signal(signal.SIGHUP)
         self.assertRegex(self.hear("RELOADING=1")[-1], r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         self.hear("READY=1")
