@@ -100,6 +100,9 @@ void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t bud
 	case NAMES_SPACE:
 		from_list(c, "/v1/spaces?limit=200", "{integration}/{name}", &t);
 		break;
+	case NAMES_LOGIN:
+		from_list(c, "/v1/logins?limit=200", "{id}", &t);
+		break;
 	case NAMES_SYNC:
 		from_list(c, "/v1/syncs?limit=200", "{name}", &t);
 		break;

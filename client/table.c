@@ -17,6 +17,7 @@ const struct noun *const nouns[] = {
 	NOUN(space, "Image namespaces of an integration"),
 	NOUN(workspace, "Tenants, their members and what they may use"),
 	NOUN(image, "Repositories, tags and what is behind them"),
+	NOUN(login, "Temporary credentials for a space"),
 	NOUN(copy, "Copy images once, now"),
 	NOUN(sync, "Rules that copy images again and again"),
 	NOUN(operation, "Work in progress and its outcome"),

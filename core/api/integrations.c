@@ -10,6 +10,7 @@
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/http/patch.h"
+#include "core/store/logins.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
 
@@ -340,12 +341,13 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 	json_t *users AUTO_JSON = NULL;
-	int64_t open_count = 0;
+	int64_t open_count = 0, login_total = 0;
 	size_t i;
 	const json_t *one;
 
 	if (sync_users(d, row->name, &users, &err) ||
-	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err)) {
+	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err) ||
+	    login_count(d->store, row->id, &login_total, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
@@ -355,6 +357,13 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 			   json_array_size(users));
 		json_array_foreach (users, i, one)
 			answer_fault(a, "", "in-use", "copy rule %s", json_string_value(one));
+		return false;
+	}
+	/* Of a registry that is gone they can't be revoked any more. */
+	if (login_total && !integration_check_usable(row, true, &err)) {
+		api_refuse(a, 409, "in-use", "berthctl login list",
+			   "%lld temporary logins of integration %s are still to be revoked",
+			   (long long)login_total, row->name);
 		return false;
 	}
 	if (open_count)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/api/slot.h"
+#include "core/api/login.h"
 #include "core/api/sync.h"
 
 static struct daemon_state *daemon_of_api;
@@ -161,6 +161,23 @@ const struct op_type api_op_types[] = {
 	 .on_result = space_changed,
 	 .release = job_release_json},
 	{.kind = "space-delete", .build_call = slot_call, .on_result = space_deleted},
+	{.kind = "login-create",
+	 .build_call = slot_call,
+	 .on_items = login_items,
+	 .on_result = login_made,
+	 .release = login_release},
+	{.kind = "login-revoke",
+	 .is_resumable = true,
+	 .build_call = login_clean_call,
+	 .on_items = login_clean_items,
+	 .on_result = login_cleaned,
+	 .release = job_release_json},
+	{.kind = "login-clean",
+	 .is_resumable = true,
+	 .build_call = login_clean_call,
+	 .on_items = login_clean_items,
+	 .on_result = login_cleaned,
+	 .release = job_release_json},
 	{.kind = NULL},
 };
 
@@ -171,7 +188,9 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 		return err->code;
 	if (integration_clock_start(d, err))
 		return err->code;
-	return sync_clock_start(d, err);
+	if (sync_clock_start(d, err))
+		return err->code;
+	return login_clock_start(d, err);
 }
 
 int api_configured(struct daemon_state *d, struct berth_error *err)

@@ -64,6 +64,16 @@ int space_changed(struct operation *op, const json_t *value, const struct berth_
 int space_deleted(struct operation *op, const json_t *value, const struct berth_error *why,
 		  json_t **ret_result, struct berth_error *err);
 
+/* login_ops.c */
+int login_items(struct operation *op, const json_t *items, struct berth_error *err);
+int login_made(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+void login_release(struct operation *op);
+int login_clean_call(struct operation *op, json_t **ret, struct berth_error *err);
+int login_clean_items(struct operation *op, const json_t *items, struct berth_error *err);
+int login_cleaned(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+
 /* copy_ops.c */
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err);
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err);

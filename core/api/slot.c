@@ -50,6 +50,14 @@ void slot_plan(struct request *q, struct answer *a, const char *integration_id,
 bool slot_submit(struct request *q, struct answer *a, const char *integration_id,
 		 const struct slot_work *w)
 {
+	struct op_submitted done = {.id = ""};
+
+	return slot_submit_id(q, a, integration_id, w, &done);
+}
+
+bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
+		    const struct slot_work *w, struct op_submitted *ret)
+{
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 
 	if (!find(q, a, integration_id, w, &row))
@@ -65,7 +73,7 @@ bool slot_submit(struct request *q, struct answer *a, const char *integration_id
 				     .locks = locks,
 				     .integration = row.name,
 				     .joins = w->joins};
-	return api_submit(q, a, &request);
+	return api_submit_id(q, a, &request, ret);
 }
 
 int slot_call(struct operation *op, json_t **ret, struct berth_error *err)

@@ -30,6 +30,9 @@ void slot_plan(struct request *q, struct answer *a, const char *integration_id,
  * arguments are {"id", "name", "args", "about"}. */
 bool slot_submit(struct request *q, struct answer *a, const char *integration_id,
 		 const struct slot_work *w);
+/* The same, telling which operation it became. */
+bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
+		    const struct slot_work *w, struct op_submitted *ret);
 
 /* For api_op_types. build_call: the job of the operation's kind with its args,
  * within jobs.read_ms. */

@@ -24,18 +24,28 @@ static const struct store_sql sql[] = {
 const struct store_texts settings_texts = {sql, ARRAY_COUNT(sql)};
 
 const struct store_texts *const store_all_texts[] = {
-	&settings_texts, &integrations_texts, &secrets_texts, &spaces_texts,     &images_texts,
-	&syncs_texts,    &operations_texts,   &records_texts, &workspaces_texts, NULL,
+	&settings_texts, &integrations_texts, &secrets_texts, &spaces_texts,
+	&images_texts,   &syncs_texts,        &logins_texts,  &operations_texts,
+	&records_texts,  &workspaces_texts,   NULL,
 };
 const struct store_table *const store_all_tables[] = {
-	&integrations_table,   &spaces_table,
-	&repositories_table,   &tags_table,
-	&sync_rules_table,     &sync_runs_table,
-	&sync_outcomes_table,  &operations_table,
-	&operation_log_table,  &events_table,
-	&audit_table,          &idempotency_table,
-	&workspaces_table,     &workspace_members_table,
-	&space_bindings_table, NULL,
+	&integrations_table,
+	&spaces_table,
+	&repositories_table,
+	&tags_table,
+	&logins_table,
+	&sync_rules_table,
+	&sync_runs_table,
+	&sync_outcomes_table,
+	&operations_table,
+	&operation_log_table,
+	&events_table,
+	&audit_table,
+	&idempotency_table,
+	&workspaces_table,
+	&workspace_members_table,
+	&space_bindings_table,
+	NULL,
 };
 
 int store_number(struct store *s, const struct store_sql *text, const struct store_value *values,

@@ -323,6 +323,23 @@ int backend_describe(struct backend *b, const char *repository, const char *text
 	CALL(integration, describe, NULL, repository, text);
 }
 
+int backend_login_create(struct backend *b, const char *request_json, const struct backend_sink *to,
+			 struct berth_error *err)
+{
+	CALL(integration, login_create, to, request_json, &c.sink);
+}
+
+int backend_login_list(struct backend *b, const char *prefix, const struct backend_sink *to,
+		       struct berth_error *err)
+{
+	CALL(integration, login_list, to, prefix, &c.sink);
+}
+
+int backend_login_revoke(struct backend *b, const char *id, struct berth_error *err)
+{
+	CALL(integration, login_revoke, NULL, id);
+}
+
 int backend_oci_endpoint(struct backend *b, const char *repository, struct berth_oci_endpoint *ret,
 			 struct berth_error *err)
 {

@@ -67,6 +67,11 @@ MUST_USE int backend_repository_delete(struct backend *b, const char *repository
 				       const struct backend_sink *to, struct berth_error *err);
 MUST_USE int backend_describe(struct backend *b, const char *repository, const char *text,
 			      struct berth_error *err);
+MUST_USE int backend_login_create(struct backend *b, const char *request_json,
+				  const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_login_list(struct backend *b, const char *prefix,
+				const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_login_revoke(struct backend *b, const char *id, struct berth_error *err);
 /* Strings live until the backend's next call. */
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);

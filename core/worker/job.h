@@ -46,6 +46,8 @@
  *   space-create   {instance, space, wanted}           -> space
  *   space-change   {instance, space, wanted}           -> space
  *   space-delete   {instance, space}
+ *   login-create   {instance, request}                 -> login, with its secret
+ *   login-clean    {instance, prefix, names}           -> login: name, more {"found": bool}
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's

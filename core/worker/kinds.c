@@ -343,6 +343,8 @@ const struct job_type job_types[] = {
 	{"space-create", run_space_create},
 	{"space-change", run_space_change},
 	{"space-delete", run_space_delete},
+	{"login-create", run_login_create},
+	{"login-clean", run_login_clean},
 	{"copy-plan", transfer_job_plan},
 	{"copy-verify", transfer_job_verify},
 	{"copy-run", transfer_job_run},

@@ -8,8 +8,8 @@
  * may block until the call's deadline.
  *
  * berthd 0.1 calls probe, spaces and their changes, repositories, tags,
- * resolve, artifact, the three deletions, describe and oci_endpoint; nothing
- * reaches the other slots yet.
+ * resolve, artifact, the three deletions, describe, the logins and
+ * oci_endpoint; nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H

@@ -15,6 +15,7 @@ from berthtest.daemon import descendants
 WRONG = "canary-Wx42-wrong"
 KEY = "canary-Ky93-key"
 DRY = "canary-Dr17-dry"
+ABSENT = "00000000-0000-4000-8000-000000000000"
 CANARIES = [PASSWORD, WRONG, KEY, DRY]
 PEM = f"-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -109,8 +110,10 @@ class DryRun(ApiCase):
             ("PATCH", "/v1/integrations/hub", {"description": "dry"}, {}),
             ("PATCH", "/v1/integrations/mirror", {"password": PASSWORD}, {}),
             ("DELETE", "/v1/integrations/hub", None, {"If_Match": "*"}),
+            ("DELETE", f"/v1/logins/{ABSENT}", None, {"If_Match": "*"}),
             ("POST", "/v1/spaces", {"integration": "hub", "name": "dry"}, {}),
             ("PATCH", f"/v1/spaces/{space}", {"public": True}, {}),
+            ("POST", f"/v1/spaces/{space}/logins", {"rights": ["pull"]}, {}),
             ("DELETE", f"/v1/spaces/{made['id']}", None, {"If_Match": "*"}),
             ("PUT", f"/v1/spaces/{space}/images/{quote('shop/web')}/description",
              {"description": "dry"}, {"If_Match": "*"}),
@@ -129,6 +132,8 @@ class DryRun(ApiCase):
             answer = self.ask(method, path + "?dry_run=true", body, **headers)
             if path == "/v1/integrations/hub" and method == "DELETE":
                 self.assertEqual(409, answer.status)  # the rule uses it: said in a dry run too
+            elif ABSENT in path:  # what a plain registry has none of
+                self.assertEqual(404, answer.status)
             elif answer.status == 202:
                 self.done(answer.body)
             elif answer.status == 422:  # a plain registry can't: said in a dry run too

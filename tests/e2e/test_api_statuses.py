@@ -12,6 +12,7 @@ BODIES = {
     "DescriptionInput": {"description": "x"},
     "IntegrationInput": {"name": "nobody", "kind": "dockerreg", "address": "http://h"},
     "IntegrationPatch": {"description": "x"},
+    "LoginInput": {"rights": ["pull"]},
     "SpacePatch": {"public": True},
     "SyncInput": {"name": "nobody", "source": "hub", "target": "mirror"},
     "SyncPatch": {"description": "x"},
@@ -61,6 +62,8 @@ class Alike(ApiCase):
                 lambda method, _, operation: any(
                     p.get("$ref", "").endswith("/IfMatch")
                     for p in operation.get("parameters", []))):
+            if "/logins/" in template:
+                continue  # a plain registry has none: see test_harbor_logins.py
             name = "hub" if "integrations" in template else "stale"
             space = self.space("hub") if "{repository}" in template else made["id"]
             path = template.replace("{name}", name).replace("{id}", space)

@@ -57,6 +57,20 @@ class Others(ApiCase):
         problem = self.refused(422, "confirmation-missing", "DELETE", path, If_Match="*")
         self.assertIn("confirm=docker-local", problem["hint"])
 
+    def test_a_backend_without_logins_says_so_in_words(self):
+        for integration in ("hub", "frog"):
+            space = "default" if integration == "hub" else "docker-local"
+            done = self.daemon.ctl("login", "create", f"{integration}/{space}")
+            self.assertNotEqual(0, done.returncode)
+            self.assertIn("does not support login_create", done.stderr)
+        self.assertEqual([], self.api.get("/v1/logins")["items"])
+
+    def test_a_login_that_could_push_to_a_proxy_is_refused(self):
+        path = f"/v1/spaces/{self.space('frog', 'hub-remote')}/logins"
+        problem = self.refused(422, "validation-failed", "POST", path, {"rights": ["push"]})
+        self.assertEqual(["/rights"], self.pointers(problem))
+        self.assertIn("proxy", problem["errors"][0]["detail"])
+
     def test_modes_and_push_are_shown(self):
         spaces = {s["name"]: s for s in self.api.get("/v1/integrations/frog/spaces")["items"]}
         self.assertEqual(("local", True), (spaces["docker-local"]["mode"],

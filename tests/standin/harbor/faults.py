@@ -56,6 +56,14 @@ def answer(name):
     return ANSWERS[name]()
 
 
+class Gate:
+    """reached: the request has taken effect; open.set() lets its answer go."""
+
+    def __init__(self, path, method):
+        self.path, self.method = re.compile(path), method
+        self.reached, self.open = threading.Event(), threading.Event()
+
+
 class Faults:
     """The faults of one stand-in, and what a proxy before it does."""
 
@@ -63,6 +71,7 @@ class Faults:
         self._lock = threading.Lock()
         self._rows = []
         self._shuffles = []
+        self._gates = []
         self.eats_authorization = False  # a proxy that drops the header
         self.body_max = None             # a proxy that caps request bodies
 
@@ -74,8 +83,28 @@ class Faults:
             self._rows.append({"answer": made, "path": re.compile(path), "method": method,
                                "left": times})
 
+    def hold(self, path="", method=None):
+        """The next such request does its work, and its answer waits: a Gate."""
+        gate = Gate(path, method)
+        with self._lock:
+            self._gates.append(gate)
+        return gate
+
+    def wait(self, method, path):
+        """Where an answer is held: until its gate opens."""
+        with self._lock:
+            gate = next((g for g in self._gates if not g.reached.is_set() and
+                         g.path.search(path) and g.method in (None, method)), None)
+            if gate:
+                gate.reached.set()
+        if gate:
+            gate.open.wait(300)
+
     def clear(self):
         with self._lock:
+            for gate in self._gates:
+                gate.open.set()
+            self._gates.clear()
             self._rows.clear()
             self._shuffles.clear()
         self.eats_authorization, self.body_max = False, None

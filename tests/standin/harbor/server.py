@@ -97,6 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             done = self.dispatch(harbor, path, query, body)
         except Refused as refused:
             done = refused.answer
+        harbor.faults.wait(self.command, path)
         return self.send(done)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
