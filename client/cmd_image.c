@@ -21,10 +21,13 @@ static const struct column tag_columns[] = {
 	{"SEEN", "seen_at", COL_TIME, false}, {0},
 };
 static const struct column hit_columns[] = {
-	{"IMAGE", "reference", COL_TEXT, false},
-	{"SPACE", "space", COL_TEXT, false},
-	{"DIGEST", "digest", COL_DIGEST, false},
-	{"SEEN", "seen_at", COL_TIME, false},
+	{"IMAGE", "reference", COL_TEXT, false}, {"SPACE", "space", COL_TEXT, false},
+	{"DIGEST", "digest", COL_DIGEST, false}, {"PUSHED", "pushed_at", COL_TIME, true},
+	{"SEEN", "seen_at", COL_TIME, false},    {0},
+};
+static const struct flag find_flags[] = {
+	{"workspace", 'W', FLAG_TEXT, "NAME", "only what this workspace may use",
+	 .query = "workspace", .names = NAMES_WORKSPACE},
 	{0},
 };
 static const struct flag search_flags[] = {
@@ -280,10 +283,47 @@ static int describe(struct cli *c)
 	return send_change(c, &change);
 }
 
+/* What is left out, and why: for a person. */
+static void search_notes(struct cli *c, const json_t *body)
+{
+	size_t i, shown = json_array_size(json_object_get(body, "items"));
+	long long total = js_int(body, "total", 0);
+	const json_t *one;
+
+	json_array_foreach (json_object_get(body, "indexes"), i, one)
+		if (strcmp(js_str(one, "phase", ""), "healthy") != 0)
+			cli_note(c, "%s is %s: its images are left out",
+				 js_str(one, "integration", ""), js_str(one, "phase", ""));
+		else if (js_str(one, "error", NULL))
+			cli_note(c, "the index of %s is of %s: %s", js_str(one, "integration", ""),
+				 js_str(one, "at", "?"), js_str(one, "error", ""));
+	if (!js_bool(body, "complete", true))
+		cli_note(c, "berthd still reads its index: there may be more in a moment");
+	if (c->out.is_tty && (long long)shown < total)
+		cli_note(c, "%zu of %lld; --limit 0 shows all", shown, total);
+}
+
+enum { SEARCH_SHOWN = 100 }; /* at a terminal, where --limit says no other */
+
 static int search(struct cli *c)
 {
-	AUTO_FREE char *path = api_query(strdup("/v1/images"), "q", cli_operand(c, 0));
-	return path ? list_path(c, path) : EXIT_ERROR;
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = NULL;
+	AUTO_FREE char *path =
+		path_with_flags(c, api_query(strdup("/v1/images"), "q", cli_operand(c, 0)));
+	uint64_t limit = cli_count(c, "limit", c->out.is_tty ? SEARCH_SHOWN : 0);
+	if (!path)
+		return EXIT_ERROR;
+	if (cli_has(c, "watch"))
+		return list_path(c, path);
+	AUTO_FREE char *full =
+		api_query(STEAL(path), "limit", limit && limit <= SEARCH_SHOWN ? "100" : "1000");
+	if (!full || api_list(c, full, limit, &body, &err))
+		return cli_report(c, full ? &err : (berth_fail_memory(&err), &err));
+	int status = show_paged(c, body);
+	if (c->format == FORMAT_TABLE || c->format == FORMAT_WIDE)
+		search_notes(c, body);
+	return status;
 }
 
 const struct command image_commands[] = {
@@ -348,10 +388,19 @@ const struct command image_commands[] = {
 		.noun = "image",
 		.verb = "search",
 		.aliases = "find",
-		.summary = "Search all integrations by any part of a name",
+		.summary = "Search all that you may use by any part of a name",
+		.details =
+			"Words between blanks must all be found, each in the integration, the "
+			"space, the repository or the tag; PATH:TAG is a path that ends so with a "
+			"tag that begins so. Whole tags come first, then what begins with a word, "
+			"then the newest. With --sort or --filter TEXT is looked for as it is "
+			"written.",
 		.operands = {{"TEXT", OPERAND_ONE, NAMES_NONE,
-			      "part of integration, repository or tag"}},
+			      "part of integration, space, repository or tag"}},
+		.flags = find_flags,
 		.examples = {{"berthctl image search nginx", "wherever it is"},
+			     {"berthctl image search 'web 1.2' --workspace shop",
+			      "what the workspace may use"},
 			     {"berthctl image search app:1.2 -o name", "references alone"}},
 		.method = "GET",
 		.route = "/v1/images",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What spaces hold, from the index: repositories, tags, and a search over all
- * of it. Every figure carries the time of the look that it comes from.
+/* What spaces hold, from the index: repositories and tags. Every figure carries the time of the
+ * look that it comes from.
  */
 #include <stdio.h>
 #include <string.h>
@@ -105,64 +105,6 @@ void api_space_images_get(struct request *q, struct answer *a)
 					    .common = common,
 					    .show = show_tag},
 		    (struct store_value)V_INT(row.id));
-}
-
-/* One tag with all its names: a row of the search. */
-struct hit {
-	char *reference, *integration, *space, *repository, *tag, *digest, *space_id;
-	int64_t seen_ms;
-};
-#define REFERENCE_SQL "i.name || '/' || r.name || ':' || t.name"
-static const struct store_column hit_columns[] = {
-	STORE_COLUMN(hit, "reference", REFERENCE_SQL, TEXT, reference),
-	STORE_COLUMN(hit, "integration", "i.name", TEXT, integration),
-	STORE_COLUMN(hit, "space", "s.name", TEXT, space),
-	STORE_COLUMN(hit, "repository", "r.name", TEXT, repository),
-	STORE_COLUMN(hit, "tag", "t.name", TEXT, tag),
-	STORE_COLUMN(hit, "digest", "t.digest", TEXT, digest),
-	STORE_COLUMN(hit, NULL, "s.id", TEXT, space_id),
-	STORE_COLUMN(hit, "seen_at", "t.seen_ms", TIME, seen_ms),
-};
-static const struct store_table hits_table = {
-	.name = "image",
-	.select =
-		"SELECT " REFERENCE_SQL ", i.name, s.name, r.name, t.name, t.digest, s.id, "
-		"t.seen_ms FROM tags t JOIN repositories r ON r.id = t.repository_id "
-		"JOIN spaces s ON s.id = r.space_id JOIN integrations i ON i.id = s.integration_id",
-	.columns = hit_columns,
-	.column_count = ARRAY_COUNT(hit_columns),
-	.row_bytes = sizeof(struct hit),
-	.key = REFERENCE_SQL,
-	.default_sort = "reference",
-};
-
-static int show_hit(struct request *q, const void *row, json_t **ret, struct berth_error *err)
-{
-	const struct hit *it = row;
-
-	(void)q;
-	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "reference", it->reference,
-			 "integration", it->integration, "space", it->space, "space_id",
-			 it->space_id, "repository", it->repository, "tag", it->tag);
-	if (!*ret)
-		return berth_fail_memory(err);
-	js_put_str(*ret, "digest", it->digest);
-	js_put_time(*ret, "seen_at", it->seen_ms);
-	return 0;
-}
-
-/* Only healthy integrations are browsed: of others nothing could be pulled. */
-void api_images_search(struct request *q, struct answer *a)
-{
-	static const char *const q_columns[] = {REFERENCE_SQL, "s.name", NULL};
-	static const struct api_collection all = {.table = &hits_table,
-						  .noun = "image",
-						  .within = "i.phase = 'healthy'",
-						  .q_columns = q_columns,
-						  .q_is_literal = true,
-						  .show = show_hit};
-
-	api_list(&all, q, a);
 }
 
 /* A delete names what goes a second time; false: answered with what would go. */

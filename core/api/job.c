@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "core/api/login.h"
+#include "core/api/selector.h"
+#include "core/api/slot.h"
 #include "core/api/sync.h"
 
 static struct daemon_state *daemon_of_api;
@@ -186,7 +188,7 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 	daemon_of_api = d;
 	if (vault_sweep(d, err))
 		return err->code;
-	if (integration_clock_start(d, err))
+	if (selector_attach(d, err) || integration_clock_start(d, err))
 		return err->code;
 	if (sync_clock_start(d, err))
 		return err->code;

@@ -9,6 +9,7 @@
 #include "core/select/pack.h"
 
 #define LIMIT_MAX 1000
+#define BLANKS " \t\n\v\f\r"
 #define AHEAD 4 /* blocks that are fetched before they are read */
 
 /* One word, in the forms that it is looked for. */
@@ -112,8 +113,8 @@ static bool make_word(struct word *w, const char *text, size_t byte_count)
 static int split(struct search *q, const char *text, struct berth_error *err)
 {
 	for (;;) {
-		text += strspn(text, " ");
-		size_t n = strcspn(text, " ");
+		text += strspn(text, BLANKS);
+		size_t n = strcspn(text, BLANKS);
 		if (!n)
 			return 0;
 		if (q->word_count == SELECT_WORDS_MAX)

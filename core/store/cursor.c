@@ -119,15 +119,26 @@ static int add_values(struct buf *to, const struct store_value *values, size_t c
 	return rc;
 }
 
+static int hash_text(struct store *s, const struct buf *all, unsigned char *to,
+		     struct berth_error *err)
+{
+	const char *key = store_cursor_key(s);
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned int count = 0;
+
+	if (!HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)all->bytes, all->byte_count,
+		  hash, &count))
+		return berth_fail(err, BERTH_E_INTERNAL, "cannot hash a cursor");
+	memcpy(to, hash, TAG_BYTES);
+	return 0;
+}
+
 /* The keyed hash of what was asked and of where the page ended. */
 static int make_tag(struct store *s, const struct store_table *table, const struct store_page *page,
 		    const struct order *o, const char *ends, unsigned char *to,
 		    struct berth_error *err)
 {
 	AUTO_BUF struct buf all = {.max = (size_t)256 * 1024};
-	const char *key = store_cursor_key(s);
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned int count = 0;
 	int rc = buf_printf(&all, err, "%s\n%s\n%s\n%s\n", table->name,
 			    page->within ? page->within : "", page->where ? page->where : "", ends);
 
@@ -137,12 +148,20 @@ static int make_tag(struct store *s, const struct store_table *table, const stru
 		rc = add_values(&all, page->within_values, page->within_count, err);
 	if (!rc)
 		rc = add_values(&all, page->values, page->value_count, err);
-	if (!rc && !HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)all.bytes,
-			 all.byte_count, hash, &count))
-		rc = berth_fail(err, BERTH_E_INTERNAL, "cannot hash a cursor");
-	if (!rc)
-		memcpy(to, hash, TAG_BYTES);
-	return rc;
+	return rc ? rc : hash_text(s, &all, to, err);
+}
+
+static int write_hex(const unsigned char *tag, const char *text, char **ret,
+		     struct berth_error *err)
+{
+	size_t count = strlen(text);
+
+	*ret = malloc(2 * (TAG_BYTES + count) + 1);
+	if (!*ret)
+		return berth_fail_memory(err);
+	text_hex(tag, TAG_BYTES, *ret);
+	text_hex((const unsigned char *)text, count, *ret + 2 * (size_t)TAG_BYTES);
+	return 0;
 }
 
 int cursor_make(struct store *s, const struct store_table *table, const struct store_page *page,
@@ -170,12 +189,7 @@ int cursor_make(struct store *s, const struct store_table *table, const struct s
 	rc = make_tag(s, table, page, o, text, tag, err);
 	if (rc)
 		return rc;
-	*ret = malloc(2 * (TAG_BYTES + count) + 1);
-	if (!*ret)
-		return berth_fail_memory(err);
-	text_hex(tag, TAG_BYTES, *ret);
-	text_hex((const unsigned char *)text, count, *ret + 2 * (size_t)TAG_BYTES);
-	return 0;
+	return write_hex(tag, text, ret, err);
 }
 
 static int bad_cursor(struct berth_error *err)
@@ -233,28 +247,75 @@ static int write_after(struct order *o, struct buf *to, struct berth_error *err)
 	return rc ? rc : buf_add_text(to, ")", err);
 }
 
-int cursor_open(struct store *s, const struct store_table *table, const struct store_page *page,
-		struct order *o, struct buf *condition, struct berth_error *err)
+/* The bytes of a cursor, ended by a NUL: the tag, then the text. */
+static int read_hex(const char *cursor, char **ret, struct berth_error *err)
 {
-	unsigned char tag[TAG_BYTES], expected[TAG_BYTES];
-	size_t hex_count = strlen(page->cursor), count = hex_count / 2;
+	size_t hex_count = strlen(cursor), count = hex_count / 2;
 	AUTO_FREE char *bytes = NULL;
-	int rc;
 
 	if (hex_count % 2 || count < TAG_BYTES || count > TAG_BYTES + CURSOR_MAX_BYTES)
 		return bad_cursor(err);
 	bytes = malloc(count + 1);
 	if (!bytes)
 		return berth_fail_memory(err);
-	if (!text_unhex(page->cursor, (unsigned char *)bytes, count))
+	if (!text_unhex(cursor, (unsigned char *)bytes, count))
 		return bad_cursor(err);
 	bytes[count] = '\0';
-	memcpy(tag, bytes, TAG_BYTES);
-	rc = make_tag(s, table, page, o, bytes + TAG_BYTES, expected, err);
+	*ret = STEAL(bytes);
+	return 0;
+}
+
+int cursor_open(struct store *s, const struct store_table *table, const struct store_page *page,
+		struct order *o, struct buf *condition, struct berth_error *err)
+{
+	unsigned char expected[TAG_BYTES];
+	AUTO_FREE char *bytes = NULL;
+	int rc = read_hex(page->cursor, &bytes, err);
+
+	if (!rc)
+		rc = make_tag(s, table, page, o, bytes + TAG_BYTES, expected, err);
 	if (rc)
 		return rc;
-	if (CRYPTO_memcmp(tag, expected, TAG_BYTES) != 0)
+	if (CRYPTO_memcmp(bytes, expected, TAG_BYTES) != 0)
 		return bad_cursor(err);
 	rc = parse_ends(bytes + TAG_BYTES, o, err);
 	return rc ? rc : write_after(o, condition, err);
+}
+
+/* The keyed hash of a cursor that belongs to no query. */
+static int hash_what(struct store *s, const char *what, const char *ends, unsigned char *to,
+		     struct berth_error *err)
+{
+	AUTO_BUF struct buf all = {.max = (size_t)64 * 1024};
+	int rc = buf_printf(&all, err, "sealed\n%s\n%s", what, ends);
+
+	return rc ? rc : hash_text(s, &all, to, err);
+}
+
+int store_cursor_seal(struct store *s, const char *what, const json_t *ends, char **ret,
+		      struct berth_error *err)
+{
+	AUTO_FREE char *text = js_text(ends);
+	unsigned char tag[TAG_BYTES];
+
+	if (!text)
+		return berth_fail_memory(err);
+	int rc = hash_what(s, what, text, tag, err);
+	return rc ? rc : write_hex(tag, text, ret, err);
+}
+
+int store_cursor_open(struct store *s, const char *what, const char *cursor, json_t **ret,
+		      struct berth_error *err)
+{
+	unsigned char expected[TAG_BYTES];
+	AUTO_FREE char *bytes = NULL;
+	int rc = read_hex(cursor, &bytes, err);
+
+	if (!rc)
+		rc = hash_what(s, what, bytes + TAG_BYTES, expected, err);
+	if (rc)
+		return rc;
+	if (CRYPTO_memcmp(bytes, expected, TAG_BYTES) != 0)
+		return bad_cursor(err);
+	return js_parse(bytes + TAG_BYTES, strlen(bytes + TAG_BYTES), &js_limits_api, ret, err);
 }

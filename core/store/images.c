@@ -135,7 +135,7 @@ int repository_put(struct store *s, const struct repository *row, int64_t *ret_i
 {
 	struct berth_error ignored = ERROR_INIT;
 	TRANSACTION t = {0};
-	int64_t id;
+	int64_t id = 0;
 	int rc = transaction_begin(&t, s, err);
 
 	if (rc)
@@ -155,6 +155,7 @@ int repository_put(struct store *s, const struct repository *row, int64_t *ret_i
 			       NULL, err);
 	if (!rc)
 		rc = transaction_commit(&t, err);
+	store_tell_repository(s, id);
 	if (!rc)
 		*ret_id = id;
 	return rc;
@@ -162,6 +163,7 @@ int repository_put(struct store *s, const struct repository *row, int64_t *ret_i
 
 int tag_put(struct store *s, const struct tag *row, struct berth_error *err)
 {
+	store_tell_repository(s, row->repository_id);
 	return store_run(s, &sql[SQL_TAG_PUT],
 			 VALUES(V_INT(row->repository_id), V_TEXT(row->name), V_TEXT(row->digest),
 				V_INT(row->bytes), V_INT(row->pushed_ms), V_INT(row->seen_ms)),
@@ -185,6 +187,7 @@ void tag_done(struct tag *row)
 int repository_sweep_tags(struct store *s, int64_t repository_id, int64_t seen_ms,
 			  struct berth_error *err)
 {
+	store_tell_repository(s, repository_id);
 	int rc = store_run(s, &sql[SQL_TAG_SWEEP], VALUES(V_INT(repository_id), V_INT(seen_ms)),
 			   NULL, err);
 
@@ -196,6 +199,7 @@ int repository_sweep_tags(struct store *s, int64_t repository_id, int64_t seen_m
 int repository_sweep(struct store *s, const char *integration_id, const char *space_id,
 		     int64_t seen_ms, struct berth_error *err)
 {
+	store_tell_integration(s, integration_id);
 	if (!space_id)
 		return store_run(s, &sql[SQL_REPOSITORY_SWEEP],
 				 VALUES(V_TEXT(integration_id), V_INT(seen_ms)), NULL, err);
@@ -206,11 +210,13 @@ int repository_sweep(struct store *s, const char *integration_id, const char *sp
 
 int repository_remove(struct store *s, int64_t repository_id, struct berth_error *err)
 {
+	store_tell_repository(s, repository_id);
 	return store_run(s, &sql[SQL_REPOSITORY_REMOVE], VALUES(V_INT(repository_id)), NULL, err);
 }
 
 static int recount(struct store *s, int64_t repository_id, struct berth_error *err)
 {
+	store_tell_repository(s, repository_id);
 	return store_run(s, &sql[SQL_REPOSITORY_COUNT], VALUES(V_INT(repository_id)), NULL, err);
 }
 

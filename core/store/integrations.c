@@ -104,6 +104,7 @@ int integration_remove(struct store *s, const char *id, struct berth_error *err)
 	TRANSACTION t = {0};
 	int rc = transaction_begin(&t, s, err);
 
+	store_tell_integration(s, id);
 	if (!rc)
 		rc = store_run(s, &sql[SQL_REMOVE_SECRETS], VALUES(V_TEXT(id)), NULL, err);
 	if (!rc)

@@ -6,6 +6,8 @@
 #ifndef CORE_STORE_LIST_H
 #define CORE_STORE_LIST_H
 
+#include <jansson.h>
+
 #include "core/store/store.h"
 
 /* One column of a row: where it goes in the struct. TEXT: char *, owned by the
@@ -72,6 +74,14 @@ MUST_USE int store_count(struct store *s, const struct store_table *table,
 			 struct berth_error *err);
 /* The column that a field name of the API means; NULL: none. */
 const struct store_column *store_field(const struct store_table *table, const char *name);
+
+/* Cursors of a list that is no query: ends is what its page ended with, what is
+ * all that was asked; *ret as store_list gives it, free(). Opening gives ends
+ * back; BERTH_E_INVALID: forged, or made for something else. */
+MUST_USE int store_cursor_seal(struct store *s, const char *what, const json_t *ends, char **ret,
+			       struct berth_error *err);
+MUST_USE int store_cursor_open(struct store *s, const char *what, const char *cursor, json_t **ret,
+			       struct berth_error *err);
 
 /* Reads the one row within; ret_row is zeroed first. BERTH_E_NOT_FOUND with the
  * message "no TABLE NAME". Afterwards store_row_done. */

@@ -147,5 +147,6 @@ int space_recount(struct store *s, const char *id, int64_t now_ms, struct berth_
 
 int space_remove(struct store *s, const char *id, struct berth_error *err)
 {
+	store_tell_integration(s, NULL);
 	return store_run_one(s, &sql[SQL_REMOVE], VALUES(V_TEXT(id)), err);
 }

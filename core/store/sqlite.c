@@ -457,3 +457,20 @@ void store_remove_hook(struct store *s, const void *user)
 			s->hooks[kept++] = s->hooks[i];
 	s->hook_count = kept;
 }
+
+void store_set_watch(struct store *s, const struct store_watch *watch)
+{
+	s->watch = *watch;
+}
+
+void store_tell_repository(const struct store *s, int64_t id)
+{
+	if (s->watch.repository)
+		s->watch.repository(s->watch.user, id);
+}
+
+void store_tell_integration(const struct store *s, const char *id)
+{
+	if (s->watch.integration)
+		s->watch.integration(s->watch.user, id);
+}

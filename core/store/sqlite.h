@@ -44,6 +44,7 @@ struct store {
 	struct store_kept kept[STORE_STATEMENTS];
 	struct store_hook hooks[STORE_HOOKS];
 	size_t hook_count;
+	struct store_watch watch;
 	struct check *check;
 };
 

@@ -81,6 +81,19 @@ struct store_hook {
 void store_add_hook(struct store *s, const struct store_hook *hook);
 void store_remove_hook(struct store *s, const void *user);
 
+/* Told of what changes in the image index, while it changes: the repository as
+ * a whole; or, where many may have gone, the integration (NULL: any). What was
+ * told may be rolled back yet. */
+struct store_watch {
+	void (*repository)(void *user, int64_t id);
+	void (*integration)(void *user, const char *id);
+	void *user;
+};
+void store_set_watch(struct store *s, const struct store_watch *watch);
+/* For the row modules that change it. */
+void store_tell_repository(const struct store *s, int64_t id);
+void store_tell_integration(const struct store *s, const char *id);
+
 /* A bound value or a column's type. Times are BIGINT Unix milliseconds. */
 enum store_type { STORE_NULL, STORE_TEXT, STORE_INT, STORE_BLOB, STORE_TIME, STORE_BOOL };
 struct store_value {

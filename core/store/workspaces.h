@@ -64,12 +64,10 @@ MUST_USE int space_unbind(struct store *s, const char *space_id, const char *wor
 	"AND " MEMBER_IS_SQL ")"
 #define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = 'platform')"
 #define SPACE_OWN_SQL                                                                              \
-	"EXISTS (SELECT 1 FROM space_bindings b JOIN workspace_members m "                         \
-	"ON m.workspace_id = b.workspace_id WHERE b.space_id = s.id AND " MEMBER_IS_SQL ")"
+	"s.id IN (SELECT b.space_id FROM space_bindings b JOIN workspace_members m "               \
+	"ON m.workspace_id = b.workspace_id WHERE " MEMBER_IS_SQL ")"
 /* One text value: the workspace's id. */
-#define SPACE_BOUND_SQL                                                                            \
-	"EXISTS (SELECT 1 FROM space_bindings b WHERE b.space_id = s.id "                          \
-	"AND b.workspace_id = ?)"
+#define SPACE_BOUND_SQL "s.id IN (SELECT b.space_id FROM space_bindings b WHERE b.workspace_id = ?)"
 
 enum workspace_role { WORKSPACE_NONE, WORKSPACE_MEMBER, WORKSPACE_ADMIN };
 /* The highest role that those principals have in that workspace (NULL: in any). */

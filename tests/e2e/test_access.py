@@ -129,6 +129,23 @@ class Isolation(AccessCase):
         self.same(self.blue, "GET", "/v1/spaces?workspace={}", "red", "nil")
         self.same(self.red, "PATCH", "/v1/integrations/{}", "hub", "nil", {"description": "x"})
 
+    def test_a_search_finds_what_the_caller_may_use_and_counts_no_more(self):
+        everything = self.api.get("/v1/images?q=shop")["total"]
+        self.assertGreater(everything, 0)
+        self.assertEqual(everything, self.red.get("/v1/images?q=shop")["total"])
+        self.assertEqual(everything, self.api.get("/v1/images?q=shop&workspace=red")["total"])
+        for page in (self.blue.get("/v1/images?q=shop"), self.blue.get("/v1/images?q=hub"),
+                     self.blue.get("/v1/images?q=shop&sort=reference"),
+                     self.blue.get("/v1/images?q=hub&filter=" + quote("tag like '*'")),
+                     self.api.get("/v1/images?q=shop&workspace=blue")):
+            self.assertEqual(([], 0), (page["items"], page["total"]))
+        self.assertEqual(["mirror"], [one["integration"] for one in
+                                      self.blue.get("/v1/images")["indexes"]])
+        self.same(self.blue, "GET", "/v1/images?workspace={}", "red", "nil")
+        first = self.red.get("/v1/images?q=shop&limit=2")["next"]
+        self.assertEqual(2, len(self.red.get(first)["items"]))
+        self.assertEqual(400, self.blue.ask("GET", first).status)
+
     def test_lists_and_counts_have_ones_own_alone(self):
         for person, integration, name in ((self.red, "hub", "red"), (self.by_group, "hub", "red"),
                                           (self.blue, "mirror", "blue")):
