@@ -100,6 +100,23 @@ static const struct flag run_flags[] = {
 	{0},
 };
 
+static const struct flag plan_flags[] = {
+	{"store", 0, FLAG_TRUE, NULL, "keep the plan, to be applied later", .field = "store"},
+	{0},
+};
+static const struct column plan_columns[] = {
+	{"PLAN", "id", COL_TEXT, false},
+	{"READY", "ready", COL_YES, false},
+	{"IMAGES", "totals.images", COL_COUNT, false},
+	{"PRESENT", "totals.present", COL_COUNT, false},
+	{"TO MOVE", "totals.bytes", COL_BYTES, false},
+	{"BLOBS", "totals.blobs", COL_COUNT, true},
+	{"MOUNTS", "totals.mounts", COL_COUNT, true},
+	{"REQUESTS", "totals.requests", COL_COUNT, true},
+	{"MADE", "created_at", COL_TIME, false},
+	{0},
+};
+
 static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"FROM", "source", COL_TEXT, false},
@@ -169,9 +186,9 @@ static int start(struct cli *c)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || !body || cli_fill_body(c, body, &err))
 		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
-	bool is_run = !strcmp(c->command->verb, "run");
+	bool has_body = strcmp(c->command->verb, "verify") != 0;
 	struct change change = {
-		.call = {.method = "POST", .path = path, .body = is_run ? body : NULL},
+		.call = {.method = "POST", .path = path, .body = has_body ? body : NULL},
 		.result = copy_report};
 	return send_change(c, &change);
 }
@@ -215,6 +232,101 @@ static json_t *last_run(struct cli *c, const char *sync, struct berth_error *err
 		return run_of(c, sync, id, err);
 	berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has not run yet", sync);
 	return NULL;
+}
+
+static int start_run(struct cli *c, const char *sync, json_t *take_body)
+{
+	AUTO_JSON json_t *body = take_body;
+	AUTO_FREE char *path = text_printf("/v1/syncs/%s/runs", sync);
+	struct berth_error err = ERROR_INIT;
+	struct change change = {.call = {.method = "POST", .path = path, .body = body},
+				.result = copy_report};
+	if (!path || !body)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	return send_change(c, &change);
+}
+
+/* The failed part of a run again: of the run's id, or of a rule's last one. */
+static int retry(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	const char *first = cli_operand(c, 0);
+	AUTO_JSON json_t *run =
+		uuid_is(first) ? run_anywhere(c, first, &err) : last_run(c, first, &err);
+	if (!run)
+		return cli_report(c, &err);
+	return start_run(c, js_str(run, "sync", ""),
+			 json_pack("{s:s}", "only_failed_of", js_str(run, "id", "")));
+}
+
+/* What is not as it was planned. */
+static void drift_lines(struct cli *c, const json_t *operation)
+{
+	static const char *const words[][2] = {{"moved", "has another digest now"},
+					       {"new", "was not there"},
+					       {"gone", "is no longer there"},
+					       {"target", "has changed at the target"}};
+	const json_t *one;
+	size_t i;
+	json_array_foreach (value_at(operation, "result.drift"), i, one) {
+		const char *how = js_str(one, "how", ""), *shown = how;
+		AUTO_FREE char *target = term_escape(&c->out, js_str(one, "target", ""), false);
+		for (size_t k = 0; k < ARRAY_COUNT(words); k++)
+			if (!strcmp(words[k][0], how))
+				shown = words[k][1];
+		fprintf(c->out.file, "%s %s\n", target ? target : "", shown);
+	}
+}
+
+/* The newest stored plan of a rule; free(). */
+static char *newest_plan(struct cli *c, struct berth_error *err)
+{
+	AUTO_JSON json_t *plans = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}/plans?limit=1");
+	if (!path || api_list(c, path, 1, &plans, err))
+		return path ? NULL : (berth_fail_memory(err), NULL);
+	const char *id = js_str(json_array_get(json_object_get(plans, "items"), 0), "id", NULL);
+	if (!id)
+		berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has no stored plan", cli_operand(c, 0));
+	return id ? strdup(id) : NULL;
+}
+
+/* Follows the comparison, then the run that it started. */
+static int follow_apply(struct cli *c, json_t **operation)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *run = NULL;
+	int status = follow_quietly(c, operation);
+	const char *id = js_str(json_object_get(*operation, "result"), "run", NULL);
+	if (status != EXIT_OK || !id) {
+		drift_lines(c, *operation);
+		return status;
+	}
+	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
+	if (!path || api_get(c, path, &run, &err))
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+	return follow_operation(c, run, copy_report);
+}
+
+static int apply_plan(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	const char *given = cli_operand(c, 1);
+	AUTO_FREE char *plan = given ? strdup(given) : newest_plan(c, &err);
+	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}/runs");
+	AUTO_JSON json_t *body = plan ? json_pack("{s:s}", "plan", plan) : NULL;
+	json_t *operation = NULL;
+	struct api_call call = {.method = "POST", .path = path, .body = body};
+	if (!plan && err.code)
+		return cli_report(c, &err);
+	if (!path || !body)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (api_send(c, &call, &operation, &err))
+		return cli_report(c, &err);
+	int status = cli_has(c, "no-wait") ? follow_operation(c, operation, NULL)
+					   : follow_apply(c, &operation);
+	json_decref(operation);
+	return status;
 }
 
 static int report(struct cli *c)
@@ -333,13 +445,62 @@ const struct command sync_commands[] = {
 		.verb = "plan",
 		.summary = "Show what a run would copy now, and how many bytes",
 		.operands = {THE_NAME},
+		.flags = plan_flags,
 		.examples = {{"berthctl sync plan nightly", "nothing is moved"},
-			     {"berthctl sync plan nightly --jq .result.bytes", "bytes alone"}},
+			     {"berthctl sync plan nightly --jq .result.bytes", "bytes alone"},
+			     {"berthctl sync plan nightly --store", "kept, for sync apply"}},
 		.method = "POST",
 		.route = "/v1/syncs/{0}/plan",
 		.traits = CMD_STARTS,
 		.columns = operation_columns,
 		.run = start,
+	},
+	{
+		.noun = "sync",
+		.verb = "plans",
+		.summary = "List the stored plans of a rule",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl sync plans nightly", "newest first"},
+			     {"berthctl sync plans nightly -o json", "with their totals"}},
+		.method = "GET",
+		.route = "/v1/syncs/{0}/plans",
+		.traits = CMD_LISTS,
+		.columns = plan_columns,
+		.name_path = "id",
+		.run = run_list,
+	},
+	{
+		.noun = "sync",
+		.verb = "apply",
+		.summary = "Run a rule as it was planned, unless something has changed",
+		.details = "Plans anew and compares with the stored plan. Where a tag has another "
+			   "digest, has come or gone, or is otherwise at the target, that is said "
+			   "and nothing is moved; what is there by now is no difference.",
+		.operands = {THE_NAME,
+			     {"PLAN", OPERAND_MAYBE, NAMES_NONE, "its id; without: the newest"}},
+		.examples = {{"berthctl sync apply nightly", "the newest stored plan"},
+			     {"berthctl sync apply nightly 2f6d2c1e-7c1a-4d0c-9f0b-1b7f3a5e9d11",
+			      "that one"}},
+		.method = "POST",
+		.route = "/v1/syncs/{0}/runs",
+		.traits = CMD_STARTS,
+		.columns = operation_columns,
+		.run = apply_plan,
+	},
+	{
+		.noun = "sync",
+		.verb = "retry",
+		.summary = "Run the failed part of a run again",
+		.operands = {{"RUN", OPERAND_ONE, NAMES_SYNC,
+			      "the run's id, or a rule's name: its last run"}},
+		.examples = {{"berthctl sync retry nightly", "what failed last"},
+			     {"berthctl sync retry 2f6d2c1e-7c1a-4d0c-9f0b-1b7f3a5e9d11 --no-wait",
+			      "of that run, by itself"}},
+		.method = "POST",
+		.route = "/v1/syncs/{name}/runs",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = operation_columns,
+		.run = retry,
 	},
 	{
 		.noun = "sync",

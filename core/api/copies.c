@@ -19,6 +19,8 @@ struct start {
 	const struct sync_rule *of; /* NULL: a copy without a rule */
 	const char *only_failed_of;
 	const char *started_by; /* NULL: by hand */
+	const char *plan;       /* to be applied; NULL: none */
+	bool stores;            /* the plan is kept */
 };
 
 static json_t *locks_of(const struct start *s, const char *target)
@@ -58,6 +60,9 @@ static void make_request(const struct start *s, struct made *ret)
 	ret->arguments = json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
 				   s->of ? s->of->name : "", "source", source, "target", target);
 	js_put_str(ret->arguments, "only_failed_of", s->only_failed_of);
+	js_put_str(ret->arguments, "plan", s->plan);
+	if (s->stores)
+		json_object_set_new(ret->arguments, "store", json_true());
 	ret->resources = json_pack("[s]", path);
 	ret->locks = locks_of(s, target);
 	ret->request = (struct op_request){.kind = s->kind,
@@ -105,6 +110,7 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 	if (!api_submit_id(q, a, &made.request, &done))
 		return;
 	if ((!copy_only_reads(s->kind) && !done.joined && add_run_row(d, s, done.id, &err)) ||
+	    (s->stores && plan_store_begin(d, s->of, done.id, &err)) ||
 	    store_commit(STEAL(undo), &err))
 		api_fail(a, &err, NULL);
 }
@@ -162,7 +168,10 @@ static void start_reading(struct request *q, struct answer *a, const char *kind)
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
 	json_t *rule AUTO_JSON = rule_of_row(a, &row);
-	struct start s = {.kind = kind, .rule = rule, .of = &row};
+	struct start s = {.kind = kind,
+			  .rule = rule,
+			  .of = &row,
+			  .stores = js_bool(request_body(q), "store", false)};
 	if (rule)
 		start(q, a, &s);
 }
@@ -179,9 +188,13 @@ void api_syncs_verify(struct request *q, struct answer *a)
 
 /* --- what failed, alone --- */
 
+/* The list goes to the job in one frame: what does not fit is for another time. */
+#define FAILED_MAX 500
+#define FAILED_MAX_BYTES 32768
+
 struct failed {
-	const char *prefix; /* of the source, with its integration */
-	json_t *names, *tags;
+	json_t *images;
+	size_t byte_count;
 };
 
 static int add_failed(void *user, const void *row, struct berth_error *err)
@@ -190,21 +203,20 @@ static int add_failed(void *user, const void *row, struct berth_error *err)
 	struct failed *f = user;
 	struct reference of = {.integration = ""};
 	struct berth_error ignored = ERROR_INIT;
-	size_t skip = strlen(f->prefix);
 
 	/* A referrer without a tag goes with its subject. */
 	if (reference_parse(it->source, &of, &ignored) || !*of.tag)
 		return 0;
-	const char *name = of.repository;
-	if (skip && !strncmp(name, f->prefix, skip) && name[skip] == '/')
-		name += skip + 1;
-	if (json_array_append_new(f->names, json_string(name)) ||
-	    json_array_append_new(f->tags, json_string(of.tag)))
-		return berth_fail_memory(err);
-	return 0;
+	f->byte_count += strlen(of.repository) + strlen(of.tag) + 4;
+	if (json_array_size(f->images) == FAILED_MAX || f->byte_count > FAILED_MAX_BYTES)
+		return 0;
+	return json_array_append_new(f->images, json_sprintf("%s:%s", of.repository, of.tag))
+		       ? berth_fail_memory(err)
+		       : 0;
 }
 
-/* Narrows a rule to the repositories and tags that failed in that run. */
+/* Narrows a rule to the images that failed in that run: chosen then, whatever the
+ * rule would choose now. */
 static bool narrow_to_failed(struct request *q, struct answer *a, const struct sync_rule *of,
 			     const char *run_id, json_t *rule)
 {
@@ -214,9 +226,9 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 				  .within_values = values,
 				  .within_count = 1};
 	struct sync_run run AUTO_SYNC_RUN = {.id = NULL};
-	struct failed f = {.prefix = js_str(json_object_get(rule, "source"), "prefix", ""),
-			   .names = json_array(),
-			   .tags = json_array()};
+	static const char *const choices[] = {"names",        "exclude", "tags",
+					      "exclude_tags", "semver",  "newest"};
+	struct failed f = {.images = json_array()};
 	struct berth_error err = ERROR_INIT;
 
 	int code = sync_run_get(d->store, run_id, &run, &err);
@@ -225,12 +237,10 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 				  run_id);
 	if (!code)
 		code = api_each(d->store, &sync_outcomes_table, &page, add_failed, &f, &err);
-	bool has_any = json_array_size(f.names) > 0;
-	json_object_set_new(rule, "names", f.names);
-	json_object_set_new(rule, "tags", f.tags);
-	json_object_del(rule, "exclude_tags"); /* they were chosen then */
-	json_object_del(rule, "semver");
-	json_object_del(rule, "newest");
+	bool has_any = json_array_size(f.images) > 0;
+	json_object_set_new(rule, "only", f.images);
+	for (size_t i = 0; i < ARRAY_COUNT(choices); i++)
+		json_object_del(rule, choices[i]);
 	if (code)
 		api_fail(a, &err, "berthctl sync list");
 	else if (!has_any)
@@ -238,8 +248,8 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	return !code && has_any;
 }
 
-int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const char *started_by,
-		   struct berth_error *err)
+int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const struct run_cause *why,
+		   char *ret_id, struct berth_error *err)
 {
 	struct findings f = {.answer = NULL};
 	struct made made CLEANUP(made_done) = {.arguments = NULL};
@@ -252,12 +262,14 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const cha
 	if (!rule)
 		return berth_fail(err, BERTH_E_INVALID, "copy rule %s is no longer right",
 				  of->name);
-	struct start s = {.kind = "sync-run", .rule = rule, .of = of, .started_by = started_by};
+	struct start s = {
+		.kind = "sync-run", .rule = rule, .of = of, .started_by = why->started_by};
 	make_request(&s, &made);
-	made.request.user_name = "berthd";
-	made.request.request_id = started_by;
-	made.request.uid = getuid();
+	made.request.user_name = why->by ? why->by->user_name : "berthd";
+	made.request.request_id = why->by ? why->by->request_id : why->started_by;
+	made.request.uid = why->by ? why->by->uid : getuid();
 	int code = ops_submit(d->ops, &made.request, &done, err);
+	memcpy(ret_id, done.id, UUID_ROOM);
 	return code || done.joined ? code : add_run_row(d, &s, done.id, err);
 }
 
@@ -265,6 +277,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 	const char *run_id = js_str(request_body(q), "only_failed_of", NULL);
+	const char *plan_id = js_str(request_body(q), "plan", NULL);
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
@@ -274,12 +287,16 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 		return;
 	}
 	json_t *rule AUTO_JSON = rule_of_row(a, &row);
-	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)))
+	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)) ||
+	    (plan_id && !plan_is_appliable(q, a, &row, plan_id)))
 		return;
-	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "sync-run",
+	struct start s = {.kind = request_dry_run(q) ? "copy-plan"
+				  : plan_id          ? "plan-apply"
+						     : "sync-run",
 			  .rule = rule,
 			  .of = &row,
-			  .only_failed_of = run_id};
+			  .only_failed_of = run_id,
+			  .plan = plan_id};
 	start(q, a, &s);
 }
 

@@ -30,7 +30,8 @@ static int add_instance(struct daemon_state *d, json_t *instances, const char *n
 
 bool copy_only_reads(const char *kind)
 {
-	return !strcmp(kind, "copy-plan") || !strcmp(kind, "copy-verify");
+	return !strcmp(kind, "copy-plan") || !strcmp(kind, "copy-verify") ||
+	       !strcmp(kind, "plan-apply");
 }
 
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
@@ -48,7 +49,10 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 		return err->code;
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
-	struct job_call call = {.kind = is_plan ? op->type->kind : "copy-run",
+	bool is_apply = !strcmp(op->type->kind, "plan-apply");
+	struct job_call call = {.kind = is_apply  ? "copy-plan"
+					: is_plan ? op->type->kind
+						  : "copy-run",
 				.deadline_ms = d->settings.jobs.copy_ms,
 				.instances = instances,
 				.arguments = args};
@@ -222,8 +226,26 @@ static void put_members(json_t *step, const json_t *item, const json_t *more)
 			json_object_set(step, names[i], json_object_get(more, names[i]));
 }
 
+json_t *plan_step(const struct operation *op, const json_t *item)
+{
+	char source[512], target[512];
+	const json_t *more = json_object_get(item, "more");
+
+	if (strcmp(js_str(item, "kind", ""), "step") != 0)
+		return NULL;
+	put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
+		 js_str(more, "source", ""));
+	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
+		 js_str(item, "name", ""));
+	json_t *step = json_pack("{s:s, s:s}", "source", source, "target", target);
+	js_put_str(step, "digest", js_str(item, "digest", NULL));
+	put_members(step, item, more);
+	return step;
+}
+
 int plan_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
+	bool stores = js_bool(op->arguments, "store", false);
 	const json_t *item;
 	size_t i;
 
@@ -232,19 +254,12 @@ int plan_items(struct operation *op, const json_t *items, struct berth_error *er
 	if (!op->own)
 		return berth_fail_memory(err);
 	json_array_foreach (items, i, item) {
-		char source[512], target[512];
-		const json_t *more = json_object_get(item, "more");
-		if (strcmp(js_str(item, "kind", ""), "step") != 0 ||
-		    json_array_size(op->own) >= PLAN_STEPS_MAX)
+		json_t *step AUTO_JSON = plan_step(op, item);
+		if (!step)
 			continue;
-		put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
-			 js_str(more, "source", ""));
-		put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
-			 js_str(item, "name", ""));
-		json_t *step = json_pack("{s:s, s:s}", "source", source, "target", target);
-		js_put_str(step, "digest", js_str(item, "digest", NULL));
-		put_members(step, item, more);
-		if (json_array_append_new(op->own, step))
+		if (stores && plan_store_step(op->id, step, err))
+			return err->code;
+		if (json_array_size(op->own) < PLAN_STEPS_MAX && json_array_append(op->own, step))
 			return berth_fail_memory(err);
 	}
 	return 0;
@@ -253,11 +268,17 @@ int plan_items(struct operation *op, const json_t *items, struct berth_error *er
 int plan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 	       json_t **ret_result, struct berth_error *err)
 {
+	bool stores = js_bool(op->arguments, "store", false);
+
+	if (stores && plan_store_end(op->id, why->code ? NULL : value, err))
+		return err->code;
 	if (why->code)
 		return 0;
 	json_t *result = value ? json_deep_copy(value) : json_object();
 	if (!result)
 		return berth_fail_memory(err);
+	if (stores)
+		json_object_set_new(result, "plan", json_string(op->id));
 	if (!strcmp(op->type->kind, "copy-plan"))
 		json_object_set_new(result, "dry_run", json_true());
 	json_object_set_new(result, "outcomes", op->own ? json_incref(op->own) : json_array());

@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/ops/schedule.h"
+#include "core/store/plans.h"
 #include "core/store/syncs.h"
 
 /* Restarts should not probe everything at the same moment. */
@@ -111,7 +112,8 @@ static void prune_is_due(void *user, const char *name)
 	struct berth_error err = ERROR_INIT;
 
 	(void)name;
-	if (sync_run_prune(d->store, clock_unix_ms() - keep_ms, &err))
+	if (sync_run_prune(d->store, clock_unix_ms() - keep_ms, &err) ||
+	    sync_plan_prune(d->store, clock_unix_ms() - keep_ms, &err))
 		log_warning("old reports stay: %s", err.message);
 }
 

@@ -83,6 +83,11 @@ int plan_items(struct operation *op, const json_t *items, struct berth_error *er
 int plan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 	       json_t **ret_result, struct berth_error *err);
 
+/* sync_plans.c */
+int apply_items(struct operation *op, const json_t *items, struct berth_error *err);
+int apply_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		json_t **ret_result, struct berth_error *err);
+
 /* integration_clock.c: probes and refreshes on their periods. */
 MUST_USE int integration_clock_start(struct daemon_state *d, struct berth_error *err);
 /* The common periods alone: after a reload. */

@@ -37,10 +37,29 @@ void sync_check_clock(const json_t *desired, struct findings *f);
 /* Looks after turns from now on; and looks at once, since rules have changed. */
 MUST_USE int sync_clock_start(struct daemon_state *d, struct berth_error *err);
 void sync_clock_changed(struct daemon_state *d);
-/* Starts a run without a caller, or joins the one under way. Within the caller's
- * transaction; started_by as in struct sync_run. */
+/* What starts a run that no request asks for: a word as in struct sync_run, and the
+ * operation whose requester it is for (NULL: berthd's own). */
+struct run_cause {
+	const char *started_by;
+	const struct operation *by;
+};
+/* Starts a run, or joins the one under way; ret_id has UUID_ROOM. Within the
+ * caller's transaction. */
 MUST_USE int copy_start_run(struct daemon_state *d, const struct sync_rule *of,
-			    const char *started_by, struct berth_error *err);
+			    const struct run_cause *why, char *ret_id, struct berth_error *err);
+
+/* sync_plans.c: plans that are kept. Steps are as plan_step makes them. */
+MUST_USE int plan_store_begin(struct daemon_state *d, const struct sync_rule *of, const char *id,
+			      struct berth_error *err);
+MUST_USE int plan_store_step(const char *plan_id, const json_t *step, struct berth_error *err);
+/* totals NULL: it failed, and is dropped. */
+MUST_USE int plan_store_end(const char *plan_id, const json_t *totals, struct berth_error *err);
+/* Is that plan whole, and of the rule as it is now? false: answered. */
+bool plan_is_appliable(struct request *q, struct answer *a, const struct sync_rule *of,
+		       const char *id);
+/* One step of a plan or comparison as the API shows it, of a job's item; NULL: it
+ * is none, or there is no memory. */
+json_t *plan_step(const struct operation *op, const json_t *item) MUST_USE;
 
 /* The engine's own parser has the last word; what it refuses is a finding. */
 bool engine_rule_is_right(const json_t *rule, struct findings *f);

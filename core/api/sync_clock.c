@@ -87,12 +87,13 @@ static int take_turn(struct look *l, const json_t *due, struct berth_error *err)
 
 	if (sync_rule_get(s, js_str(due, "name", ""), &rule, err))
 		return err->code;
+	char id[UUID_ROOM];
 	bool is_due = rule.next_run_ms && rule.next_run_ms <= l->now_ms;
 	if (store_begin(s, err))
 		return err->code;
 	struct store *undo AUTO_UNDO = s;
 	if (sync_rule_set_next(s, rule.id, js_int(due, "next", 0), err) ||
-	    (is_due && copy_start_run(l->d, &rule, "cron", err)))
+	    (is_due && copy_start_run(l->d, &rule, &(struct run_cause){"cron", NULL}, id, err)))
 		return err->code;
 	return store_commit(STEAL(undo), err);
 }

@@ -40,6 +40,7 @@ const struct problem_kind problem_kinds[] = {
 	{"path-invalid", 400, "Invalid path",
 	 "A segment has a bad percent escape, a control character, invalid UTF-8, is . or .., or "
 	 "holds %2F where no image reference is expected."},
+	{"plan-outdated", 409, "Plan outdated", "Plan again, and store that."},
 	{"reference-invalid", 400, "Invalid image reference",
 	 "A reference is REPOSITORY[:TAG][@DIGEST], percent-encoded as one path segment."},
 	{"denied", 403, "Not allowed",

@@ -255,7 +255,9 @@ static void add_literal_images(struct transfer *t, struct pair *p)
 static void add_chosen_images(struct transfer *t, struct pair *p)
 {
 	char **tags = (char **)p->source_tags.items;
-	size_t chosen = rule_choose_tags(t->rule, tags, p->source_tags.count);
+	const char *slash = strchr(p->label_source, '/'); /* after the instance's name */
+	size_t chosen = rule_choose_tags(t->rule, slash ? slash + 1 : p->label_source, tags,
+					 p->source_tags.count);
 	for (size_t i = 0; i < chosen; i++)
 		add_image(t, p, tags[i]);
 }

@@ -53,6 +53,13 @@ static bool is_platform(const char *s)
 	return false;
 }
 
+static bool is_image(const char *s)
+{
+	const char *colon = strchr(s, ':');
+	AUTO_FREE char *repository = colon ? strndup(s, (size_t)(colon - s)) : NULL;
+	return repository && reference_is_repository(repository) && reference_is_tag(colon + 1);
+}
+
 /* What a text member may be, and how a refusal names it. */
 static const struct form {
 	bool (*check)(const char *s);
@@ -66,8 +73,19 @@ static const struct form {
 	{reference_is_digest, "a digest (sha256: and 64, or sha512: and 128 hex digits)"},
 	{is_platform, "a platform (os/architecture[/variant])"},
 	{semver_is_range, "a range of versions, as ^1.2 or >=1.4 <2 || 3.x"},
+	{is_image, "an image (REPOSITORY:TAG)"},
 };
-enum { F_NAME, F_REPOSITORY, F_TAG, F_PATTERN, F_TAG_PATTERN, F_DIGEST, F_PLATFORM, F_RANGE };
+enum {
+	F_NAME,
+	F_REPOSITORY,
+	F_TAG,
+	F_PATTERN,
+	F_TAG_PATTERN,
+	F_DIGEST,
+	F_PLATFORM,
+	F_RANGE,
+	F_IMAGE
+};
 
 enum { M_TEXT, M_LIST, M_BOOL, M_COUNT, M_NEWEST, M_RATE, M_OBJECT };
 struct member {
@@ -85,6 +103,7 @@ static const struct member rule_members[] = {
 	{"exclude_tags", M_LIST, F_PATTERN, offsetof(struct rule, exclude_tags)},
 	{"semver", M_TEXT, F_RANGE, offsetof(struct rule, semver)},
 	{"newest", M_NEWEST, 0, offsetof(struct rule, newest)},
+	{"only", M_LIST, F_IMAGE, offsetof(struct rule, only)},
 	{"platforms", M_LIST, F_PLATFORM, offsetof(struct rule, platforms)},
 	{"digest", M_TEXT, F_DIGEST, offsetof(struct rule, digest)},
 	{"referrers", M_BOOL, 0, offsetof(struct rule, referrers)},
@@ -347,11 +366,26 @@ static const char *below(const char *prefix, const char *name)
 	return name[n] == '/' ? name + n + 1 : NULL;
 }
 
+/* Is it one of those named in full? tag NULL: any tag of the repository. */
+static bool is_only(const struct rule *r, const char *repository, const char *tag)
+{
+	size_t i, n = strlen(repository);
+	json_t *one;
+	json_array_foreach (r->only, i, one) {
+		const char *s = json_string_value(one);
+		if (!strncmp(s, repository, n) && s[n] == ':' && (!tag || !strcmp(s + n + 1, tag)))
+			return true;
+	}
+	return false;
+}
+
 bool rule_has_repository(const struct rule *r, const char *repository)
 {
 	if (r->source.repository)
 		return !strcmp(r->source.repository, repository);
 	const char *rest = below(r->source.prefix, repository);
+	if (r->only && !is_only(r, repository, NULL))
+		return false;
 	return rest && (!r->names || matches(r->names, rest)) && !matches(r->exclude, rest);
 }
 
@@ -393,12 +427,12 @@ static int newest_first(const void *a, const void *b)
 	return semver_compare(*(char *const *)b, *(char *const *)a);
 }
 
-size_t rule_choose_tags(const struct rule *r, char **tags, size_t count)
+size_t rule_choose_tags(const struct rule *r, const char *repository, char **tags, size_t count)
 {
 	size_t chosen = 0;
 	for (size_t i = 0; i < count; i++) {
 		char *tag = tags[i];
-		if (!rule_has_tag(r, tag))
+		if (!rule_has_tag(r, tag) || (r->only && !is_only(r, repository, tag)))
 			continue;
 		tags[i] = tags[chosen];
 		tags[chosen++] = tag;
@@ -413,7 +447,7 @@ bool rule_has_literal_tags(const struct rule *r)
 {
 	size_t i;
 	json_t *one;
-	if (r->exclude_tags || r->semver || r->newest)
+	if (r->exclude_tags || r->semver || r->newest || r->only)
 		return false;
 	json_array_foreach (r->tags, i, one) {
 		if (is_glob(json_string_value(one)))

@@ -8,7 +8,7 @@
  *	 "target": {"instance": NAME, "repository": PATH | "prefix": PATH, "tag": TAG},
  *	 "names": [GLOB], "exclude": [GLOB],        below source.prefix
  *	 "tags": [TAG or GLOB], "digest": DIGEST,
- *	 "exclude_tags": [GLOB], "semver": RANGE, "newest": N,
+ *	 "exclude_tags": [GLOB], "semver": RANGE, "newest": N, "only": [PATH:TAG],
  *	 "platforms": ["linux/amd64"], "referrers": true, "override": true,
  *	 "flatten": 0, "limit_bytes_per_s": N}
  *
@@ -18,7 +18,8 @@
  * stay as they are. flatten drops that many leading parts of the name below the
  * prefix, never its last one. No names or tags: all of them; of these exclude_tags
  * takes some away, semver (core/base/semver.h) leaves the versions of a range, and
- * newest the N highest of each repository in the order of semver_compare. The
+ * newest the N highest of each repository in the order of semver_compare; only names
+ * images of the source, in full, and nothing else is meant. The
  * limit counts the bytes of blobs of one run.
  */
 #ifndef CORE_TRANSFER_RULE_H
@@ -41,7 +42,7 @@ struct rule {
 	const char *target_tag; /* NULL: the source's */
 	const char *digest;     /* copy this digest, not tags; NULL: tags */
 	/* arrays of strings or NULL */
-	const json_t *names, *exclude, *tags, *exclude_tags, *platforms;
+	const json_t *names, *exclude, *tags, *exclude_tags, *platforms, *only;
 	const char *semver; /* NULL: versions or not */
 	bool referrers, override;
 	int flatten;
@@ -60,9 +61,10 @@ bool rule_has_repository(const struct rule *r, const char *repository);
 /* Is this tag meant? Tags by which referrers are found (sha256-<hex>, also with
  * .sig .att .sbom) go with their subject: no glob matches them, only a literal. */
 bool rule_has_tag(const struct rule *r, const char *tag);
-/* Puts the tags of one repository that are meant first, in the order that they
- * had or, where only the newest are meant, the newest first; returns how many. */
-size_t rule_choose_tags(const struct rule *r, char **tags, size_t count);
+/* Puts the tags of a repository of the source that are meant first, in the order
+ * that they had or, where only the newest are meant, the newest first; returns how
+ * many. */
+size_t rule_choose_tags(const struct rule *r, const char *repository, char **tags, size_t count);
 /* Are all wanted tags literal, so that no listing is needed to find them? */
 bool rule_has_literal_tags(const struct rule *r);
 /* Is the platform wanted? variant may be NULL. */

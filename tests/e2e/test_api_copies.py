@@ -231,6 +231,62 @@ class Syncs(Case):
             "source": "hub/shop/web:1.0.0", "target": "mirror", "newest": 1})
         self.assertEqual(["/source"], self.pointers(problem))
 
+    def plan(self, name, **more):
+        return self.done(self.api.post(f"/v1/syncs/{name}/plan", more or None))["result"]
+
+    def apply(self, name, plan):
+        """The comparison, ended."""
+        return self.api.wait(self.run_sync(name, {"plan": plan}))
+
+    def test_a_stored_plan_is_applied_as_it_was_made(self):
+        self.make("kept", "hub/shop", "mirror/kept", repositories=["web", "api"])
+        plan = self.plan("kept", store=True)["plan"]
+        shown = self.api.get(f"/v1/syncs/kept/plans/{plan}")
+        self.assertEqual((True, 6, {"copy"}),
+                         (shown["ready"], len(shown["outcomes"]),
+                          {one["action"] for one in shown["outcomes"]}))
+        for member in ("images", "blobs", "bytes", "mounts", "requests", "present"):
+            self.assertIn(member, shown["totals"])
+        self.assertNotIn("plan", self.plan("kept"))
+        self.assertEqual([plan], [one["id"] for one in self.api.get(
+            "/v1/syncs/kept/plans")["items"]])
+        self.done(self.copy("hub/shop/web:1.0.0", "mirror/kept/web"))
+        ended = self.apply("kept", plan)
+        self.assertEqual(("succeeded", 0), (ended["state"], ended["result"]["drifted"]), ended)
+        run = self.done({"id": ended["result"]["run"]})
+        self.assertEqual((5, 1), (run["result"]["copied"], run["result"]["present"]))
+        self.assertEqual(["plan"], [one["started_by"] for one in self.api.get(
+            "/v1/syncs/kept/runs")["items"]])
+        self.assertEqual(200, self.ask("PATCH", "/v1/syncs/kept", {"flatten": 1},
+                                       If_Match="*").status)
+        self.refused(409, "plan-outdated", "POST", "/v1/syncs/kept/runs", {"plan": plan})
+        self.refused(404, "not-found", "POST", "/v1/syncs/kept/runs",
+                     {"plan": "00000000-0000-4000-8000-000000000000"})
+
+    def test_what_drifted_since_a_plan_is_said_and_nothing_is_moved(self):
+        self.done(self.copy("hub/shop/web", "hub/drift/app", all_tags=True))
+        self.make("drifted", "hub/drift", "mirror/drifted")
+        plan = self.plan("drifted", store=True)["plan"]
+        self.done(self.copy("hub/shop/web:1.0.0", "hub/drift/app:1.1.0"))
+        self.done(self.copy("hub/shop/web:1.0.0", "hub/drift/app:9"))
+        source = Client(self.hub.url, "robot", PASSWORD)
+        source.request("DELETE", "/v2/drift/app/manifests/"
+                       + self.source_digest("shop/web", "2.0.0"))
+        self.done(self.copy("hub/shop/web:1.1.0", "mirror/drifted/app:1.0.0"))
+        ended = self.apply("drifted", plan)
+        self.assertEqual(("failed", "conflict"), (ended["state"], ended["error"]["code"]), ended)
+        self.assertIsNone(ended["result"].get("run"))
+        drift = {one["target"].rpartition(":")[2]: one for one in ended["result"]["drift"]}
+        self.assertEqual({"9": "new", "1.1.0": "moved"},
+                         {tag: one["how"] for tag, one in drift.items()
+                          if tag in ("9", "1.1.0")})
+        self.assertIn(drift["2.0.0"]["how"], ("gone", "moved"))
+        self.assertEqual((self.source_digest("shop/web", "1.1.0"),
+                          self.source_digest("shop/web", "1.0.0")),
+                         (drift["1.1.0"]["planned"], drift["1.1.0"]["now"]))
+        self.assertIsNone(self.digest("drifted/app", "9"))
+        self.assertEqual([], self.api.get("/v1/syncs/drifted/runs")["items"])
+
     def test_flattened_names_that_meet_are_named_before_anything_moves(self):
         before = self.mirror.counts()
         self.done(self.copy("hub/shop/web:1.0.0", "hub/deep/one/web:1"))
@@ -298,22 +354,25 @@ class Syncs(Case):
         self.assertEqual(1, result["incomplete"], result)
 
     def test_what_failed_is_repeated_alone(self):
-        self.make("partly", "hub/shop", "mirror/partly", repositories=["jobs"])
+        self.make("partly", "hub/shop", "mirror/partly", repositories=["jobs", "tool"])
         victim = self.source_digest("shop/jobs", "2.0.0")
         image = next(one for name, tag, one in self.images if (name, tag) == ("shop/jobs",
                                                                               "2.0.0"))
-        layer = image.blobs()[-1]
-        hidden = self.hide_blob(layer.digest)
+        tool = next(one for name, tag, one in self.images if (name, tag) == ("shop/tool", "3.2"))
+        hidden = [self.hide_blob(one.blobs()[-1].digest) for one in (image, tool)]
         try:
             ended = self.api.wait(self.run_sync("partly"))
         finally:
-            hidden()
+            for show in hidden:
+                show()
         self.assertEqual("failed", ended["state"], ended)
         run = self.api.get(f"/v1/syncs/partly/runs/{ended['id']}")
         states = {one["target"].rpartition(":")[2]: one["state"] for one in run["outcomes"]}
-        self.assertEqual({"1.0.0": "copied", "1.1.0": "copied", "2.0.0": "failed"}, states)
+        self.assertEqual({"1.0.0": "copied", "1.1.0": "copied", "2.0.0": "failed",
+                          "3.2": "failed"}, {tag: state for tag, state in states.items()
+                                             if len(tag) < 10})
         again = self.done(self.run_sync("partly", {"only_failed_of": ended["id"]}))
-        self.assertEqual(1, again["result"]["images"])
+        self.assertEqual((2, 2), (again["result"]["images"], again["result"]["copied"]))
         self.assertEqual(victim, self.digest("partly/jobs", "2.0.0"))
         self.refused(409, "run-has-no-failures", "POST", "/v1/syncs/partly/runs",
                      {"only_failed_of": again["id"]})

@@ -538,6 +538,22 @@ class Live(unittest.TestCase):
         rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
         self.assertEqual(["2.*"], rule["tags"])
 
+    def test_a_stored_plan_is_applied_or_says_what_drifted(self):
+        with Client(self.source.url) as client:
+            for repository in ("planned/one", "planned/two"):
+                client.push(repository, Image([random_layer("planned", 1000)]), "1")
+            self.ctl("sync", "create", "rule3", "--from", "hub/planned", "--to", "lab/planned")
+            self.addCleanup(self.ctl, "sync", "delete", "rule3", "--yes")
+            self.ctl("sync", "apply", "rule3", status=3)
+            self.ctl("sync", "plan", "rule3", "--store")
+            plan = self.ctl("sync", "plans", "rule3", "-o", "name").stdout.split()[0]
+            client.push("planned/two", Image([random_layer("planned again", 1000)]), "1")
+            done = self.ctl("sync", "apply", "rule3", plan, status=5)
+            self.assertIn("lab/planned/two:1 has another digest now", done.stdout)
+        self.ctl("sync", "plan", "rule3", "--store")
+        self.assertRegex(self.ctl("sync", "apply", "rule3").stdout, r"copied +lab/planned/two:1")
+        self.ctl("sync", "retry", "rule3", status=5)
+
     def test_a_comparison_ends_with_8_9_or_0(self):
         self.ctl("sync", "create", "rule2", "--from", "hub/shop", "--to", "lab/compared")
         self.addCleanup(self.ctl, "sync", "delete", "rule2", "--yes")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copy rules that run by the clock: shown, missed, joined, killed. The wall clock
-is moved by the fault shim; nothing waits for a time of day."""
+"""Copy rules that run by the clock, and plans that are kept: shown, missed, joined,
+killed. The wall clock is moved by the fault shim; nothing waits for a time of day."""
 
 import datetime
+import http.client
 import os
 import sqlite3
 import unittest
@@ -155,6 +156,43 @@ class Clock(unittest.TestCase):
                 wait_until(self.has_run, "it ran")
                 self.assertEqual([("cron", "succeeded")], self.runs("killed"))
                 self.year("killed")
+
+    def store_plan(self, fault, **more):
+        """One life in which a plan is stored; its operation, or None."""
+        self.daemon.stop()
+        self.daemon.env = self.faulty(fault, BERTH_FAULT_SKIP="--worker", **more)
+        try:
+            self.daemon.start()
+            operation = self.api.post("/v1/syncs/planned/plan", {"store": True})
+        except (AssertionError, OSError, http.client.HTTPException):
+            return None
+        try:
+            self.api.wait(operation)
+        except (OSError, http.client.HTTPException):
+            pass
+        return operation["id"]
+
+    def test_killed_at_any_write_a_stored_plan_is_whole_or_not_there(self):
+        self.make("planned", repositories=["app", "big"])
+        path = os.path.join(self.dir, "plan-count")
+        self.assertTrue(self.store_plan("count", BERTH_FAULT_COUNT=path))
+        self.daemon.stop()
+        with open(path, encoding="ascii") as file:
+            total = int(file.read())
+        for at in range(3, total, max(total // 10, 1)):
+            with self.subTest(write=at, of=total):
+                operation = self.store_plan(f"kill:{at}")
+                if self.daemon.process.is_running():
+                    self.daemon.kill()
+                self.daemon.env = {}
+                self.daemon.start()
+                if operation:
+                    self.assertEqual("succeeded", self.api.wait(operation)["state"])
+                for one in self.api.get("/v1/operations?limit=1000")["items"]:
+                    self.api.wait(one)
+                for plan in self.api.get("/v1/syncs/planned/plans")["items"]:
+                    whole = self.api.get(f"/v1/syncs/planned/plans/{plan['id']}")
+                    self.assertEqual((True, 2), (whole["ready"], len(whole["outcomes"])))
 
 
 if __name__ == "__main__":

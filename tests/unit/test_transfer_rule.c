@@ -157,6 +157,7 @@ static void tags_are_chosen_by_range_exclusion_and_age(void **state)
 		{"\"semver\":\"^1.2\",\"newest\":1", "1.10.0 "},
 		{"\"tags\":[\"1.0.0\",\"latest\"],\"semver\":\"1\"", "1.0.0 "},
 		{"\"exclude_tags\":[\"**\"]", ""},
+		{"\"only\":[\"x:latest\",\"y:1.0.0\",\"x:gone\",\"x/y:2.0.0\"]", "latest "},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		char text[512], got[512] = "", *list[ARRAY_COUNT(tags)];
@@ -165,12 +166,24 @@ static void tags_are_chosen_by_range_exclusion_and_age(void **state)
 			 cases[i].more);
 		AUTO(rule) struct rule *r = parse(text);
 		memcpy(list, tags, sizeof list);
-		size_t count = rule_choose_tags(r, list, ARRAY_COUNT(tags));
+		size_t count = rule_choose_tags(r, "x", list, ARRAY_COUNT(tags));
 		for (size_t k = 0, at = 0; k < count; k++)
 			at += (size_t)snprintf(got + at, sizeof got - at, "%s ", list[k]);
 		assert_string_equal(got, cases[i].chosen);
 		assert_false(rule_has_literal_tags(r));
 	}
+}
+
+static void images_named_in_full_are_the_only_ones(void **state)
+{
+	(void)state;
+	AUTO(rule)
+	struct rule *r = parse("{\"source\":{\"instance\":\"a\",\"prefix\":\"team\"},"
+			       "\"target\":{\"instance\":\"b\"},\"only\":[\"team/x:1\"]}");
+	assert_true(rule_has_repository(r, "team/x"));
+	assert_false(rule_has_repository(r, "team/xy"));
+	assert_false(rule_has_repository(r, "team/y"));
+	assert_false(rule_has_literal_tags(r));
 }
 
 static void referrer_tags_are_matched_only_literally(void **state)
@@ -236,6 +249,7 @@ int main(void)
 		cmocka_unit_test(names_are_mapped_by_prefix_and_flattening),
 		cmocka_unit_test(globs_choose_repositories_and_tags),
 		cmocka_unit_test(tags_are_chosen_by_range_exclusion_and_age),
+		cmocka_unit_test(images_named_in_full_are_the_only_ones),
 		cmocka_unit_test(referrer_tags_are_matched_only_literally),
 		cmocka_unit_test(platforms_match_by_variant_where_one_is_named),
 		cmocka_unit_test(repository_names_follow_the_specification),
