@@ -151,6 +151,10 @@ const struct config_option settings_options[] = {
 	      "Blobs in flight of one copy"),
 	COUNT("copy", "requests_max", 1, 1024, "16", copy_requests_max,
 	      "Requests in flight at one registry of one copy"),
+	BIG_BYTES(
+		"copy", "spool_bytes", 0, 1024 * G, "0", copy_spool_bytes,
+		"Bytes of big blobs that the worker's cache folder keeps until they have arrived, "
+		"so that a copy cut short reads nothing twice; 0 keeps none"),
 	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "1048576", copy_buffer_bytes,
 		  "Bytes between source and target, of all blobs of one copy together"),
 

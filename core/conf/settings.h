@@ -74,6 +74,7 @@ struct settings {
 	struct network_rules platform, workspace;
 	uint32_t copy_transfers_max; /* blobs in flight of one copy */
 	uint32_t copy_requests_max;  /* requests in flight at one registry */
+	uint64_t copy_spool_bytes;   /* of big blobs kept until they arrived; 0: none */
 	uint64_t copy_buffer_bytes;  /* between source and target, of all blobs together */
 };
 

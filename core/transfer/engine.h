@@ -50,6 +50,9 @@ struct transfer_settings {
 	/* Where to keep what a later process needs to go on in the middle of a
 	 * blob (NULL: nowhere), under which name, and what both must agree on. */
 	const char *journal_folder, *run, *identity;
+	/* Of big blobs on their way, kept in that folder until they have arrived,
+	 * so that no byte is read twice; 0: none. */
+	uint64_t spool_bytes;
 	/* Nonzero: the run ends with that code. Asked at least every 250 ms.
 	 * BERTH_E_UNAVAILABLE: it will be taken up again, so uploads stay open. */
 	int (*cancelled)(void *user);

@@ -183,6 +183,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.journal_folder = job_cache_dir(c->job),
 		.run = job_id(c->job),
 		.identity = c->identity,
+		.spool_bytes = settings->copy_spool_bytes,
 		.cancelled = cancelled,
 		.item = send_item,
 		.progress = send_progress,

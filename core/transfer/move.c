@@ -28,6 +28,7 @@ static void move_free(struct move *m)
 	net_timer_cancel(m->retry);
 	ring_done(&m->ring);
 	hasher_free(m->hasher);
+	spool_close(m->spool, t->is_interrupted);
 	free(m->session);
 	t->sides[SIDE_SOURCE].lane->in_flight--;
 	t->sides[SIDE_TARGET].lane->in_flight--;
@@ -113,7 +114,7 @@ static void attempt_begin(struct move *m)
 	m->received = m->sent = m->base = m->began = m->skip = m->read_mark = 0;
 	m->read_failures = m->asks = 0;
 	m->acked = -1;
-	m->verified = false;
+	m->verified = m->is_fed = false;
 	m->bad.code = m->broken.code = 0;
 	m->stage = STAGE_ASK;
 	if (m->attempt > 1)
@@ -149,7 +150,7 @@ static bool is_worth_asking(const struct move *m, const struct berth_error *err)
  * first byte, then. */
 static bool is_doubtful(const struct move *m, int code)
 {
-	return (m->base || m->began) && (m->bad.code || !is_passing(code));
+	return (m->base || m->began || m->is_fed) && (m->bad.code || !is_passing(code));
 }
 
 static bool is_last(struct move *m, const struct berth_error *err)
@@ -183,6 +184,8 @@ void attempt_fail(struct move *m, const struct berth_error *why)
 	if (!is_worth_asking(m, &err)) {
 		cancel_session(m);
 		m->kept.mark_count = 0;
+		if (m->bad.code && m->spool)
+			spool_empty(m->spool);
 	}
 	if (net_timer_start(m->run->set.loop, move_backoff_ms(m, m->failures, &err), fire_retry, m,
 			    &m->retry, &timer))
@@ -212,6 +215,9 @@ void move_start(struct transfer *t, struct place *p)
 	ring_init(&m->ring, &t->pool);
 	m->slot = -1;
 	move_recall(m);
+	if (t->set.spool_bytes && t->set.journal_folder)
+		m->spool = spool_open(t->set.journal_folder, &p->digest, move_size(m),
+				      t->set.spool_bytes);
 	attempt_begin(m);
 }
 
@@ -256,6 +262,7 @@ static void wake_readers(struct transfer *t)
 void move_tick(struct transfer *t)
 {
 	for (struct move *m = t->moves; m; m = m->next) {
+		read_feed(m);
 		bool can_send = m->ring.byte_count || (m->verified && m->sent == move_size(m));
 		if (m->writer_paused && m->writer && can_send && !m->bad.code) {
 			m->writer_paused = false;

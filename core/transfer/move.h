@@ -15,6 +15,7 @@
 
 #include "core/transfer/journal.h"
 #include "core/transfer/parts.h"
+#include "core/transfer/spool.h"
 
 #define PIECE_BYTES 16384                 /* what libcurl hands over at most */
 #define PROGRESS_BYTES ((int64_t)1 << 20) /* between failures: they don't add up */
@@ -30,6 +31,7 @@ struct move {
 	struct net_timer *retry, *read_retry;
 	struct ring ring;
 	struct hasher *hasher;
+	struct spool *spool; /* what was read of it; NULL: none is kept */
 	char *session;
 	/* Offsets in the blob: read and hashed, given to the target, had by the
 	 * target when this upload went on (0: a new one), where the hash began. */
@@ -39,6 +41,8 @@ struct move {
 	unsigned asks; /* for it */
 	int64_t mark;  /* base of the last upload that went on */
 	unsigned attempt, failures, read_failures;
+	bool feeding; /* from the spool, before the source is asked for the rest */
+	bool is_fed;  /* some of what this upload got came from the spool */
 	bool verified, reader_paused, writer_paused, dropped;
 	struct berth_error bad;    /* the source's bytes are not what was promised */
 	struct berth_error late;   /* why this upload ends, once its address is known */
@@ -60,6 +64,7 @@ bool is_passing(int code);
 /* move_read.c */
 void read_start(struct move *m);
 void drop_reader(struct move *m);
+void read_feed(struct move *m); /* puts more from the spool into the ring, if that is on */
 void limit_arm(struct transfer *t, uint64_t wait_us); /* wakes streams then */
 /* How many pieces may be taken now, by the limit. */
 uint64_t limit_pieces(struct transfer *t);

@@ -19,7 +19,7 @@ void drop_reader(struct move *m)
 	net_timer_cancel(m->read_retry);
 	m->reader = NULL;
 	m->read_retry = NULL;
-	m->reader_paused = false;
+	m->reader_paused = m->feeding = false;
 }
 
 static void read_headers(void *user, struct registry_request *q)
@@ -107,6 +107,7 @@ static bool limit_allows(struct transfer *t, size_t byte_count)
 static int take_in(struct move *m, const char *bytes, size_t byte_count)
 {
 	int64_t known = m->base - m->received;
+	spool_add(m->spool, m->received, bytes, byte_count);
 	size_t had = known <= 0 ? 0 : known < (int64_t)byte_count ? (size_t)known : byte_count;
 	m->received += (int64_t)byte_count;
 	hasher_add(m->hasher, bytes, byte_count);
@@ -194,7 +195,7 @@ static void read_done(void *user, struct registry_request *q, const struct berth
 	read_again(m, &mine);
 }
 
-void read_start(struct move *m)
+static void ask_source(struct move *m)
 {
 	struct berth_error err = ERROR_INIT;
 	char digest[DIGEST_TEXT_ROOM], range[48], path[512];
@@ -217,4 +218,31 @@ void read_start(struct move *m)
 			       &m->reader, &err);
 	if (r)
 		m->broken = err;
+}
+
+/* A failure waits for the next tick: this runs inside of libcurl, too. */
+void read_feed(struct move *m)
+{
+	char bytes[RING_CHUNK_BYTES];
+	while (m->feeding && ring_has_room(&m->ring, sizeof bytes)) {
+		ssize_t n = spool_read(m->spool, m->received, bytes, sizeof bytes);
+		if (n < 1)
+			berth_fail(&m->bad, BERTH_E_DIGEST, "the spool can't be read");
+		m->feeding = n > 0 && !take_in(m, bytes, (size_t)n) &&
+			     m->received < spool_size(m->spool);
+		if (m->bad.code)
+			m->broken = m->bad;
+		else if (!m->feeding && !m->verified)
+			ask_source(m);
+	}
+}
+
+void read_start(struct move *m)
+{
+	m->feeding = m->received < spool_size(m->spool);
+	m->is_fed = m->is_fed || m->feeding;
+	if (m->feeding)
+		read_feed(m);
+	else
+		ask_source(m);
 }

@@ -17,6 +17,7 @@
  *   --patch          the target wants PATCH
  *   --progress        progress as lines of JSON too
  *   --cache-bytes=N   of manifests kept; those beyond are read again
+ *   --spool-mib=N     of big blobs kept in that folder until they have arrived
  *   --journal=FOLDER  keeps open uploads there, for --resume after a kill
  */
 #include <getopt.h>
@@ -216,6 +217,7 @@ static const struct option options[] = {
 	{"retry-after-ms", required_argument, NULL, 'R'},
 	{"cancel-ms", required_argument, NULL, 'x'},
 	{"cache-bytes", required_argument, NULL, 'm'},
+	{"spool-mib", required_argument, NULL, 's'},
 	{"journal", required_argument, NULL, 'j'},
 	{NULL, 0, NULL, 0},
 };
@@ -268,6 +270,9 @@ static bool take_option(struct bench *b, int c)
 		return true;
 	case 'j':
 		b->set.journal_folder = optarg;
+		return true;
+	case 's':
+		b->set.spool_bytes = n << 20;
 		return true;
 	case 'x':
 		b->cancel_at_ms = clock_monotonic_ms() + n;

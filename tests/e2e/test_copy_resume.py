@@ -143,6 +143,35 @@ class Engine(Case):
         self.again()
         self.assert_whole()
 
+    def test_with_a_spool_it_is_sent_again_but_not_read_again(self):
+        self.at(Registry)
+        self.kill(self.begin("--spool-mib=64"))
+        summary = self.again("--spool-mib=64")
+        self.assertLess(summary["source"]["bytes_in"], SIZE - CUT + MIB)
+        self.assert_whole()
+
+    def test_a_spool_that_a_power_cut_damaged_is_found_out(self):
+        self.at(Registry)
+        self.kill(self.begin("--spool-mib=64"))
+        path, = glob.glob(os.path.join(self.journal, "spool-*"))
+        with open(path, "r+b") as file:
+            file.seek(5 * MIB)
+            file.write(bytes(4096))
+        summary = self.again("--spool-mib=64")
+        self.assertGreaterEqual(summary["source"]["bytes_in"], SIZE)
+        self.assert_whole()
+
+    def test_a_reset_at_a_target_that_forgets_reads_nothing_twice(self):
+        self.at(Registry)
+        process = self.begin("--spool-mib=64")
+        self.link.drop()
+        self.link.set(stall=0)
+        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 60)
+        self.assertEqual(0, process.popen.returncode, process.log())
+        read = json.loads(process.log().splitlines()[-1])["source"]["bytes_in"]
+        self.assertLess(read, SIZE + MIB)
+        self.assert_whole()
+
     def test_the_journal_of_another_rule_is_dropped_with_a_word(self):
         self.at()
         self.kill(self.begin())
