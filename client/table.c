@@ -18,6 +18,7 @@ const struct noun *const nouns[] = {
 	NOUN(workspace, "Tenants, their members and what they may use"),
 	NOUN(image, "Repositories, tags and what is behind them"),
 	NOUN(login, "Temporary credentials for a space"),
+	NOUN(retention, "What a registry keeps of a space, and removes"),
 	NOUN(copy, "Copy images once, now"),
 	NOUN(sync, "Rules that copy images again and again"),
 	NOUN(operation, "Work in progress and its outcome"),

@@ -64,6 +64,14 @@ int space_changed(struct operation *op, const json_t *value, const struct berth_
 int space_deleted(struct operation *op, const json_t *value, const struct berth_error *why,
 		  json_t **ret_result, struct berth_error *err);
 
+/* retention.c */
+int retention_shown(struct operation *op, const json_t *value, const struct berth_error *why,
+		    json_t **ret_result, struct berth_error *err);
+int retention_written(struct operation *op, const json_t *value, const struct berth_error *why,
+		      json_t **ret_result, struct berth_error *err);
+int retention_started(struct operation *op, const json_t *value, const struct berth_error *why,
+		      json_t **ret_result, struct berth_error *err);
+
 /* login_ops.c */
 int login_items(struct operation *op, const json_t *items, struct berth_error *err);
 int login_made(struct operation *op, const json_t *value, const struct berth_error *why,

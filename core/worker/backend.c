@@ -340,6 +340,30 @@ int backend_login_revoke(struct backend *b, const char *id, struct berth_error *
 	CALL(integration, login_revoke, NULL, id);
 }
 
+int backend_retention_get(struct backend *b, const char *space, const struct backend_sink *to,
+			  struct berth_error *err)
+{
+	CALL(integration, retention_get, to, space, &c.sink);
+}
+
+int backend_retention_set(struct backend *b, const char *space, const char *rules_json,
+			  struct berth_error *err)
+{
+	CALL(integration, retention_set, NULL, space, rules_json);
+}
+
+int backend_retention_run(struct backend *b, const char *space, const struct backend_sink *to,
+			  struct berth_error *err)
+{
+	CALL(integration, retention_run, to, space, &c.sink);
+}
+
+int backend_retention_runs(struct backend *b, const char *space, const char *run_id,
+			   const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(integration, retention_runs, to, space, run_id, &c.sink);
+}
+
 int backend_oci_endpoint(struct backend *b, const char *repository, struct berth_oci_endpoint *ret,
 			 struct berth_error *err)
 {

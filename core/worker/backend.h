@@ -72,6 +72,14 @@ MUST_USE int backend_login_create(struct backend *b, const char *request_json,
 MUST_USE int backend_login_list(struct backend *b, const char *prefix,
 				const struct backend_sink *to, struct berth_error *err);
 MUST_USE int backend_login_revoke(struct backend *b, const char *id, struct berth_error *err);
+MUST_USE int backend_retention_get(struct backend *b, const char *space,
+				   const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_retention_set(struct backend *b, const char *space, const char *rules_json,
+				   struct berth_error *err);
+MUST_USE int backend_retention_run(struct backend *b, const char *space,
+				   const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_retention_runs(struct backend *b, const char *space, const char *run_id,
+				    const struct backend_sink *to, struct berth_error *err);
 /* Strings live until the backend's next call. */
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);

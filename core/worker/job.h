@@ -48,6 +48,10 @@
  *   space-delete   {instance, space}
  *   login-create   {instance, request}                 -> login, with its secret
  *   login-clean    {instance, prefix, names}           -> login: name, more {"found": bool}
+ *   retention-show {instance, space}                   -> rule; fact schedule
+ *   retention-set  {instance, space, policy}
+ *   retention-run  {instance, space}                   -> run
+ *   retention-runs {instance, space, run|null}         -> run; of one run: task
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's

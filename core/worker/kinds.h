@@ -25,6 +25,12 @@ int run_repository_describe(struct job *j, json_t **ret_value, struct berth_erro
 int run_space_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_space_change(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err);
+/* kinds_retention.c */
+int run_retention_show(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_retention_set(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_retention_run(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_retention_runs(struct job *j, json_t **ret_value, struct berth_error *err);
+
 /* kinds_login.c */
 int run_login_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_login_clean(struct job *j, json_t **ret_value, struct berth_error *err);

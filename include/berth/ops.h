@@ -8,7 +8,7 @@
  * may block until the call's deadline.
  *
  * berthd 0.1 calls probe, spaces and their changes, repositories, tags,
- * resolve, artifact, the three deletions, describe, the logins and
+ * resolve, artifact, the three deletions, describe, the logins, retention and
  * oci_endpoint; nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
@@ -30,7 +30,8 @@ struct berth_call {
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC milliseconds; 0: none */
 	void *core;           /* opaque */
 };
-/* Say what would be done, write nothing anywhere. berthd 0.1 never sets it. */
+/* Say what would be done, write nothing anywhere. berthd 0.1 sets it for
+ * retention alone. */
 #define BERTH_CALL_DRY_RUN 1u
 
 /* What an item is. The keys of more_json by kind, with their types, are in

@@ -87,6 +87,13 @@ bool harbor_is_at_least(const struct harbor *h, int major, int minor);
 /* The numeric id of a project by its name. */
 MUST_USE int harbor_project(struct harbor *h, const char *name, json_t **ret,
 			    struct berth_error *err);
+/* Harbor's cron has six fields, seconds first, and 2.5 takes anything. */
+MUST_USE int harbor_check_cron(const char *cron, struct berth_error *err);
+/* The word of a RUN for a status of Harbor's executions and jobs. */
+const char *harbor_run_state(const char *status);
+/* The number of a project's retention policy; BERTH_E_NOT_FOUND: it has none. */
+MUST_USE int harbor_retention_id(struct harbor *h, const char *space, int64_t *ret,
+				 struct berth_error *err);
 /* A time of Harbor as Unix milliseconds; 0 for "never" (year 1). */
 int64_t harbor_time(const json_t *object, const char *key);
 
@@ -133,6 +140,7 @@ HARBOR_SLOT(login_revoke, const char *id);
 HARBOR_SLOT(retention_get, const char *space, struct berth_sink *sink);
 HARBOR_SLOT(retention_set, const char *space, const char *rules_json);
 HARBOR_SLOT(retention_run, const char *space, struct berth_sink *sink);
+/* retention_runs.c */
 HARBOR_SLOT(retention_runs, const char *space, const char *run_id, struct berth_sink *sink);
 /* maintain.c */
 HARBOR_SLOT(maintain, const char *action, const char *arguments_json, struct berth_sink *sink);

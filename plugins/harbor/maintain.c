@@ -36,8 +36,7 @@ static int read_only(struct action *a, struct berth_error *err)
 	return r ? r : remote_give_fact(a->sink, "read_only", json_boolean(json_is_true(on)), err);
 }
 
-/* Harbor's cron has six fields, seconds first, and 2.5 takes anything. */
-static int check_cron(const char *cron, struct berth_error *err)
+int harbor_check_cron(const char *cron, struct berth_error *err)
 {
 	size_t fields = 0;
 	for (const char *p = cron; *p;) {
@@ -81,7 +80,7 @@ static int gc_schedule(struct action *a, const char *cron, struct berth_error *e
 {
 	AUTO_REPLY struct reply now = {0};
 	AUTO_JSON json_t *body = gc_body(a, *cron ? "Custom" : "None", cron);
-	int r = *cron ? check_cron(cron, err) : 0;
+	int r = *cron ? harbor_check_cron(cron, err) : 0;
 	if (!r)
 		r = harbor_ask(a->h, &(struct ask){.path = "/api/v2.0/system/gc/schedule"}, &now,
 			       err);

@@ -164,9 +164,12 @@ static int make_policy(const json_t *wanted, int64_t project_id, json_t **ret,
 	const json_t *rules = json_object_get(wanted, "rules"), *rule;
 	json_t *list = NULL;
 	size_t i;
+	const char *cron = js_str(wanted, "schedule", "");
 	if (json_array_size(rules) > RULES_MAX)
 		return berth_fail(err, BERTH_E_INVALID, "%zu rules: Harbor takes at most %d",
 				  json_array_size(rules), RULES_MAX);
+	if (*cron && harbor_check_cron(cron, err))
+		return err->code;
 	json_array_foreach (rules, i, rule) {
 		int r = check_rule(rule, i, err);
 		if (r)
@@ -177,8 +180,7 @@ static int make_policy(const json_t *wanted, int64_t project_id, json_t **ret,
 		json_array_append_new(list, native_rule(rule));
 	*ret = json_pack("{s:s, s:o, s:{s:s, s:I}, s:{s:s, s:{s:s}}}", "algorithm", "or", "rules",
 			 list, "scope", "level", "project", "ref", (json_int_t)project_id,
-			 "trigger", "kind", "Schedule", "settings", "cron",
-			 js_str(wanted, "schedule", ""));
+			 "trigger", "kind", "Schedule", "settings", "cron", cron);
 	return *ret ? 0 : berth_fail(err, BERTH_E_INVALID, "the rules hold text that is not UTF-8");
 }
 
@@ -214,7 +216,7 @@ int harbor_retention_set(void *self, const struct berth_call *call, const char *
 	return r ? r : harbor_do(h, "POST", "/api/v2.0/retentions", body, err);
 }
 
-static int policy_id(struct harbor *h, const char *space, int64_t *ret, struct berth_error *err)
+int harbor_retention_id(struct harbor *h, const char *space, int64_t *ret, struct berth_error *err)
 {
 	AUTO_JSON json_t *project = NULL, *policy = NULL;
 	int r = load(h, space, &project, &policy, err);
@@ -236,7 +238,7 @@ int harbor_retention_run(void *self, const struct berth_call *call, const char *
 	AUTO_JSON json_t *more = json_pack("{s:s, s:b}", "state", "running", "dry_run", dry);
 	int64_t id = 0;
 	remote_begin(&h->remote, call);
-	int r = policy_id(h, space, &id, err);
+	int r = harbor_retention_id(h, space, &id, err);
 	if (r)
 		return r;
 	AUTO_FREE char *path = text_printf("/api/v2.0/retentions/%lld/executions", (long long)id);
@@ -250,69 +252,4 @@ int harbor_retention_run(void *self, const struct berth_call *call, const char *
 		return berth_fail(err, BERTH_E_PROTOCOL, "POST %s: no Location of the run", path);
 	return remote_give(
 		sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = run + 1, .more = more}, err);
-}
-
-struct runs {
-	struct berth_sink *sink;
-	uint32_t kind;
-};
-
-static int each_run(void *user, json_t *run, struct berth_error *err)
-{
-	struct runs *l = user;
-	char id[24];
-	snprintf(id, sizeof id, "%lld", (long long)js_int(run, "id", 0));
-	return remote_give(l->sink, &(struct give){.kind = l->kind, .id = id, .more = run}, err);
-}
-
-/* The tags kept and removed stand in the task's log only, a table of text. */
-static int give_task_log(struct harbor *h, struct berth_sink *sink, const char *path,
-			 const json_t *task, struct berth_error *err)
-{
-	AUTO_REPLY struct reply reply = {0};
-	AUTO_FREE char *url = text_printf("%s/tasks/%lld", path, (long long)js_int(task, "id", 0));
-	if (!url)
-		return berth_fail_memory(err);
-	int r = harbor_ask(h, &(struct ask){.path = url, .is_text = true}, &reply, err);
-	if (r == BERTH_E_NOT_FOUND)
-		return 0; /* not written yet */
-	return r ? r
-		 : remote_give(sink, &(struct give){.kind = BERTH_ITEM_LOG, .name = reply.body},
-			       err);
-}
-
-struct tasks {
-	struct harbor *h;
-	struct berth_sink *sink;
-	const char *path;
-};
-
-static int each_task(void *user, json_t *task, struct berth_error *err)
-{
-	struct tasks *t = user;
-	struct runs l = {.sink = t->sink, .kind = BERTH_ITEM_TASK};
-	int r = each_run(&l, task, err);
-	return r ? r : give_task_log(t->h, t->sink, t->path, task, err);
-}
-
-int harbor_retention_runs(void *self, const struct berth_call *call, const char *space,
-			  const char *run_id, struct berth_sink *sink, struct berth_error *err)
-{
-	struct harbor *h = self;
-	int64_t id = 0;
-	remote_begin(&h->remote, call);
-	int r = policy_id(h, space, &id, err);
-	if (r)
-		return r;
-	AUTO_FREE char *path = text_printf("/api/v2.0/retentions/%lld/executions%s%s",
-					   (long long)id, run_id ? "/" : "", run_id ? run_id : "");
-	AUTO_FREE char *tasks = text_printf("%s/tasks", path ? path : "");
-	if (!path || !tasks)
-		return berth_fail_memory(err);
-	if (!run_id) {
-		struct runs l = {.sink = sink, .kind = BERTH_ITEM_RUN};
-		return harbor_pages(h, path, each_run, &l, err);
-	}
-	struct tasks t = {.h = h, .sink = sink, .path = path};
-	return harbor_pages(h, tasks, each_task, &t, err);
 }

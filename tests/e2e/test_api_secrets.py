@@ -114,6 +114,8 @@ class DryRun(ApiCase):
             ("POST", "/v1/spaces", {"integration": "hub", "name": "dry"}, {}),
             ("PATCH", f"/v1/spaces/{space}", {"public": True}, {}),
             ("POST", f"/v1/spaces/{space}/logins", {"rights": ["pull"]}, {}),
+            ("PUT", f"/v1/spaces/{space}/retention", {"rules": []}, {}),
+            ("POST", f"/v1/spaces/{space}/retention/runs", None, {}),
             ("DELETE", f"/v1/spaces/{made['id']}", None, {"If_Match": "*"}),
             ("PUT", f"/v1/spaces/{space}/images/{quote('shop/web')}/description",
              {"description": "dry"}, {"If_Match": "*"}),

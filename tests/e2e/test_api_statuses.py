@@ -13,6 +13,7 @@ BODIES = {
     "IntegrationInput": {"name": "nobody", "kind": "dockerreg", "address": "http://h"},
     "IntegrationPatch": {"description": "x"},
     "LoginInput": {"rights": ["pull"]},
+    "Retention": {"rules": []},
     "SpacePatch": {"public": True},
     "SyncInput": {"name": "nobody", "source": "hub", "target": "mirror"},
     "SyncPatch": {"description": "x"},
@@ -41,6 +42,7 @@ class Alike(ApiCase):
                 lambda _, template, __: "{name}" in template or "{id}" in template):
             path = template.replace("{name}", "nobody").replace("{id}", ABSENT)
             path = path.replace("{repository}", "a").replace("{reference}", "a%3A1")
+            path = path.replace("{run}", "1")
             if (method, template) == ("PUT", "/v1/syncs/{name}"):
                 continue  # makes it
             answer = self.ask(method, path, self.body(operation), If_None_Match="") \
