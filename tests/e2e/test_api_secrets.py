@@ -99,6 +99,7 @@ class DryRun(ApiCase):
         self.ask("POST", "/v1/syncs", {"name": "rule", "source": "hub/shop",
                                        "target": "mirror/rule"})
         made = self.ask("POST", "/v1/spaces", {"integration": "hub", "name": "team"}).body
+        self.ask("POST", "/v1/workspaces", {"name": "tenant"})
         space = self.space("hub")
         integration = {"name": "new", "kind": "dockerreg", "address": self.hub.url}
         hub = {"name": "hub", "kind": "dockerreg", "address": self.mirror.url,
@@ -121,6 +122,10 @@ class DryRun(ApiCase):
              {"description": "dry"}, {"If_Match": "*"}),
             ("DELETE", f"/v1/spaces/{space}/images/{quote('shop/web')}", None, {}),
             ("DELETE", f"/v1/spaces/{space}/artifacts/{quote('shop/web:1.0.0')}", None, {}),
+            ("POST", "/v1/workspaces", {"name": "dry"}, {}),
+            ("PATCH", "/v1/workspaces/tenant", {"description": "dry"}, {}),
+            ("DELETE", "/v1/workspaces/tenant", None, {"If_Match": "*"}),
+            ("POST", f"/v1/spaces/{space}/bindings", {"bind": ["tenant"]}, {}),
             ("POST", "/v1/copies", {"source": "hub/shop/web:1.0.0", "target": "mirror"}, {}),
             ("POST", "/v1/syncs", {**rule, "name": "dry"}, {}),
             ("PUT", "/v1/syncs/rule", rule, {"If_Match": "*"}),

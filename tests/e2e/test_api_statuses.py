@@ -9,6 +9,7 @@ from berthtest.apicase import QUIET, ApiCase, quote
 
 ABSENT = "00000000-0000-4000-8000-000000000000"
 BODIES = {
+    "BindingInput": {"bind": []},
     "DescriptionInput": {"description": "x"},
     "IntegrationInput": {"name": "nobody", "kind": "dockerreg", "address": "http://h"},
     "IntegrationPatch": {"description": "x"},
@@ -17,6 +18,7 @@ BODIES = {
     "SpacePatch": {"public": True},
     "SyncInput": {"name": "nobody", "source": "hub", "target": "mirror"},
     "SyncPatch": {"description": "x"},
+    "WorkspacePatch": {"description": "x"},
 }
 
 
@@ -58,6 +60,7 @@ class Alike(ApiCase):
     def test_a_stale_etag_is_412_on_every_route_that_changes(self):
         self.ask("POST", "/v1/syncs", {"name": "stale", "source": "hub/team",
                                        "target": "mirror/stale"})
+        self.ask("POST", "/v1/workspaces", {"name": "stale"})
         made = self.ask("POST", "/v1/spaces", {"integration": "hub", "name": "stale"}).body
         asked = 0
         for method, template, operation in self.routes(
