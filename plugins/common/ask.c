@@ -134,10 +134,24 @@ static void set_retry(struct remote *r, const struct net_exchange *x, struct ber
 		err->retry_ms = wait > 0 ? (uint32_t)wait : l->backoff_ms;
 }
 
+/* Servers behind a single sign-on send strangers to its login page. */
+static int fail_redirect(const char *method, const char *path, const struct net_exchange *x,
+			 struct berth_error *err)
+{
+	const char *to = net_exchange_header(x, "location", 0);
+	berth_fail(err, BERTH_E_PROTOCOL, "%s %.*s is answered with a redirect", method,
+		   (int)strcspn(path, "?"), path);
+	return berth_cause(
+		err, "HTTP %d to %.*s: a login page, or the address has another scheme or host",
+		net_exchange_status(x), to ? (int)strcspn(to, "?#") : 7, to ? to : "nowhere");
+}
+
 int ask_fail(struct remote *r, const char *method, const char *path, struct net_exchange *x,
 	     struct berth_error *err)
 {
 	int status = net_exchange_status(x);
+	if (status >= 300 && status < 400)
+		return fail_redirect(method, path, x, err);
 	/* The query stays out: it may hold names that the reader may not see. */
 	berth_fail_http(err, status, "%s %.*s", method, (int)strcspn(path, "?"), path);
 	explain(net_exchange_body(x), status, err);
@@ -145,21 +159,86 @@ int ask_fail(struct remote *r, const char *method, const char *path, struct net_
 	return err->code;
 }
 
+/* Does a body say that it failed, under whatever status? */
+static int check_errors(const char *method, const char *path, const struct net_exchange *x,
+			const json_t *json, struct berth_error *err)
+{
+	if (!json_array_size(json_object_get(json, "errors")))
+		return 0;
+	berth_fail(err, BERTH_E_PROTOCOL, "%s %.*s: an error under a status of success", method,
+		   (int)strcspn(path, "?"), path);
+	explain(net_exchange_body(x), net_exchange_status(x), err);
+	return err->code;
+}
+
 int ask_json(const char *method, const char *path, const struct net_exchange *x, json_t **ret,
 	     struct berth_error *err)
 {
 	const struct buf *body = net_exchange_body(x);
+	AUTO_JSON json_t *json = NULL;
 	if (!body->byte_count)
 		return 0;
-	int r = js_parse(body->bytes, body->byte_count, &ask_limits, ret, err);
-	if (!r)
-		return 0;
+	int r = js_parse(body->bytes, body->byte_count, &ask_limits, &json, err);
+	if (!r) {
+		r = check_errors(method, path, x, json, err);
+		if (!r)
+			*ret = STEAL(json);
+		return r;
+	}
 	if (r == BERTH_E_INVALID)
 		err->code = BERTH_E_PROTOCOL;
 	return berth_wrap(err, "%s %.*s: %s", method, (int)strcspn(path, "?"), path,
 			  is_html(body)
 				  ? "an HTML page in place of JSON: another server, or a login page"
 				  : "the answer is not JSON");
+}
+
+int ask_text(const char *method, const char *path, const struct net_exchange *x, char **ret,
+	     struct berth_error *err)
+{
+	const struct buf *body = net_exchange_body(x);
+	AUTO_JSON json_t *json = NULL;
+	struct berth_error ignored = ERROR_INIT;
+	if (is_html(body))
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "%s %.*s: an HTML page: another server, or a login page", method,
+				  (int)strcspn(path, "?"), path);
+	/* What is not JSON is text, which is what was asked for. */
+	if (!js_parse(body->bytes, body->byte_count, &ask_limits, &json, &ignored) &&
+	    check_errors(method, path, x, json, err))
+		return err->code;
+	*ret = strdup(buf_text(body));
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
+struct pause {
+	const struct remote *remote;
+	bool is_over;
+};
+
+static void pause_over(void *user)
+{
+	((struct pause *)user)->is_over = true;
+}
+
+static int may_go_on(void *user)
+{
+	const struct pause *p = user;
+	return p->is_over || remote_stopped(p->remote);
+}
+
+int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err)
+{
+	struct pause p = {.remote = r};
+	struct net_timer *timer = NULL;
+	int rc = net_timer_start(r->loop, pause_ms, pause_over, &p, &timer, err);
+	if (!rc)
+		rc = net_loop_run(r->loop, may_go_on, &p, err);
+	if (timer && !p.is_over)
+		net_timer_cancel(timer);
+	if (!rc && !p.is_over)
+		rc = berth_fail(err, remote_stopped(r), "the call ended before another try");
+	return rc;
 }
 
 char *ask_basic(const char *username, const char *password)

@@ -34,12 +34,19 @@ MUST_USE int ask_exchange(struct remote *r, const char *method, const char *url,
 			  const struct ask_lines *lines, const char *body,
 			  struct net_exchange **ret, struct berth_error *err);
 /* The error of a status that was not wanted: what was asked (without its
- * query), the server's own words where it has any, and when to come again. */
+ * query), the server's own words where it has any, and when to come again. A
+ * redirect, which is never followed, is named with where it leads. */
 MUST_USE int ask_fail(struct remote *r, const char *method, const char *path,
 		      struct net_exchange *x, struct berth_error *err);
-/* The body as JSON; *ret stays NULL where it is empty. HTML is named as that. */
+/* The body as JSON; *ret stays NULL where it is empty. HTML is named as that, and
+ * {"errors":[...]} under a status of success is an error (BERTH_E_PROTOCOL). */
 MUST_USE int ask_json(const char *method, const char *path, const struct net_exchange *x,
 		      json_t **ret, struct berth_error *err);
+/* The same of a body that need not be JSON: *ret is its text; free(). */
+MUST_USE int ask_text(const char *method, const char *path, const struct net_exchange *x,
+		      char **ret, struct berth_error *err);
+/* Waits before another try; BERTH_E_CANCELLED or _TIMEOUT where the call ends first. */
+MUST_USE int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err);
 /* "Basic ..." of a user and password; free(). NULL without memory. */
 char *ask_basic(const char *username, const char *password) MUST_USE;
 /* A slot's JSON argument, an object. */

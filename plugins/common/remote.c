@@ -20,15 +20,19 @@ static int allow(void *user, const void *sockaddr, uint32_t byte_count)
 	return r->host->allow_address(r->config, sockaddr, byte_count);
 }
 
-static int cancelled(void *user)
+int remote_stopped(const struct remote *r)
 {
-	const struct remote *r = user;
 	const struct berth_call *call = r->call;
 	if (!call)
 		return 0;
 	if (call->deadline_ms && clock_monotonic_ms() >= call->deadline_ms)
 		return BERTH_E_TIMEOUT;
 	return r->host->cancelled && r->host->cancelled(call) ? BERTH_E_CANCELLED : 0;
+}
+
+static int cancelled(void *user)
+{
+	return remote_stopped(user);
 }
 
 /* The configured limits come as options with the prefix net_. */
@@ -74,7 +78,7 @@ int remote_registry(struct remote *r, const char *base_url, bool basic_first, st
 	struct registry_settings s = {
 		.base_url = base_url,
 		.username = remote_option(r, "username"),
-		.password = remote_option(r, "password"),
+		.password = r->password ? r->password : remote_option(r, "password"),
 		.bearer = remote_option(r, "token"),
 		.tls_ca = remote_option(r, "tls_ca"),
 		.tls_client_cert = remote_option(r, "tls_client_cert"),

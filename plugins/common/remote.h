@@ -14,6 +14,7 @@ struct remote {
 	const struct berth_host *host;
 	const void *config;
 	const struct berth_call *call; /* the one that runs now */
+	const char *password;          /* of the registries, in the option's place; NULL: none */
 	struct net_loop *loop;
 	struct registry *registry;
 };
@@ -29,6 +30,8 @@ MUST_USE int remote_registry(struct remote *r, const char *base_url, bool basic_
 			     struct registry **ret, struct berth_error *err);
 /* To be called first in every slot. */
 void remote_begin(struct remote *r, const struct berth_call *call);
+/* Must the call end now? 0, or BERTH_E_CANCELLED or BERTH_E_TIMEOUT. */
+int remote_stopped(const struct remote *r);
 /* An option's text, NULL where it is not set or empty. */
 const char *remote_option(const struct remote *r, const char *key);
 

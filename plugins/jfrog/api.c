@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "plugins/jfrog/jfrog.h"
 
@@ -50,15 +51,15 @@ static int send_question(struct jfrog *j, const struct question *q, struct net_e
 	if (!r)
 		r = ask_lines_add(&l, "X-Request-Id", j->remote.call ? j->remote.call->id : NULL,
 				  err);
-	if (!r && !q->anonymous)
+	if (!r)
 		r = add_credential(j, &l, err);
 	return r ? r
 		 : ask_exchange(&j->remote, q->method ? q->method : "GET", url, &l, q->body, ret,
 				err);
 }
 
-int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
-	      struct berth_error *err)
+static int ask_once(struct jfrog *j, const struct question *q, struct answer *ret,
+		    struct berth_error *err)
 {
 	AUTO(net_exchange) struct net_exchange *x = NULL;
 	const char *method = q->method ? q->method : "GET";
@@ -69,10 +70,34 @@ int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
 	ret->status = net_exchange_status(x);
 	if (ret->status < 200 || ret->status > 299)
 		return ask_fail(&j->remote, method, q->path, x, err);
-	if (!q->is_text)
-		return ask_json(method, q->path, x, &ret->json, err);
-	ret->text = strdup(buf_text(net_exchange_body(x)));
-	return ret->text ? 0 : berth_fail_memory(err);
+	return q->is_text ? ask_text(method, q->path, x, &ret->text, err)
+			  : ask_json(method, q->path, x, &ret->json, err);
+}
+
+/* Is there another try within the call's time? */
+static bool may_wait(const struct jfrog *j, const struct berth_error *err)
+{
+	uint64_t deadline_ms = j->remote.call ? j->remote.call->deadline_ms : 0;
+	return err->retry_ms &&
+	       (!deadline_ms || clock_monotonic_ms() + err->retry_ms < deadline_ms);
+}
+
+int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
+	      struct berth_error *err)
+{
+	const struct net_limits *limits = net_client_limits(registry_net(j->remote.registry));
+	bool is_read = q->is_read || !q->method || !strcmp(q->method, "GET");
+	int r = ask_once(j, q, ret, err);
+	for (uint32_t tries = 1; r && is_read && may_wait(j, err) && tries < limits->tries;
+	     tries++) {
+		uint32_t pause_ms = err->retry_ms;
+		*err = (struct berth_error)ERROR_INIT;
+		answer_done(ret);
+		r = ask_pause(&j->remote, pause_ms, err);
+		if (!r)
+			r = ask_once(j, q, ret, err);
+	}
+	return r;
 }
 
 static enum key_kind kind_of(const char *type)
@@ -91,10 +116,10 @@ int jfrog_keys(struct jfrog *j, struct berth_error *err)
 		return 0;
 	int r = jfrog_ask(j, &(struct question){.path = "/api/repositories?packageType=docker"}, &a,
 			  err);
+	if (!r && !json_is_array(a.json))
+		r = berth_fail(err, BERTH_E_PROTOCOL, "GET /api/repositories: not a list");
 	if (r)
-		return r;
-	if (!json_is_array(a.json))
-		return berth_fail(err, BERTH_E_PROTOCOL, "GET /api/repositories: not a list");
+		return berth_wrap(err, "cannot list Artifactory's Docker repositories");
 	j->keys = calloc(json_array_size(a.json) + 1, sizeof *j->keys);
 	if (!j->keys)
 		return berth_fail_memory(err);
@@ -124,6 +149,44 @@ int jfrog_key(struct jfrog *j, const char *name, const struct key **ret, struct 
 	return berth_fail(
 		err, BERTH_E_NOT_FOUND,
 		"Artifactory has no Docker repository key '%.100s', or none that we may see", name);
+}
+
+static int read_configs(struct jfrog *j, const json_t *kinds, struct berth_error *err)
+{
+	const char *kind;
+	const json_t *list, *one;
+	size_t i;
+	j->configs = json_object();
+	if (!j->configs)
+		return berth_fail_memory(err);
+	json_object_foreach ((json_t *)(uintptr_t)kinds, kind, list)
+		json_array_foreach (list, i, one) {
+			bool is_virtual = kind_of(kind) == KEY_VIRTUAL;
+			json_t *config =
+				json_pack("{s:s}", "layout", js_str(one, "repoLayoutRef", ""));
+			if (is_virtual)
+				js_put_str(config, "deploys_to",
+					   js_str(one, "defaultDeploymentRepo", ""));
+			if (json_object_set_new(j->configs, js_str(one, "key", ""), config))
+				return berth_fail_memory(err);
+		}
+	return 0;
+}
+
+int jfrog_configs(struct jfrog *j, const json_t **ret, struct berth_error *err)
+{
+	AUTO_ANSWER struct answer a = {0};
+	struct question q = {.path = "/api/repositories/configurations?packageType=docker"};
+	int r = j->has_configs ? 0 : jfrog_ask(j, &q, &a, err);
+	if (r && r != BERTH_E_DENIED && r != BERTH_E_AUTH && r != BERTH_E_NOT_FOUND)
+		return r;
+	if (!r && !j->has_configs)
+		r = read_configs(j, a.json, err);
+	else if (r)
+		r = 0;
+	j->has_configs = true;
+	*ret = j->configs;
+	return r;
 }
 
 int jfrog_split(const char *repository, char **ret_key, char **ret_image, struct berth_error *err)

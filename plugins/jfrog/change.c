@@ -76,10 +76,9 @@ struct matches {
 static int match(void *user, const struct tag_row *row, struct berth_error *err)
 {
 	struct matches *m = user;
-	(void)err;
-	if (!strcmp(row->image, m->image) && row->digest && !strcmp(row->digest, m->digest))
-		json_array_append_new(m->tags, json_string(row->tag));
-	return 0;
+	if (strcmp(row->image, m->image) || !row->digest || strcmp(row->digest, m->digest))
+		return 0;
+	return json_array_append_new(m->tags, json_string(row->tag)) ? berth_fail_memory(err) : 0;
 }
 
 int jfrog_artifact_delete(void *self, const struct berth_call *call, const char *repository,
@@ -89,6 +88,7 @@ int jfrog_artifact_delete(void *self, const struct berth_call *call, const char 
 	AUTO_FREE char *name = NULL, *image = NULL;
 	AUTO_JSON json_t *tags = json_array();
 	const struct key *key;
+	struct aql_keys of_key;
 	size_t i;
 	const json_t *tag;
 	remote_begin(&j->remote, call);
@@ -98,7 +98,8 @@ int jfrog_artifact_delete(void *self, const struct berth_call *call, const char 
 	if (r)
 		return r;
 	struct matches m = {.image = image, .digest = digest, .tags = tags};
-	r = aql_tags(j, key, image, match, &m, err);
+	aql_fill(&of_key, key, 1);
+	r = aql_tags(j, &of_key, &(struct aql_wish){.each = match, .image = image}, &m, err);
 	if (!r && !json_array_size(tags))
 		return berth_fail(err, BERTH_E_NOT_FOUND, "no tag of %s has %s", repository,
 				  digest);

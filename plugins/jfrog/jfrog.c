@@ -42,6 +42,7 @@ static void close_jfrog(void *self)
 		free(j->keys[i].description);
 	}
 	free(j->keys);
+	json_decref(j->configs);
 	free(j->text[0]);
 	free(j->text[1]);
 	free(j->art);
@@ -64,6 +65,9 @@ static int open_jfrog(const struct berth_host *host, const void *config, void **
 	j->password = remote_option(&j->remote, "password");
 	j->token = remote_option(&j->remote, "token");
 	j->api_key = remote_option(&j->remote, "api_key");
+	/* Docker knows no header for it: there an API key stands for the password. */
+	if (j->api_key && !j->password)
+		j->password = j->remote.password = j->api_key;
 	j->art = art_of(remote_option(&j->remote, "address"));
 	if (!j->art) {
 		close_jfrog(j);

@@ -15,7 +15,7 @@ static int is_artifactory(struct jfrog *j, struct berth_error *err)
 	if (r == BERTH_E_NOT_FOUND)
 		err->code = BERTH_E_PROTOCOL;
 	if (r == BERTH_E_AUTH)
-		return berth_wrap(err, "Artifactory refused the user, the password or the token");
+		return r;
 	if (r)
 		return berth_wrap(err, "no Artifactory at %s", j->art);
 	if (strncmp(a.text, "OK", 2) != 0)
@@ -96,9 +96,19 @@ int jfrog_overview(void *self, const struct berth_call *call, struct berth_sink 
 	struct jfrog *j = self;
 	AUTO_JSON json_t *used = NULL;
 	remote_begin(&j->remote, call);
+	size_t kinds[KEY_VIRTUAL + 1] = {0};
 	int r = jfrog_keys(j, err);
+	for (size_t i = 0; i < j->key_count; i++)
+		kinds[j->keys[i].kind]++;
 	if (!r)
 		r = remote_give_fact(sink, "spaces", json_integer((json_int_t)j->key_count), err);
+	if (!r)
+		r = remote_give_fact(sink, "kinds",
+				     json_pack("{s:I, s:I, s:I}", "local",
+					       (json_int_t)kinds[KEY_LOCAL], "proxy",
+					       (json_int_t)kinds[KEY_REMOTE], "virtual",
+					       (json_int_t)kinds[KEY_VIRTUAL]),
+				     err);
 	if (!r)
 		r = storage(j, &used, err);
 	if (!r && json_object_get(used, "TOTAL"))
@@ -106,38 +116,19 @@ int jfrog_overview(void *self, const struct berth_call *call, struct berth_sink 
 	return r;
 }
 
-/* Which virtual keys take a push: those with a default deployment repository,
- * by the one list of all configurations (7.61.3 and newer, administrators). */
-static int deployments(struct jfrog *j, json_t **ret, struct berth_error *err)
-{
-	AUTO_ANSWER struct answer a = {0};
-	size_t i;
-	const json_t *one;
-	struct question q = {.path = "/api/repositories/configurations?repoType=virtual"
-				     "&packageType=docker"};
-	int r = jfrog_ask(j, &q, &a, err);
-	if (r == BERTH_E_DENIED || r == BERTH_E_AUTH || r == BERTH_E_NOT_FOUND)
-		return 0;
-	if (r)
-		return r;
-	*ret = json_object();
-	json_array_foreach (json_object_get(a.json, "VIRTUAL"), i, one)
-		json_object_set_new(*ret, js_str(one, "key", ""),
-				    json_string(js_str(one, "defaultDeploymentRepo", "")));
-	return 0;
-}
-
-static int give_key(const struct key *k, const json_t *used, const json_t *deploy,
+static int give_key(const struct key *k, const json_t *used, const json_t *configs,
 		    struct berth_sink *sink, struct berth_error *err)
 {
 	static const char *const modes[] = {"local", "proxy", "virtual"};
 	AUTO_JSON json_t *more = json_object();
+	const json_t *config = json_object_get(configs, k->name);
 	int64_t bytes = js_int(used, k->name, 0);
-	const char *to = js_str(deploy, k->name, NULL);
+	const char *to = js_str(config, "deploys_to", NULL);
 	js_put_str(more, "mode", modes[k->kind]);
 	js_put_str(more, "description", k->description);
+	js_put_str(more, "layout", js_str(config, "layout", NULL));
 	js_put_str(more, "deploys_to", to);
-	if (k->kind != KEY_VIRTUAL || deploy) /* else: not known */
+	if (k->kind != KEY_VIRTUAL || config) /* else: not known */
 		json_object_set_new(more, "push",
 				    json_boolean(k->kind == KEY_LOCAL || (to && *to)));
 	if (used)
@@ -154,14 +145,15 @@ int jfrog_spaces(void *self, const struct berth_call *call, struct berth_sink *s
 		 struct berth_error *err)
 {
 	struct jfrog *j = self;
-	AUTO_JSON json_t *used = NULL, *deploy = NULL;
+	AUTO_JSON json_t *used = NULL;
+	const json_t *configs = NULL;
 	remote_begin(&j->remote, call);
 	int r = jfrog_keys(j, err);
 	if (!r)
 		r = storage(j, &used, err);
 	if (!r)
-		r = deployments(j, &deploy, err);
+		r = jfrog_configs(j, &configs, err);
 	for (size_t i = 0; !r && i < j->key_count; i++)
-		r = give_key(j->keys + i, used, deploy, sink, err);
+		r = give_key(j->keys + i, used, configs, sink, err);
 	return r;
 }
