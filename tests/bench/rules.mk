@@ -6,6 +6,11 @@ $(O)/tests/copybench: tests/bench/copy_main.c $(O)/libberth.a
 	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
 	$(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS)) -ldl
 
+$(O)/tests/selectbench: tests/bench/select_main.c $(O)/libberth.a
+	@mkdir -p $(@D)
+	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
+	$(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $@.o $(O)/libberth.a $(call libs,$(PKGS)) -ldl
+
 CHECK_NEEDS += $(O)/tests/copybench
 
 # `make bench`, or `make bench BENCH="--only copy --rtt 50"`.
@@ -13,7 +18,7 @@ bench:
 	@packaging/deps bench
 	@$(as_user) $(MAKE) --no-print-directory $(parallel) bench-here
 
-bench-here: all $(O)/tests/copybench
+bench-here: all $(O)/tests/copybench $(O)/tests/selectbench
 	@BERTH_BUILD=$(O) tests/bench/bench --json $(O)/bench.json $(BENCH)
 
 .PHONY: bench bench-here
