@@ -173,7 +173,9 @@ int sealer_open(const char *path, bool create, struct sealer **ret, struct berth
 	unsigned int count = 0;
 	int rc;
 
-	if (!sealer)
+	/* Where memory was short for its own set-up, libcrypto 3.0 crashes at the first
+	 * use of what it should have made; that call says whether it has. */
+	if (!sealer || !OSSL_LIB_CTX_get0_global_default())
 		return berth_fail_memory(err);
 	rc = open_key(path, create, &fd, err);
 	if (!rc)
