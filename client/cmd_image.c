@@ -64,6 +64,21 @@ static void add_references(const struct cli *c, json_t *body, const char *reposi
 	}
 }
 
+/* Adds a page of another space, and its indexes that are not named yet. */
+static void join(json_t *all, const json_t *page)
+{
+	json_t *indexes = json_object_get(all, "indexes"), *one, *known;
+	size_t i, k;
+	json_array_extend(json_object_get(all, "items"), json_object_get(page, "items"));
+	json_array_foreach (json_object_get(page, "indexes"), i, one) {
+		bool is_known = false;
+		json_array_foreach (indexes, k, known)
+			is_known = is_known || json_equal(known, one);
+		if (!is_known)
+			json_array_append(indexes, one);
+	}
+}
+
 /* The repositories of each space, in one list. */
 static int list(struct cli *c)
 {
@@ -81,8 +96,7 @@ static int list(struct cli *c)
 		if (!path || api_list(c, path, cli_count(c, "limit", 0), &page, &err))
 			return cli_report(c, &err);
 		if (all)
-			json_array_extend(json_object_get(all, "items"),
-					  json_object_get(page, "items"));
+			join(all, page);
 		else
 			all = STEAL(page);
 	}
@@ -294,9 +308,6 @@ static void search_notes(struct cli *c, const json_t *body)
 		if (strcmp(js_str(one, "phase", ""), "healthy") != 0)
 			cli_note(c, "%s is %s: its images are left out",
 				 js_str(one, "integration", ""), js_str(one, "phase", ""));
-		else if (js_str(one, "error", NULL))
-			cli_note(c, "the index of %s is of %s: %s", js_str(one, "integration", ""),
-				 js_str(one, "at", "?"), js_str(one, "error", ""));
 	if (!js_bool(body, "complete", true))
 		cli_note(c, "berthd still reads its index: there may be more in a moment");
 	if (c->out.is_tty && (long long)shown < total)

@@ -21,6 +21,24 @@ char *path_with_flags(const struct cli *c, char *take_path)
 	return path;
 }
 
+/* A list out of berthd's index: which registries it could not read of late. The
+ * list goes to stdout as it is, so this is for stderr. */
+static void warn_of_indexes(struct cli *c, const json_t *body)
+{
+	const json_t *index;
+	size_t i;
+	json_array_foreach (json_object_get(body, "indexes"), i, index) {
+		const char *error = js_str(index, "error", NULL);
+		const char *cause = js_str(index, "cause", NULL), *at = js_str(index, "at", NULL);
+		if (error)
+			cli_note(c, "warning: %s could not be read on %s: %s%s%s; %s%s",
+				 js_str(index, "integration", "?"), js_str(index, "failed_at", "?"),
+				 error, cause ? ": " : "", cause ? cause : "",
+				 at ? "what is shown is of " : "nothing is known of it",
+				 at ? at : "");
+	}
+}
+
 /* Shows a body once; a list where it has items. */
 int show_paged(struct cli *c, const json_t *body)
 {
@@ -30,6 +48,7 @@ int show_paged(struct cli *c, const json_t *body)
 		term_pager_start(&pager, &c->out);
 	int status = is_list ? show_list(c, body, NULL) : show_resource(c, body, NULL);
 	term_pager_stop(&pager, &c->out);
+	warn_of_indexes(c, body);
 	return status;
 }
 

@@ -208,5 +208,6 @@ void api_list(const struct api_collection *c, struct request *q, struct answer *
 	l.page.within_values = n.values;
 	l.page.within_count = n.value_count;
 	l.page.want_total = true;
+	l.more = c->more;
 	list_end(&l, q, a, request_daemon(q)->store, make, &m);
 }

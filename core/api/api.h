@@ -62,6 +62,7 @@ struct api_collection {
 	const char *const *q_columns; /* SQL names, ends with NULL; or NULL */
 	bool q_is_literal;            /* q is looked for as it is written */
 	const json_t *common;         /* members of every object, or NULL */
+	const json_t *more;           /* members of the list beside its items, or NULL */
 	int (*show)(struct request *q, const void *row, json_t **ret, struct berth_error *err);
 };
 void api_list(const struct api_collection *c, struct request *q, struct answer *a);

@@ -7,6 +7,7 @@
 
 #include "api_handlers.h"
 #include "core/api/image.h"
+#include "core/api/integration.h"
 #include "core/base/text.h"
 
 /* Answers what of the index belongs to one space or repository, by name. */
@@ -44,12 +45,20 @@ void api_space_images_list(struct request *q, struct answer *a)
 {
 	struct space space AUTO_SPACE = {.id = NULL};
 
+	json_t *more AUTO_JSON = NULL;
+	struct berth_error err = ERROR_INIT;
+
 	if (!space_of_route(q, a, &space))
 		return;
+	if (indexes_of_one(request_daemon(q), space.integration_id, &more, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	json_t *common AUTO_JSON =
 		json_pack("{s:s, s:s}", "integration", space.integration, "space", space.name);
 	list_within(q, a,
 		    (struct api_collection){.table = &repositories_table,
+					    .more = more,
 					    .within = "space_id = ?",
 					    .common = common,
 					    .show = show_repository},

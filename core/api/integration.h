@@ -54,6 +54,14 @@ bool integration_usable(struct answer *a, const struct integration *row, bool ne
 MUST_USE int integration_check_usable(const struct integration *row, bool needs_health,
 				      struct berth_error *err);
 
+/* The state of an integration's index as lists show it, from its status. */
+MUST_USE int index_state(const char *integration, const char *phase, const json_t *status,
+			 json_t **ret, struct berth_error *err);
+/* {"indexes": [INDEX]} for a list that is of this integration alone: its phase, when
+ * its index was last read whole, and how the last attempt failed. */
+MUST_USE int indexes_of_one(struct daemon_state *d, const char *integration_id, json_t **ret,
+			    struct berth_error *err);
+
 /* INSTANCE of a call frame (core/worker/job.h), secrets included: lives only
  * in the frame. pending_owner: secrets of a change that is being proved, which
  * win over the integration's own; NULL: none. */

@@ -68,7 +68,8 @@ void api_plugins_list(struct request *q, struct answer *a)
 	}
 	if (!api_plugins_known(q, a))
 		return;
-	answer_list(a, q, json_copy((json_t *)plugins), NULL, (int64_t)json_array_size(plugins));
+	answer_list(a, q, json_copy((json_t *)plugins), NULL, (int64_t)json_array_size(plugins),
+		    NULL);
 }
 
 void api_plugins_get(struct request *q, struct answer *a)

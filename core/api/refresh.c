@@ -159,9 +159,15 @@ static int note_figures(struct daemon_state *d, struct integration *row, const s
 		return err->code;
 	index = json_pack("{s:I, s:I}", "repositories", (json_int_t)totals.repository_count, "tags",
 			  (json_int_t)totals.tag_count);
-	if (why->code)
+	if (why->code) {
+		/* What is there is as old as before. */
+		js_put_str(index, "at", js_str(json_object_get(status, "index"), "at", NULL));
+		js_put_time(index, "failed_at", r->seen_ms);
 		js_put_str(index, "error", why->message);
-	js_put_time(index, "at", r->seen_ms);
+		js_put_str(index, "cause", *why->cause ? why->cause : NULL);
+	} else {
+		js_put_time(index, "at", r->seen_ms);
+	}
 	json_object_set_new(status, "index", index);
 	if (!why->code) {
 		json_t *overview = json_pack(

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/integration.h"
 #include "core/api/selector.h"
 #include "core/api/sight.h"
 #include "core/store/spaces.h"
@@ -109,12 +110,9 @@ static int add_index(struct looking *l, const struct visible *it, struct berth_e
 		return 0;
 	if (api_parse(it->status, &status, err))
 		return err->code;
-	json_t *one = json_pack("{s:s, s:s}", "integration", it->integration, "phase", it->phase);
-	json_t *index = json_object_get(status, "index");
-	json_t *at = json_object_get(index, "at");
-	if (at)
-		json_object_set(one, "at", at);
-	js_put_str(one, "error", js_str(index, "error", NULL));
+	json_t *one = NULL;
+	if (index_state(it->integration, it->phase, status, &one, err))
+		return err->code;
 	return json_object_set_new(l->indexes, it->integration, one) ? berth_fail_memory(err) : 0;
 }
 
@@ -281,7 +279,7 @@ static int answer_hits(struct request *q, struct answer *a, const struct looking
 			return err->code;
 	if (next_of(q, asked, &r, &next, err))
 		return err->code;
-	answer_list(a, q, STEAL(items), next, (int64_t)r.total);
+	answer_list(a, q, STEAL(items), next, (int64_t)r.total, NULL);
 	answer_member(a, "indexes", indexes_of(l));
 	answer_member(a, "complete", json_boolean(is_whole));
 	return 0;
@@ -292,7 +290,13 @@ static void ask_store(struct request *q, struct answer *a, const struct sight *s
 {
 	static const char *const q_columns[] = {REFERENCE_SQL, "s.name", NULL};
 	char within[sizeof(sight->where) + 64];
+	struct berth_error err = ERROR_INIT;
+	json_t *more AUTO_JSON = NULL;
 
+	if (indexes_in_sight(request_daemon(q), sight, &more, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	snprintf(within, sizeof(within), "(%s) AND i.phase = 'healthy'", sight->where);
 	struct api_collection all = {.table = &hits_table,
 				     .noun = "image",
@@ -301,6 +305,7 @@ static void ask_store(struct request *q, struct answer *a, const struct sight *s
 				     .within_count = sight->value_count,
 				     .q_columns = q_columns,
 				     .q_is_literal = true,
+				     .more = more,
 				     .show = show_hit};
 	api_list(&all, q, a);
 }

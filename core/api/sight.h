@@ -30,6 +30,10 @@ bool sight_of(struct request *q, struct answer *a, struct sight *ret);
 /* May the caller see that space? BERTH_E_NOT_FOUND as the store says it of one
  * that is not there. */
 MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_error *err);
+/* {"indexes": [...]}: each integration that the caller's spaces are of, as a list
+ * out of the index names them (indexes.c); at most 256. */
+MUST_USE int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t **ret,
+			      struct berth_error *err);
 /* The caller's role in a workspace: MEMBER_ADMIN for a platform admin. */
 MUST_USE int sight_member(struct request *q, const char *workspace_id, enum member *ret,
 			  struct berth_error *err);

@@ -58,10 +58,18 @@ void api_spaces_list(struct request *q, struct answer *a)
 {
 	struct sight sight AUTO_SIGHT = {.is_all = false};
 
+	json_t *more AUTO_JSON = NULL;
+	struct berth_error err = ERROR_INIT;
+
 	if (!sight_of(q, a, &sight))
 		return;
+	if (indexes_in_sight(request_daemon(q), &sight, &more, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	struct api_collection seen = {.table = &spaces_table,
 				      .noun = "space",
+				      .more = more,
 				      .within = sight.where,
 				      .within_values = sight.values,
 				      .within_count = sight.value_count,
@@ -74,11 +82,19 @@ void api_integrations_spaces(struct request *q, struct answer *a)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 
+	json_t *more AUTO_JSON = NULL;
+	struct berth_error err = ERROR_INIT;
+
 	if (!integration_of_route(q, a, &row))
 		return;
+	if (indexes_of_one(request_daemon(q), row.id, &more, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	const struct store_value values[] = {V_TEXT(row.id)};
 	struct api_collection of_one = {.table = &spaces_table,
 					.noun = "space",
+					.more = more,
 					.within = "s.integration_id = ?",
 					.within_values = values,
 					.within_count = 1,

@@ -100,9 +100,10 @@ void answer_accepted(struct answer *a, const char *operation_id, json_t *take_op
 bool answer_precondition(struct answer *a, const struct request *q, bool exists,
 			 const json_t *desired, int64_t generation);
 /* A page of a collection: items, next cursor (NULL: last), total (-1: unknown);
- * applies recursion and fields. core/http/list.h makes the cursor. */
+ * applies recursion and fields. core/http/list.h makes the cursor. more: members
+ * of the answer beside these, or NULL; borrowed. */
 void answer_list(struct answer *a, const struct request *q, json_t *take_items,
-		 const char *next_cursor, int64_t total);
+		 const char *next_cursor, int64_t total, const json_t *more);
 /* Holds the answer (the connection sleeps) until answer_wake or timeout_s; then
  * the handler is called again with the same request, answer_woken(a) true.
  * Where the client goes away meanwhile, the handler is not called again. A POST

@@ -87,7 +87,7 @@ void list_end(struct list *l, const struct request *q, struct answer *a, struct 
 	} else if (r) {
 		answer_error(a, &err);
 	} else {
-		answer_list(a, q, STEAL(l->items), listing.next, listing.total);
+		answer_list(a, q, STEAL(l->items), listing.next, listing.total, l->more);
 	}
 	free(listing.next);
 }
@@ -180,7 +180,7 @@ static int next_path(const struct request *q, const char *cursor, struct buf *to
 }
 
 void answer_list(struct answer *a, const struct request *q, json_t *take_items,
-		 const char *next_cursor, int64_t total)
+		 const char *next_cursor, int64_t total, const json_t *more)
 {
 	struct berth_error err = ERROR_INIT;
 	json_t *items = view_items(q, take_items);
@@ -200,6 +200,8 @@ void answer_list(struct answer *a, const struct request *q, json_t *take_items,
 	}
 	if (page && total >= 0)
 		json_object_set_new(page, "total", json_integer(total));
+	if (page && more)
+		json_object_update_missing(page, (json_t *)(uintptr_t)more);
 	answer_json(a, 200, page);
 	if (link)
 		answer_header(a, "Link", link);

@@ -18,6 +18,7 @@ struct list {
 	struct store_page page; /* within and want_total are the handler's to set */
 	const struct store_table *table;
 	json_t *items;
+	const json_t *more; /* the handler's: members of the answer beside its items, or NULL */
 	struct buf where;
 	char *filter_text;
 	struct filter *filter;

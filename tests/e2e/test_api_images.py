@@ -116,6 +116,49 @@ class Browse(ApiCase):
             self.assertIn(word.lower(), problem["detail"].lower(), text)
 
 
+class Indexes(ApiCase):
+    """A list says when what it shows was read, and how the last look failed."""
+
+    def lists(self):
+        return ["/v1/spaces", "/v1/integrations/far/spaces",
+                f"/v1/spaces/{self.space('far')}/images", "/v1/images?q=far/"]
+
+    def index(self, path):
+        found = [one for one in self.api.get(path)["indexes"] if one["integration"] == "far"]
+        self.assertEqual(1, len(found), path)
+        return found[0]
+
+    def test_a_failed_refresh_is_told_with_every_list_and_by_berthctl(self):
+        registry = Registry(self.dir + "/far", storage=self.hub.storage).start()
+        self.addCleanup(registry.stop)
+        self.daemon.add("far", registry)
+        self.settle()
+        good = self.index("/v1/spaces")
+        self.assertEqual({"integration", "phase", "at"}, set(good))
+        self.assertEqual("", self.daemon.ctl("image", "list", "far").stderr)
+        registry.stop()
+        error = self.failed(self.api.post("/v1/integrations/far/refresh", None), "unavailable")
+        for path in self.lists():
+            index = self.index(path)
+            self.assertEqual((good["at"], error["detail"]), (index["at"], index["error"]), path)
+            self.assertGreater(index["failed_at"], index["at"])
+        self.assertEqual(6, self.api.get(self.lists()[2])["total"])
+        self.assertEqual(["far"], [one["integration"] for one in
+                                   self.api.get(self.lists()[2])["indexes"]])
+        for words in (["image", "list", "far"], ["space", "list"], ["image", "search", "far/"]):
+            done = self.daemon.ctl(*words)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn(f"warning: far could not be read on {index['failed_at']}: "
+                          f"{error['detail']}", done.stderr)
+            self.assertIn("; what is shown is of " + good["at"], done.stderr)
+            self.assertNotIn("warning", done.stdout)
+        registry.start()
+        self.done(self.api.post("/v1/integrations/far/refresh", None))
+        self.assertEqual({"integration", "phase", "at"}, set(self.index("/v1/spaces")))
+        self.assertEqual("", self.daemon.ctl("space", "list").stderr)
+        self.ask("DELETE", "/v1/integrations/far", If_Match="*")
+
+
 class Prefixes(ApiCase):
     """Spaces of a plain registry are prefixes that a user declares."""
 

@@ -129,7 +129,10 @@ class Bindings(ApiCase):
         self.bind(bind=["red"])
         self.assertEqual(["hub"], [one["integration"] for one in
                                    self.api.get("/v1/spaces?workspace=red")["items"]])
-        self.assertEqual(0, self.api.get("/v1/spaces?workspace=blue")["total"])
+        for workspace, known in (("red", ["hub"]), ("blue", [])):
+            page = self.api.get(f"/v1/spaces?workspace={workspace}")
+            self.assertEqual(known, [one["integration"] for one in page["indexes"]])
+        self.assertEqual(0, page["total"])
         self.refused(404, "not-found", "GET", "/v1/spaces?workspace=nobody")
 
     def test_nothing_goes_while_it_is_bound_and_the_list_says_what(self):

@@ -74,7 +74,7 @@ const size_t openapi_text_bytes = 2;
 static void get(struct request *q, struct answer *a)
 {
 	answer_list(a, q, json_pack("[{s:s,s:i}]", "name", request_param(q, "name"), "count", 1),
-		    "cursor", 1);
+		    "cursor", 1, NULL);
 }
 
 static void change(struct request *q, struct answer *a)

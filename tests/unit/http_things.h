@@ -131,7 +131,7 @@ static json_t *thing(const char *name)
 
 static void list_things(struct request *q, struct answer *a)
 {
-	answer_list(a, q, json_pack("[o,o]", thing("a"), thing("b")), "next cursor", 2);
+	answer_list(a, q, json_pack("[o,o]", thing("a"), thing("b")), "next cursor", 2, NULL);
 }
 
 static void make_thing(struct request *q, struct answer *a)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a list out of the image index comes from: of each integration behind it
+ * its phase, when it was last read whole, and how the last attempt failed. An
+ * empty list with a failed look behind it is no empty registry. Runs in berthd.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/api/integration.h"
+#include "core/api/sight.h"
+
+/* What is beyond is not named: a list of spaces has pages, its indexes have none. */
+#define INDEXES_MAX 256
+
+int index_state(const char *integration, const char *phase, const json_t *status, json_t **ret,
+		struct berth_error *err)
+{
+	static const char *const members[] = {"at", "failed_at", "error", "cause"};
+	const json_t *index = json_object_get(status, "index");
+
+	*ret = json_pack("{s:s, s:s}", "integration", integration, "phase", phase);
+	if (!*ret)
+		return berth_fail_memory(err);
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+		js_put_str(*ret, members[i], js_str(index, members[i], NULL));
+	return 0;
+}
+
+static int add_index(void *user, const void *row, struct berth_error *err)
+{
+	const struct integration *it = row;
+	json_t *to = user;
+	json_t *shown AUTO_JSON = NULL;
+	json_t *status AUTO_JSON = NULL;
+	json_t *desired AUTO_JSON = NULL;
+
+	if (json_array_size(to) >= INDEXES_MAX)
+		return 0;
+	if (api_parse(it->status, &status, err) || api_parse(it->desired, &desired, err))
+		return berth_wrap(err, "integration %s", it->name);
+	const char *phase = js_str(status, "phase", "unknown");
+	if (!js_bool(desired, "enabled", true))
+		phase = "disabled";
+	if (index_state(it->name, phase, status, &shown, err))
+		return err->code;
+	return json_array_append(to, shown) ? berth_fail_memory(err) : 0;
+}
+
+static int read_indexes(struct daemon_state *d, const struct store_page *within, json_t **ret,
+			struct berth_error *err)
+{
+	json_t *more AUTO_JSON = json_pack("{s:[]}", "indexes");
+
+	if (!more)
+		return berth_fail_memory(err);
+	if (api_each(d->store, &integrations_table, within, add_index,
+		     json_object_get(more, "indexes"), err))
+		return err->code;
+	*ret = STEAL(more);
+	return 0;
+}
+
+int indexes_of_one(struct daemon_state *d, const char *integration_id, json_t **ret,
+		   struct berth_error *err)
+{
+	const struct store_value id = V_TEXT(integration_id);
+	const struct store_page within = {
+		.within = "id = ?", .within_values = &id, .within_count = 1};
+
+	return read_indexes(d, &within, ret, err);
+}
+
+int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t **ret,
+		     struct berth_error *err)
+{
+	char within[sizeof(sight->where) + 160];
+	struct store_page page = {.within = within,
+				  .within_values = sight->values,
+				  .within_count = sight->value_count};
+
+	if (sight->is_all && !sight->workspace_id)
+		return read_indexes(d, NULL, ret, err);
+	snprintf(within, sizeof(within),
+		 "id IN (SELECT s.integration_id FROM spaces s JOIN integrations i "
+		 "ON i.id = s.integration_id WHERE %s)",
+		 sight->where);
+	return read_indexes(d, &page, ret, err);
+}
