@@ -368,7 +368,7 @@ def start_all(call):
         keep_schedule(world, "scan", wanted, {})
         return Answer(201, None)
     if all_running(call):
-        raise conflict("a previous scan all job aleady exits, its status is Running")
+        raise conflict("a previous scan all job already exits, its status is Running")
     world.all_scans = []
     for artifact in everything(world):
         if artifact.scan is None or artifact.scan.status not in ("Pending", "Running"):
