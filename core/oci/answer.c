@@ -30,6 +30,32 @@ static bool is_web_page(const struct registry_request *q)
 	       (!strncasecmp(type, "text/html", 9) || !strncasecmp(type, "application/xhtml", 17));
 }
 
+/* What Harbor says in words only (seen at 2.5.6 and 2.15.2): quota, read-only
+ * mode and immutable tags share their codes with other refusals. */
+static void refine(const char *message, int status, struct berth_error *err)
+{
+	static const struct {
+		int status, code;
+		const char *word, *sentence;
+	} known[] = {
+		{403, BERTH_E_QUOTA, "configured upper limit",
+		 "the quota there is used up: raise it, or delete images"},
+		{403, BERTH_E_QUOTA, "quota", NULL},
+		{403, BERTH_E_READ_ONLY, "read only", NULL},
+		{412, BERTH_E_CONFLICT, "immutable",
+		 "a rule there keeps the tag as it is (immutable)"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+		if (known[i].status != status || !strcasestr(message, known[i].word) ||
+		    (status == 403 && err->code != BERTH_E_DENIED))
+			continue;
+		err->code = known[i].code;
+		if (known[i].sentence)
+			berth_wrap(err, "%s", known[i].sentence);
+		return;
+	}
+}
+
 /* The first of {"errors":[{"code","message"}]}: its words into the cause. */
 static void read_envelope(const struct registry_request *q, int status, struct berth_error *err)
 {
@@ -49,10 +75,7 @@ static void read_envelope(const struct registry_request *q, int status, struct b
 		if (!strcmp(codes[i].code, code) &&
 		    (status == 400 || status == 403 || status == 405))
 			err->code = codes[i].meaning;
-	if (err->code == BERTH_E_DENIED && strcasestr(message, "quota"))
-		err->code = BERTH_E_QUOTA;
-	if (err->code == BERTH_E_DENIED && strcasestr(message, "read only"))
-		err->code = BERTH_E_READ_ONLY;
+	refine(message, status, err);
 }
 
 static void fail_redirect(const struct registry_request *q, int status, const char *what,

@@ -68,7 +68,9 @@ MUST_USE int harbor_dof(struct harbor *h, const char *method, const json_t *body
 
 /* Every item of a paged list: path has its query already, or none. Goes on
  * until X-Total-Count items are there: below 2.6 pages run short where images
- * are signed, and an empty page is not the end. each: nonzero stops with
+ * are signed, and an empty page is not the end. A list that shrank while it was
+ * read is read once more, as an item may have moved to a page already read: so
+ * items come twice, as they do where one is added. each: nonzero stops with
  * that code. */
 MUST_USE int harbor_pages(struct harbor *h, const char *path,
 			  int (*each)(void *user, json_t *item, struct berth_error *err),
@@ -108,6 +110,15 @@ struct wire {
 };
 MUST_USE int harbor_wire(struct harbor *h, const struct wire *w, struct net_exchange **ret,
 			 struct berth_error *err);
+
+/* faults.c: an answer with a status that was not wanted, as an error that says
+ * what to do; may ask /health and /v2/. */
+MUST_USE int harbor_fail(struct harbor *h, const struct ask *a, struct net_exchange *x,
+			 struct berth_error *err);
+/* A 401: *err has its words already; says whose fault it is. */
+MUST_USE int harbor_refused(struct harbor *h, struct berth_error *err);
+/* An error document under a status of success. */
+MUST_USE int harbor_check_body(const struct ask *a, const json_t *body, struct berth_error *err);
 
 /* The slots, by file. */
 #define HARBOR_SLOT(name, ...)                                                                     \

@@ -11,7 +11,8 @@
 struct pages {
 	int (*each)(void *user, json_t *item, struct berth_error *err);
 	void *user;
-	int64_t seen;
+	int64_t seen, total; /* items given; X-Total-Count of the page before, or -1 */
+	bool has_shrunk;     /* an item went away meanwhile: another may have slipped past us */
 };
 
 static int page_items(struct pages *p, json_t *items, struct berth_error *err)
@@ -34,11 +35,16 @@ static int64_t page_count(int64_t total)
 	return (total + HARBOR_PAGE - 1) / HARBOR_PAGE;
 }
 
-int harbor_pages(struct harbor *h, const char *path,
-		 int (*each)(void *user, json_t *item, struct berth_error *err), void *user,
-		 struct berth_error *err)
+static int64_t take_total(struct pages *p, int64_t total)
 {
-	struct pages p = {.each = each, .user = user};
+	if (p->total > total)
+		p->has_shrunk = true;
+	p->total = total;
+	return page_count(total);
+}
+
+static int read_list(struct harbor *h, const char *path, struct pages *p, struct berth_error *err)
+{
 	char glue = strchr(path, '?') ? '&' : '?';
 	int64_t pages_max = net_client_limits(registry_net(h->remote.registry))->pages_max;
 	for (int64_t page = 1, last = 1; page <= last; page++) {
@@ -54,15 +60,27 @@ int harbor_pages(struct harbor *h, const char *path,
 		if (!r && reply.json && !json_is_array(reply.json) && !json_is_null(reply.json))
 			return berth_fail(err, BERTH_E_PROTOCOL, "GET %s: not a list", url);
 		if (!r)
-			r = page_items(&p, reply.json, err);
+			r = page_items(p, reply.json, err);
 		if (r)
 			return r;
 		if (reply.total >= 0)
-			last = page_count(reply.total);
+			last = take_total(p, reply.total);
 		else if (json_array_size(reply.json) == HARBOR_PAGE)
 			last = page + 1; /* lists that tell no total */
 	}
 	return 0;
+}
+
+int harbor_pages(struct harbor *h, const char *path,
+		 int (*each)(void *user, json_t *item, struct berth_error *err), void *user,
+		 struct berth_error *err)
+{
+	struct pages p = {.each = each, .user = user, .total = -1};
+	int r = read_list(h, path, &p, err);
+	if (r || !p.has_shrunk)
+		return r;
+	p.total = -1;
+	return read_list(h, path, &p, err);
 }
 
 int harbor_split(const char *repository, char **ret_project, char **ret_name,

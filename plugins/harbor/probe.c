@@ -3,8 +3,10 @@
  * (most of Harbor's API takes one for an anonymous caller), then the version,
  * then the rights that Berth uses at this scope.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
 #include "plugins/harbor/harbor.h"
@@ -29,10 +31,12 @@ static int check_rights(struct harbor *h, bool is_platform, struct berth_sink *s
 	AUTO_REPLY struct reply me = {0};
 	struct ask ask = {.path = "/api/v2.0/users/current", .accept = 412};
 	int r = harbor_ask(h, &ask, &me, err);
-	if (r == BERTH_E_AUTH)
-		return berth_wrap(err, "Harbor refused user '%s'", h->username);
 	if (r)
 		return r;
+	if (!me.json && me.status == 200)
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "GET %s: an empty answer: a proxy before Harbor changes answers",
+				  ask.path);
 	if (me.status == 412)
 		return remote_give_fact(sink, "rights", json_string("robot"), err);
 	bool is_admin = js_bool(me.json, "sysadmin_flag", false) ||
@@ -86,6 +90,26 @@ static json_t *features(const struct harbor *h)
 	return list;
 }
 
+/* Harbor's clock against ours: beyond this, tokens and logins may look expired. */
+#define SKEW_MAX_MS 60000
+
+static int give_skew(struct harbor *h, const json_t *info, struct berth_sink *sink,
+		     struct berth_error *err)
+{
+	int64_t theirs_ms = harbor_time(info, "current_time");
+	int64_t ahead_ms = theirs_ms ? theirs_ms - clock_unix_ms() : 0;
+	char text[160];
+	if (ahead_ms > -SKEW_MAX_MS && ahead_ms < SKEW_MAX_MS)
+		return 0;
+	snprintf(text, sizeof text,
+		 "Harbor's clock is %lld s %s: its tokens and logins may seem expired; set both "
+		 "hosts' clocks",
+		 (long long)(ahead_ms > 0 ? ahead_ms : -ahead_ms) / 1000,
+		 ahead_ms > 0 ? "ahead" : "behind");
+	h->remote.host->log(h->remote.call, BERTH_LOG_WARNING, "%s", text);
+	return remote_give_fact(sink, "clock_skew_s", json_integer(ahead_ms / 1000), err);
+}
+
 static int give_info(struct harbor *h, const json_t *info, struct berth_sink *sink,
 		     struct berth_error *err)
 {
@@ -101,7 +125,7 @@ static int give_info(struct harbor *h, const json_t *info, struct berth_sink *si
 	if (!r)
 		r = remote_give_fact(sink, "read_only",
 				     json_boolean(js_bool(info, "read_only", false)), err);
-	return r;
+	return r ? r : give_skew(h, info, sink, err);
 }
 
 static int is_harbor(struct harbor *h, struct berth_error *err)

@@ -253,7 +253,9 @@ static int check_push(struct harbor *h, const char *repository, struct berth_oci
 	if (!name)
 		return berth_fail_memory(err);
 	int r = harbor_project(h, name, &project, err);
-	if (r == BERTH_E_NOT_FOUND || r == BERTH_E_DENIED || r == BERTH_E_AUTH)
+	if (r == BERTH_E_NOT_FOUND)
+		return r; /* the registry would say 'unauthorized' of a project that is not there */
+	if (r == BERTH_E_DENIED || r == BERTH_E_AUTH)
 		return 0; /* the registry itself will say it better, at the first request */
 	if (!r && js_int(project, "registry_id", 0) > 0)
 		ret->flags |= BERTH_OCI_NO_PUSH;

@@ -72,6 +72,8 @@ static char *cookie(const struct net_exchange *x, const char *name)
 	return found;
 }
 
+static const struct ask login_page = {.method = "POST", .path = "/c/login"};
+
 static int first_visit(struct harbor *h, char **ret_cookie, char **ret_csrf,
 		       struct berth_error *err)
 {
@@ -89,29 +91,10 @@ static int first_visit(struct harbor *h, char **ret_cookie, char **ret_csrf,
 	if (*ret_cookie && *ret_csrf)
 		return 0;
 	int status = net_exchange_status(x);
-	if (berth_code_of_http(status) && status != 404 && status != 405)
-		return ask_fail(&h->remote, "POST", "/c/login", x, err);
+	if (status >= 300 && status != 404 && status != 405)
+		return harbor_fail(h, &login_page, x, err);
 	return berth_fail(err, BERTH_E_PROTOCOL,
 			  "not a Harbor: POST /c/login (HTTP %d) brought no CSRF token", status);
-}
-
-/* 401 may also be a database that is down: /health knows, without a password. */
-static int refused(struct harbor *h, struct berth_error *err)
-{
-	AUTO_REPLY struct reply reply = {0};
-	struct berth_error ignored = ERROR_INIT;
-	struct ask ask = {.path = "/api/v2.0/health", .anonymous = true};
-	size_t i;
-	json_t *part;
-	if (!harbor_ask(h, &ask, &reply, &ignored))
-		json_array_foreach (json_object_get(reply.json, "components"), i, part)
-			if (!strcmp(js_str(part, "name", ""), "database") &&
-			    strcmp(js_str(part, "status", ""), "healthy") != 0)
-				return berth_fail(err, BERTH_E_UNAVAILABLE,
-						  "Harbor's database is down: it can check no "
-						  "password at present");
-	berth_fail_http(err, 401, "Harbor refused user '%s'", h->username);
-	return berth_cause(err, "POST /c/login: HTTP 401: wrong user or password, or locked");
 }
 
 static char *form(const struct harbor *h)
@@ -145,15 +128,13 @@ static int login(struct harbor *h, const char *gorilla, const char *csrf, struct
 static int check_login(struct harbor *h, struct net_exchange *x, struct berth_error *err)
 {
 	int status = net_exchange_status(x);
-	if (status == 401)
-		return refused(h, err);
 	if (status == 403)
 		return berth_fail(err, BERTH_E_AUTH,
 				  "Harbor sends user '%s' to its single sign-on: use the local "
 				  "administrator or a robot account",
 				  h->username);
 	if (status != 200)
-		return ask_fail(&h->remote, "POST", "/c/login", x, err);
+		return harbor_fail(h, &login_page, x, err);
 	return 0;
 }
 

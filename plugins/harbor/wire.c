@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One HTTP exchange with Harbor to its end, and harbor_ask on top of it:
- * credentials, the second try with a new session, errors in Harbor's words.
+ * credentials, and the second try with a new session.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,25 +46,6 @@ int harbor_wire(struct harbor *h, const struct wire *w, struct net_exchange **re
 	return r ? r : ask_exchange(&h->remote, w->method, url, &l, w->body, ret, err);
 }
 
-/* Statuses whose meaning Harbor's API gives them beyond HTTP's own. */
-static int refine(int status, const struct berth_error *err)
-{
-	if (status == 403 && strstr(err->cause, "read only"))
-		return BERTH_E_READ_ONLY;
-	if (status == 403 && strstr(err->cause, "quota"))
-		return BERTH_E_QUOTA;
-	return err->code;
-}
-
-static int fail_status(struct harbor *h, const struct ask *a, struct net_exchange *x,
-		       struct berth_error *err)
-{
-	int status = net_exchange_status(x);
-	err->code = ask_fail(&h->remote, a->method, a->path, x, err);
-	err->code = refine(status, err);
-	return err->code;
-}
-
 static int take(const struct ask *a, struct net_exchange *x, struct reply *ret,
 		struct berth_error *err)
 {
@@ -78,8 +59,10 @@ static int take(const struct ask *a, struct net_exchange *x, struct reply *ret,
 				  a->method, a->path);
 	if (location && !(ret->location = strdup(location)))
 		return berth_fail_memory(err);
-	if (!a->is_text && ret->status < 300)
-		return ask_json(a->method, a->path, x, &ret->json, err);
+	if (!a->is_text && ret->status < 300) {
+		int r = ask_json(a->method, a->path, x, &ret->json, err);
+		return r ? r : harbor_check_body(a, ret->json, err);
+	}
 	ret->body = strdup(buf_text(body));
 	return ret->body ? 0 : berth_fail_memory(err);
 }
@@ -110,6 +93,18 @@ static int exchange(struct harbor *h, const struct ask *a, const char *body,
 	return harbor_wire(h, &w, ret, err);
 }
 
+/* Has Harbor ended a session of an earlier job? A write then fails by the CSRF
+ * token, where the key of the cookies has changed since. */
+static bool is_session_over(const struct harbor *h, const struct ask *a,
+			    const struct net_exchange *x)
+{
+	int status = net_exchange_status(x);
+	if (!h->session || !h->was_kept || a->anonymous)
+		return false;
+	return status == 401 ||
+	       (status == 403 && strstr(buf_text(net_exchange_body(x)), "CSRF token"));
+}
+
 int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struct berth_error *err)
 {
 	AUTO(net_exchange) struct net_exchange *x = NULL;
@@ -118,7 +113,7 @@ int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struc
 	a.method = a.method ? a.method : "GET";
 	*ret = (struct reply){.total = -1};
 	int r = exchange(h, &a, body, &x, err);
-	if (!r && net_exchange_status(x) == 401 && h->session && h->was_kept && !a.anonymous) {
+	if (!r && is_session_over(h, &a, x)) {
 		harbor_sign_out(h);
 		net_exchange_free(STEAL(x));
 		r = exchange(h, &a, body, &x, err);
@@ -127,7 +122,7 @@ int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struc
 		return r;
 	int status = net_exchange_status(x);
 	if ((status < 200 || status > 299) && status != a.accept)
-		return fail_status(h, &a, x, err);
+		return harbor_fail(h, &a, x, err);
 	r = take(&a, x, ret, err);
 	if (r)
 		reply_done(ret);

@@ -111,8 +111,8 @@ class ApiCase(unittest.TestCase):
 
     def space(self, integration, name="default"):
         """The id of a space."""
-        found = [item for item in self.api.get(f"/v1/integrations/{integration}/spaces")["items"]
-                 if item["name"] == name]
+        path = f"/v1/integrations/{integration}/spaces?limit=500"
+        found = [item for item in self.api.get(path)["items"] if item["name"] == name]
         self.assertEqual(1, len(found), f"space {integration}/{name}")
         return found[0]["id"]
 
