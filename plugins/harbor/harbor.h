@@ -99,6 +99,9 @@ MUST_USE int harbor_retention_id(struct harbor *h, const char *space, int64_t *r
 /* A time of Harbor as Unix milliseconds; 0 for "never" (year 1). */
 int64_t harbor_time(const json_t *object, const char *key);
 
+/* A log's text, a LOG a line. */
+MUST_USE int harbor_give_log(struct berth_sink *sink, const char *text, struct berth_error *err);
+
 /* sign.c */
 MUST_USE int harbor_sign_in(struct harbor *h, struct berth_error *err);
 void harbor_sign_out(struct harbor *h); /* forgets the session */
@@ -155,6 +158,13 @@ HARBOR_SLOT(retention_run, const char *space, struct berth_sink *sink);
 HARBOR_SLOT(retention_runs, const char *space, const char *run_id, struct berth_sink *sink);
 /* maintain.c */
 HARBOR_SLOT(maintain, const char *action, const char *arguments_json, struct berth_sink *sink);
+
+/* scan_read.c: what scans found, and settings */
+HARBOR_SLOT(scan_scanners, struct berth_sink *sink);
+HARBOR_SLOT(scan_status, const char *target_json, struct berth_sink *sink);
+HARBOR_SLOT(scan_report, const char *target_json, struct berth_sink *sink);
+HARBOR_SLOT(scan_log, const char *target_json, struct berth_sink *sink);
+HARBOR_SLOT(scan_configure, const char *settings_json);
 
 extern const struct berth_scan_ops harbor_scan_ops; /* scan.c */
 extern const struct berth_sync_ops harbor_sync_ops; /* sync.c */

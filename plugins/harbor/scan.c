@@ -1,66 +1,134 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Harbor's own scanner driven and read (C1 to C5). A target is one artifact
- * {"repository","digest"}, a project {"space"} or, empty, the instance. Stop of
+/* Harbor's own scanner driven (C1 to C5): targets, starting, stopping. Stop of
  * a scan of all is refused: at 2.15.2 it wipes the results that were there.
+ * What scans found is read in scan_read.c.
  */
-#include <stdio.h>
+#include "plugins/harbor/scan.h"
+
 #include <string.h>
 
-#include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
-#define SCAN_ALL "/api/v2.0/system/scanAll/schedule"
-
-/* Harbor's words for a scan's state, and ours. */
-static const struct {
-	const char *harbor, *state;
-} states[] = {
-	{"Pending", "queued"}, {"Scheduled", "queued"}, {"Running", "running"},
-	{"Success", "done"},   {"Error", "error"},      {"Stopped", "stopped"},
-};
-
-static const char *state_of(const char *status)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(states); i++)
-		if (!strcmp(states[i].harbor, status))
-			return states[i].state;
-	return "not-scanned";
-}
-
-/* The artifact's API path of a target, or NULL in *ret for another target. */
-static int target_path(const json_t *target, char **ret, struct berth_error *err)
+int scan_target_begin(struct harbor *h, const struct berth_call *call, const char *target_json,
+		      struct scan_target *ret, struct berth_error *err)
 {
 	AUTO_FREE char *path = NULL;
-	const char *repository = js_str(target, "repository", NULL);
-	const char *digest = js_str(target, "digest", NULL);
-	*ret = NULL;
-	if (!repository)
-		return 0;
-	if (!digest)
-		return berth_fail(err, BERTH_E_INVALID, "a scan of an artifact needs its digest");
-	int r = harbor_path(repository, &path, err);
+	remote_begin(&h->remote, call);
+	int r = ask_argument(target_json, &ret->json, err);
 	if (r)
 		return r;
-	*ret = text_printf("%s/artifacts/%s", path, digest);
-	return *ret ? 0 : berth_fail_memory(err);
+	ret->space = js_str(ret->json, "space", NULL);
+	ret->repository = js_str(ret->json, "repository", NULL);
+	ret->digest = js_str(ret->json, "digest", NULL);
+	if (ret->digest && !ret->repository)
+		return berth_fail(err, BERTH_E_INVALID, "a digest needs its repository");
+	if (!ret->digest)
+		return 0;
+	r = harbor_path(ret->repository, &path, err);
+	if (r)
+		return r;
+	ret->path = text_printf("%s/artifacts/%s", path, ret->digest);
+	return ret->path ? 0 : berth_fail_memory(err);
 }
 
-static int begin(struct harbor *h, const struct berth_call *call, const char *target_json,
-		 json_t **ret_target, char **ret_path, struct berth_error *err)
+void scan_target_done(struct scan_target *t)
 {
-	remote_begin(&h->remote, call);
-	int r = ask_argument(target_json, ret_target, err);
-	return r ? r : target_path(*ret_target, ret_path, err);
+	json_decref(t->json);
+	free(t->path);
 }
 
-static int give_run(struct berth_sink *sink, const char *id, json_t *take_more,
-		    struct berth_error *err)
+/* --- the walk --- */
+
+struct walk {
+	struct harbor *h;
+	const char *repository; /* of the list at hand; NULL: each artifact names its own */
+	scan_each *each;
+	void *user;
+};
+
+static int each_artifact(void *user, json_t *artifact, struct berth_error *err)
+{
+	const struct walk *w = user;
+	AUTO_FREE char *base = NULL;
+	const char *repository =
+		w->repository ? w->repository : js_str(artifact, "repository_name", "");
+	int r = harbor_path(repository, &base, err);
+	if (r)
+		return r;
+	AUTO_FREE char *path = text_printf("%s/artifacts/%s", base, js_str(artifact, "digest", ""));
+	struct scan_artifact one = {
+		.h = w->h, .repository = repository, .path = path, .json = artifact};
+	return path ? w->each(w->user, &one, err) : berth_fail_memory(err);
+}
+
+#define OVERVIEW "artifacts?with_tag=false&with_scan_overview=true"
+
+static int walk_repository(struct walk *w, const char *repository, struct berth_error *err)
+{
+	AUTO_FREE char *base = NULL;
+	int r = harbor_path(repository, &base, err);
+	if (r)
+		return r;
+	AUTO_FREE char *path = text_printf("%s/" OVERVIEW, base);
+	w->repository = repository;
+	return path ? harbor_pages(w->h, path, each_artifact, w, err) : berth_fail_memory(err);
+}
+
+static int each_repository(void *user, json_t *repository, struct berth_error *err)
+{
+	return walk_repository(user, js_str(repository, "name", ""), err);
+}
+
+int scan_walk(struct harbor *h, const struct scan_target *t, scan_each *each, void *user,
+	      struct berth_error *err)
+{
+	struct walk w = {.h = h, .each = each, .user = user};
+	if (t->repository)
+		return walk_repository(&w, t->repository, err);
+	AUTO_FREE char *escaped = text_url_encode(t->space ? t->space : "");
+	int r = escaped ? harbor_version(h, err) : berth_fail_memory(err);
+	if (r)
+		return r;
+	bool at_once = harbor_is_at_least(h, 2, 12);
+	AUTO_FREE char *path = text_printf("/api/v2.0/projects/%s/%s", escaped,
+					   at_once ? OVERVIEW : "repositories?sort=name");
+	return path ? harbor_pages(h, path, at_once ? each_artifact : each_repository, &w, err)
+		    : berth_fail_memory(err);
+}
+
+int scan_project_scanner(struct harbor *h, const struct scan_target *t, char **ret_name,
+			 struct berth_error *err)
+{
+	AUTO_REPLY struct reply reply = {0};
+	AUTO_FREE char *project = t->repository
+					  ? strndup(t->repository, strcspn(t->repository, "/"))
+					  : strdup(t->space ? t->space : "");
+	AUTO_FREE char *escaped = project ? text_url_encode(project) : NULL;
+	AUTO_FREE char *path =
+		escaped ? text_printf("/api/v2.0/projects/%s/scanner", escaped) : NULL;
+	if (!path)
+		return berth_fail_memory(err);
+	int r = harbor_ask(h, &(struct ask){.path = path}, &reply, err);
+	if (r)
+		return r;
+	/* No scanner: 200 with an empty body. */
+	const char *name = js_str(reply.json, "name", NULL);
+	if (!name)
+		return berth_fail(err, BERTH_E_CONFLICT, "no scanner is set up for project '%s'",
+				  project);
+	*ret_name = strdup(name);
+	return *ret_name ? 0 : berth_fail_memory(err);
+}
+
+int scan_give_run(struct berth_sink *sink, const char *id, json_t *take_more,
+		  struct berth_error *err)
 {
 	AUTO_JSON json_t *more = take_more;
 	return remote_give(sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = id, .more = more},
 			   err);
 }
+
+/* --- start and stop --- */
 
 /* The body came with 2.11; before, a body is an error at none of the versions
  * tried, but means nothing. */
@@ -82,72 +150,55 @@ static int change_scan(struct harbor *h, const char *path, const char *verb,
 	return r;
 }
 
-struct space_scan {
-	struct harbor *h;
-	uint64_t started, refused;
+/* Is it being scanned already? Then that scan is the one. */
+static bool is_going(const struct berth_error *err)
+{
+	return err->code == BERTH_E_CONFLICT && err->upstream == 409;
+}
+
+struct many {
+	uint64_t started, going, passed_over;
 };
 
-/* One artifact of a project: those that are no images are passed over. */
-static int scan_one(struct space_scan *s, const char *repository, const json_t *artifact,
-		    struct berth_error *err)
+/* One artifact of many: those that are no images are passed over. */
+static int start_each(void *user, const struct scan_artifact *a, struct berth_error *err)
 {
-	AUTO_FREE char *base = NULL;
-	const json_t *links = json_object_get(artifact, "addition_links");
-	if (!json_object_get(links, "vulnerabilities") && links)
-		return 0;
-	int r = harbor_path(repository, &base, err);
-	if (r)
-		return r;
-	AUTO_FREE char *path = text_printf("%s/artifacts/%s", base, js_str(artifact, "digest", ""));
-	if (!path)
-		return berth_fail_memory(err);
-	r = change_scan(s->h, path, "scan", err);
-	if (r == BERTH_E_UNSUPPORTED || (r == BERTH_E_CONFLICT && err->upstream == 409)) {
-		s->refused++; /* nothing to scan, or it is being scanned */
+	struct many *m = user;
+	const json_t *links = json_object_get(a->json, "addition_links");
+	if (links && !json_object_get(links, "vulnerabilities")) {
+		m->passed_over++;
 		return 0;
 	}
-	s->started += !r;
-	return r;
+	struct berth_error why = ERROR_INIT;
+	int r = change_scan(a->h, a->path, "scan", &why);
+	/* It went away meanwhile, or there is nothing in it to scan. */
+	if (r == BERTH_E_UNSUPPORTED || r == BERTH_E_NOT_FOUND)
+		m->passed_over++;
+	else if (is_going(&why))
+		m->going++;
+	else if (r)
+		*err = why;
+	else
+		m->started++;
+	return err->code;
 }
 
-struct repository_scan {
-	struct space_scan *space;
-	const char *repository;
-};
-
-static int each_artifact(void *user, json_t *artifact, struct berth_error *err)
+static int start_many(struct harbor *h, const struct scan_target *t, struct berth_sink *sink,
+		      struct berth_error *err)
 {
-	struct repository_scan *s = user;
-	return scan_one(s->space, s->repository, artifact, err);
-}
-
-static int each_repository(void *user, json_t *repository, struct berth_error *err)
-{
-	struct space_scan *s = user;
-	struct repository_scan one = {.space = s, .repository = js_str(repository, "name", "")};
-	AUTO_FREE char *base = NULL;
-	int r = harbor_path(one.repository, &base, err);
+	AUTO_FREE char *scanner = NULL;
+	struct many m = {0};
+	int r = scan_project_scanner(h, t, &scanner, err);
+	if (!r)
+		r = scan_walk(h, t, start_each, &m, err);
 	if (r)
 		return r;
-	AUTO_FREE char *path = text_printf("%s/artifacts?with_tag=false", base);
-	return path ? harbor_pages(s->h, path, each_artifact, &one, err) : berth_fail_memory(err);
-}
-
-static int start_space(struct harbor *h, const char *space, struct berth_sink *sink,
-		       struct berth_error *err)
-{
-	struct space_scan s = {.h = h};
-	AUTO_FREE char *escaped = text_url_encode(space);
-	AUTO_FREE char *path =
-		text_printf("/api/v2.0/projects/%s/repositories", escaped ? escaped : "");
-	if (!escaped || !path)
-		return berth_fail_memory(err);
-	int r = harbor_pages(h, path, each_repository, &s, err);
-	return r ? r
-		 : give_run(sink, space,
-			    json_pack("{s:s, s:I, s:I}", "state", "queued", "started",
-				      (json_int_t)s.started, "passed_over", (json_int_t)s.refused),
-			    err);
+	return scan_give_run(sink, t->repository ? t->repository : t->space,
+			     json_pack("{s:s, s:s, s:I, s:I, s:I}", "state", "queued", "scanner",
+				       scanner, "started", (json_int_t)m.started, "going",
+				       (json_int_t)m.going, "passed_over",
+				       (json_int_t)m.passed_over),
+			     err);
 }
 
 static int start_all(struct harbor *h, struct berth_sink *sink, struct berth_error *err)
@@ -156,242 +207,74 @@ static int start_all(struct harbor *h, struct berth_sink *sink, struct berth_err
 	int r = harbor_do(h, "POST", SCAN_ALL, body, err);
 	if (r == BERTH_E_CONFLICT && err->upstream == 412)
 		return berth_wrap(err, "no scanner is set up, or scans run on a schedule");
-	return r ? r : give_run(sink, "all", json_pack("{s:s}", "state", "queued"), err);
+	if (r && !is_going(err))
+		return r;
+	*err = (struct berth_error)ERROR_INIT;
+	return scan_give_run(sink, "all", json_pack("{s:s}", "state", "queued"), err);
+}
+
+static int start_one(struct harbor *h, const struct scan_target *t, struct berth_sink *sink,
+		     struct berth_error *err)
+{
+	int r = change_scan(h, t->path, "scan", err);
+	if (r && !is_going(err))
+		return r;
+	*err = (struct berth_error)ERROR_INIT;
+	return scan_give_run(sink, t->digest, json_pack("{s:s}", "state", "queued"), err);
 }
 
 static int start(void *self, const struct berth_call *call, const char *target_json,
 		 struct berth_sink *sink, struct berth_error *err)
 {
 	struct harbor *h = self;
-	AUTO_JSON json_t *target = NULL;
-	AUTO_FREE char *path = NULL;
-	int r = begin(h, call, target_json, &target, &path, err);
+	AUTO_SCAN_TARGET struct scan_target t = {0};
+	int r = scan_target_begin(h, call, target_json, &t, err);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))
 		return r;
-	if (path) {
-		r = change_scan(h, path, "scan", err);
-		return r ? r
-			 : give_run(sink, js_str(target, "digest", ""),
-				    json_pack("{s:s}", "state", "queued"), err);
-	}
-	const char *space = js_str(target, "space", NULL);
-	return space ? start_space(h, space, sink, err) : start_all(h, sink, err);
+	if (t.path)
+		return start_one(h, &t, sink, err);
+	return t.repository || t.space ? start_many(h, &t, sink, err) : start_all(h, sink, err);
 }
 
-/* Is there anything to scan? The artifact's own links say. */
-static json_t *run_of(json_t *artifact)
+static int stop_each(void *user, const struct scan_artifact *a, struct berth_error *err)
 {
-	json_t *overview = json_object_get(artifact, "scan_overview");
-	const json_t *one = json_object_iter_value(json_object_iter(overview));
-	const json_t *links = json_object_get(artifact, "addition_links");
-	json_t *more = json_object();
-	if (!one) {
-		bool can = json_object_get(links, "vulnerabilities") != NULL;
-		js_put_str(more, "state", can ? "not-scanned" : "unsupported");
-		return more;
-	}
-	const json_t *summary = json_object_get(one, "summary");
-	js_put_str(more, "state", state_of(js_str(one, "scan_status", "")));
-	json_object_set_new(more, "percent", json_integer(js_int(one, "complete_percent", 0)));
-	js_put_str(more, "severity", js_str(one, "severity", NULL));
-	js_put_str(more, "report", js_str(one, "report_id", NULL));
-	js_put_time(more, "started_at", harbor_time(one, "start_time"));
-	js_put_time(more, "ended_at", harbor_time(one, "end_time"));
-	json_object_set_new(more, "total", json_integer(js_int(summary, "total", 0)));
-	json_object_set_new(more, "fixable", json_integer(js_int(summary, "fixable", 0)));
-	if (json_object_get(summary, "summary"))
-		json_object_set(more, "counts", json_object_get(summary, "summary"));
-	return more;
-}
-
-static int load_overview(struct harbor *h, const char *path, json_t **ret, struct berth_error *err)
-{
-	return harbor_getf(h, ret, err, "%s?with_scan_overview=true&with_tag=false", path);
-}
-
-static int status_all(struct harbor *h, struct berth_sink *sink, struct berth_error *err)
-{
-	AUTO_JSON json_t *m = NULL;
-	int r = harbor_get(h, "/api/v2.0/scans/all/metrics", &m, err);
-	if (r)
+	AUTO_JSON json_t *run = scan_run_of(a->json);
+	const char *state = js_str(run, "state", "");
+	(void)user;
+	if (strcmp(state, "queued") != 0 && strcmp(state, "running") != 0)
+		return 0;
+	int r = change_scan(a->h, a->path, "scan/stop", err);
+	if (r != BERTH_E_NOT_FOUND)
 		return r;
-	json_t *more = json_pack("{s:s, s:I, s:I}", "state",
-				 js_bool(m, "ongoing", false) ? "running" : "done", "done",
-				 (json_int_t)js_int(m, "completed", 0), "total",
-				 (json_int_t)js_int(m, "total", 0));
-	if (json_object_get(m, "metrics"))
-		json_object_set(more, "counts", json_object_get(m, "metrics"));
-	return give_run(sink, "all", more, err);
-}
-
-static int status(void *self, const struct berth_call *call, const char *target_json,
-		  struct berth_sink *sink, struct berth_error *err)
-{
-	struct harbor *h = self;
-	AUTO_JSON json_t *target = NULL, *artifact = NULL;
-	AUTO_FREE char *path = NULL;
-	int r = begin(h, call, target_json, &target, &path, err);
-	if (r)
-		return r;
-	if (!path && js_str(target, "space", NULL))
-		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "Harbor keeps no state of a project's scan: ask by artifact");
-	if (!path)
-		return status_all(h, sink, err);
-	r = load_overview(h, path, &artifact, err);
-	return r ? r : give_run(sink, js_str(target, "digest", ""), run_of(artifact), err);
+	*err = (struct berth_error)ERROR_INIT;
+	return 0;
 }
 
 static int stop(void *self, const struct berth_call *call, const char *target_json,
 		struct berth_error *err)
 {
 	struct harbor *h = self;
-	AUTO_JSON json_t *target = NULL;
-	AUTO_FREE char *path = NULL;
-	int r = begin(h, call, target_json, &target, &path, err);
+	AUTO_SCAN_TARGET struct scan_target t = {0};
+	int r = scan_target_begin(h, call, target_json, &t, err);
 	if (r)
 		return r;
-	if (!path)
+	if (!t.repository && !t.space)
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "stopping a scan of all wipes earlier results at Harbor: stop by "
-				  "artifact");
-	return (call->flags & BERTH_CALL_DRY_RUN) ? 0 : change_scan(h, path, "scan/stop", err);
-}
-
-static int give_finding(struct berth_sink *sink, const json_t *v, struct berth_error *err)
-{
-	static const char *const keys[][2] = {{"package", "package"},
-					      {"version", "version"},
-					      {"fix_version", "fixed"},
-					      {"severity", "severity"},
-					      {"description", "description"}};
-	AUTO_JSON json_t *more = json_object();
-	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-		js_put_str(more, keys[i][1], js_str(v, keys[i][0], NULL));
-	if (json_object_get(v, "links"))
-		json_object_set(more, "links", json_object_get(v, "links"));
-	if (json_object_get(v, "artifact_digests"))
-		json_object_set(more, "artifacts", json_object_get(v, "artifact_digests"));
-	return remote_give(
-		sink,
-		&(struct give){.kind = BERTH_ITEM_FINDING, .id = js_str(v, "id", ""), .more = more},
-		err);
-}
-
-/* The report is a map by media type, 1.1 or 1.0; an index is merged already. */
-static int report(void *self, const struct berth_call *call, const char *target_json,
-		  struct berth_sink *sink, struct berth_error *err)
-{
-	struct harbor *h = self;
-	AUTO_JSON json_t *target = NULL, *reports = NULL;
-	AUTO_FREE char *path = NULL;
-	size_t i;
-	const json_t *finding;
-	int r = begin(h, call, target_json, &target, &path, err);
-	if (!r && !path)
-		return berth_fail(err, BERTH_E_INVALID, "a report is of one artifact");
-	if (!r)
-		r = harbor_getf(h, &reports, err, "%s/additions/vulnerabilities", path);
-	if (r)
-		return r;
-	const json_t *one = json_object_iter_value(json_object_iter(reports));
-	if (!one)
-		return berth_fail(err, BERTH_E_NOT_FOUND, "the artifact was never scanned");
-	json_array_foreach (json_object_get(one, "vulnerabilities"), i, finding) {
-		r = give_finding(sink, finding, err);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-static int scan_log(void *self, const struct berth_call *call, const char *target_json,
-		    struct berth_sink *sink, struct berth_error *err)
-{
-	struct harbor *h = self;
-	AUTO_JSON json_t *target = NULL, *artifact = NULL, *run = NULL;
-	AUTO_FREE char *path = NULL;
-	AUTO_REPLY struct reply reply = {0};
-	int r = begin(h, call, target_json, &target, &path, err);
-	if (!r && !path)
-		return berth_fail(err, BERTH_E_INVALID, "a scan's log is of one artifact");
-	if (!r)
-		r = load_overview(h, path, &artifact, err);
-	if (r)
-		return r;
-	run = run_of(artifact);
-	const char *id = js_str(run, "report", NULL);
-	if (!id)
-		return berth_fail(err, BERTH_E_NOT_FOUND, "the artifact was never scanned");
-	AUTO_FREE char *escaped = text_url_encode(id);
-	AUTO_FREE char *url = text_printf("%s/scan/%s/log", path, escaped ? escaped : "");
-	if (!escaped || !url)
-		return berth_fail_memory(err);
-	r = harbor_ask(h, &(struct ask){.path = url, .is_text = true}, &reply, err);
-	return r ? r
-		 : remote_give(sink, &(struct give){.kind = BERTH_ITEM_LOG, .name = reply.body},
-			       err);
-}
-
-static int each_scanner(void *user, json_t *scanner, struct berth_error *err)
-{
-	/* 2.5 shows the credential in clear text. */
-	json_object_del(scanner, "access_credential");
-	return remote_give(user,
-			   &(struct give){.kind = BERTH_ITEM_OBJECT,
-					  .id = js_str(scanner, "uuid", ""),
-					  .name = js_str(scanner, "name", ""),
-					  .more = scanner},
-			   err);
-}
-
-static int scanners(void *self, const struct berth_call *call, struct berth_sink *sink,
-		    struct berth_error *err)
-{
-	struct harbor *h = self;
-	remote_begin(&h->remote, call);
-	return harbor_pages(h, "/api/v2.0/scanners", each_scanner, sink, err);
-}
-
-static int set_schedule(struct harbor *h, const char *cron, struct berth_error *err)
-{
-	AUTO_REPLY struct reply now = {0};
-	AUTO_JSON json_t *body = json_pack("{s:{s:s, s:s}}", "schedule", "type",
-					   *cron ? "Custom" : "None", "cron", cron);
-	int r = harbor_ask(h, &(struct ask){.path = SCAN_ALL}, &now, err);
-	return r ? r : harbor_do(h, now.json ? "PUT" : "POST", SCAN_ALL, body, err);
-}
-
-static int configure(void *self, const struct berth_call *call, const char *settings_json,
-		     struct berth_error *err)
-{
-	struct harbor *h = self;
-	AUTO_JSON json_t *s = NULL;
-	AUTO_JSON json_t *chosen = json_pack("{s:b}", "is_default", 1);
-	remote_begin(&h->remote, call);
-	int r = ask_argument(settings_json, &s, err);
-	const char *cron = js_str(s, "cron", NULL), *scanner = js_str(s, "scanner", NULL);
-	if (r || (call->flags & BERTH_CALL_DRY_RUN))
-		return r;
-	if (!cron && !scanner)
-		return berth_fail(err, BERTH_E_INVALID, "want scanner or cron");
-	if (cron)
-		r = set_schedule(h, cron, err);
-	if (!r && scanner) {
-		AUTO_FREE char *escaped = text_url_encode(scanner);
-		r = harbor_dof(h, "PATCH", chosen, err, "/api/v2.0/scanners/%s",
-			       escaped ? escaped : "");
-	}
-	return r;
+				  "stopping a scan of all wipes earlier results at Harbor: stop "
+				  "single spaces or images");
+	if (call->flags & BERTH_CALL_DRY_RUN)
+		return 0;
+	return t.path ? change_scan(h, t.path, "scan/stop", err)
+		      : scan_walk(h, &t, stop_each, NULL, err);
 }
 
 const struct berth_scan_ops harbor_scan_ops = {
 	.size = sizeof harbor_scan_ops,
-	.scanners = scanners,
+	.scanners = harbor_scan_scanners,
 	.start = start,
-	.status = status,
+	.status = harbor_scan_status,
 	.stop = stop,
-	.report = report,
-	.log = scan_log,
-	.configure = configure,
+	.report = harbor_scan_report,
+	.log = harbor_scan_log,
+	.configure = harbor_scan_configure,
 };

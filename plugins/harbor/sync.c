@@ -294,9 +294,7 @@ static int task_log(void *self, const struct berth_call *call, const char *run_i
 	if (!path)
 		return berth_fail_memory(err);
 	int r = harbor_ask(h, &(struct ask){.path = path, .is_text = true}, &reply, err);
-	return r ? r
-		 : remote_give(sink, &(struct give){.kind = BERTH_ITEM_LOG, .name = reply.body},
-			       err);
+	return r ? r : harbor_give_log(sink, reply.body, err);
 }
 
 /* The endpoint goes with the last policy that uses it: Harbor refuses (412)
