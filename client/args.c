@@ -273,8 +273,14 @@ static int parse_format(struct cli *c)
 			c->format = (enum format)i;
 			return -1;
 		}
+	bool has_sarif = c->command && (c->command->traits & CMD_SARIF);
+	if (has_sarif && !strcmp(text, "sarif")) {
+		c->format = FORMAT_SARIF;
+		return -1;
+	}
 	cli_usage(c, "there is no output format '%s'", text);
-	cli_hint(c, "-o takes table, wide, json, yaml, name, csv, ndjson or template=TEXT");
+	cli_hint(c, "-o takes table, wide, json, yaml, name, csv, ndjson%s or template=TEXT",
+		 has_sarif ? ", sarif" : "");
 	return EXIT_USAGE;
 }
 

@@ -37,6 +37,7 @@ enum format {
 	FORMAT_CSV,
 	FORMAT_NDJSON,
 	FORMAT_TEMPLATE,
+	FORMAT_SARIF, /* of commands with CMD_SARIF alone */
 };
 
 struct given {

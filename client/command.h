@@ -93,6 +93,7 @@ enum {
 	CMD_HIDDEN = 32,   /* not in help */
 	CMD_OFFLINE = 64,  /* never talks to the daemon */
 	CMD_QUERIES = 128, /* --filter --sort, where the route takes them */
+	CMD_SARIF = 256,   /* takes -o sarif */
 };
 
 enum { EXAMPLE_MAX = 5, OPERAND_MAX = 3 };
@@ -127,7 +128,8 @@ extern const struct command api_commands[], apply_commands[], audit_commands[], 
 	completion_commands[], copy_commands[], daemon_commands[], diff_commands[],
 	event_commands[], help_commands[], image_commands[], integration_commands[],
 	login_commands[], operation_commands[], plugin_commands[], retention_commands[],
-	space_commands[], sync_commands[], version_commands[], workspace_commands[];
+	scan_commands[], space_commands[], sync_commands[], version_commands[],
+	workspace_commands[];
 
 const struct noun *noun_find(const char *name);
 /* The noun's command of that verb or alias; verb NULL: the one without. */

@@ -21,6 +21,7 @@ const struct noun *const nouns[] = {
 	NOUN(retention, "What a registry keeps of a space, and removes"),
 	NOUN(copy, "Copy images once, now"),
 	NOUN(sync, "Rules that copy images again and again"),
+	NOUN(scan, "Vulnerabilities in images, found by their registry's scanner"),
 	NOUN(operation, "Work in progress and its outcome"),
 	NOUN(event, "What happens, as it happens"),
 	NOUN(audit, "Who did what"),

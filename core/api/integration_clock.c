@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/ops/schedule.h"
 #include "core/store/plans.h"
+#include "core/store/scans.h"
 #include "core/store/syncs.h"
 
 /* Restarts should not probe everything at the same moment. */
@@ -113,7 +114,8 @@ static void prune_is_due(void *user, const char *name)
 
 	(void)name;
 	if (sync_run_prune(d->store, clock_unix_ms() - keep_ms, &err) ||
-	    sync_plan_prune(d->store, clock_unix_ms() - keep_ms, &err))
+	    sync_plan_prune(d->store, clock_unix_ms() - keep_ms, &err) ||
+	    scan_prune(d->store, clock_unix_ms() - keep_ms, &err))
 		log_warning("old reports stay: %s", err.message);
 }
 

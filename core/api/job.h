@@ -96,6 +96,21 @@ int apply_items(struct operation *op, const json_t *items, struct berth_error *e
 int apply_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 		json_t **ret_result, struct berth_error *err);
 
+/* scan_ops.c */
+int scan_call(struct operation *op, json_t **ret, struct berth_error *err);
+int scan_items(struct operation *op, const json_t *items, struct berth_error *err);
+int scan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+void scan_release(struct operation *op);
+int scan_state_items(struct operation *op, const json_t *items, struct berth_error *err);
+int scan_state_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		     json_t **ret_result, struct berth_error *err);
+/* scan_reports.c */
+int scan_report_call(struct operation *op, json_t **ret, struct berth_error *err);
+int scan_report_items(struct operation *op, const json_t *items, struct berth_error *err);
+int scan_report_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+		      json_t **ret_result, struct berth_error *err);
+
 /* integration_clock.c: probes and refreshes on their periods. */
 MUST_USE int integration_clock_start(struct daemon_state *d, struct berth_error *err);
 /* The common periods alone: after a reload. */

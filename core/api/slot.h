@@ -34,6 +34,10 @@ bool slot_submit(struct request *q, struct answer *a, const char *integration_id
 bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
 		    const struct slot_work *w, struct op_submitted *ret);
 
+/* The same, telling which operation it became: within a transaction of the caller. */
+bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
+		    const struct slot_work *w, struct op_submitted *ret);
+
 /* For api_op_types. build_call: the job of the operation's kind with its args,
  * within jobs.read_ms. */
 int slot_call(struct operation *op, json_t **ret, struct berth_error *err);

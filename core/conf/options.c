@@ -111,6 +111,8 @@ const struct config_option settings_options[] = {
 	   "Deadline of reading a whole server's index"),
 	MS("jobs", "delete_ms", 10, DAY_MS, "120000", jobs.delete_ms, "Deadline of a deletion"),
 	MS("jobs", "copy_ms", 10, 7u * DAY_MS, "86400000", jobs.copy_ms, "Deadline of a copy"),
+	MS("jobs", "scan_ms", 10, 7u * DAY_MS, "86400000", jobs.scan_ms,
+	   "Deadline of a scan that is followed to its end"),
 
 	MS("net", "connect_ms", 10, 600000, "10000", net.connect_ms,
 	   "To connect to a registry, TLS included"),

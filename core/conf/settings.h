@@ -44,7 +44,7 @@ struct job_limits {
 	uint32_t restart_ms, restart_max_ms, watchdog_ms; /* the worker's back-off */
 	uint32_t plugins_wait_ms;
 	/* Deadlines by kind of job. */
-	uint32_t probe_ms, read_ms, refresh_ms, delete_ms, copy_ms;
+	uint32_t probe_ms, read_ms, refresh_ms, delete_ms, copy_ms, scan_ms;
 };
 
 /* Where integrations of one scope may point to. */

@@ -24,9 +24,9 @@ static const struct store_sql sql[] = {
 const struct store_texts settings_texts = {sql, ARRAY_COUNT(sql)};
 
 const struct store_texts *const store_all_texts[] = {
-	&settings_texts, &integrations_texts, &secrets_texts,    &spaces_texts,
-	&images_texts,   &syncs_texts,        &logins_texts,     &operations_texts,
-	&plans_texts,    &records_texts,      &workspaces_texts, NULL,
+	&settings_texts, &integrations_texts, &secrets_texts, &spaces_texts,     &images_texts,
+	&scans_texts,    &syncs_texts,        &logins_texts,  &operations_texts, &plans_texts,
+	&records_texts,  &workspaces_texts,   NULL,
 };
 const struct store_table *const store_all_tables[] = {
 	&integrations_table,
@@ -34,6 +34,10 @@ const struct store_table *const store_all_tables[] = {
 	&repositories_table,
 	&tags_table,
 	&logins_table,
+	&scans_table,
+	&scan_artifacts_table,
+	&scan_reports_table,
+	&scan_findings_table,
 	&sync_rules_table,
 	&sync_runs_table,
 	&sync_outcomes_table,

@@ -10,6 +10,7 @@
 #include "core/store/logins.h"
 #include "core/store/plans.h"
 #include "core/store/records.h"
+#include "core/store/scans.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
 #include "core/store/workspaces.h"
@@ -19,8 +20,8 @@ struct store_texts {
 	size_t text_count;
 };
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
-	logins_texts, images_texts, syncs_texts, operations_texts, plans_texts, records_texts,
-	workspaces_texts;
+	logins_texts, images_texts, scans_texts, syncs_texts, operations_texts, plans_texts,
+	records_texts, workspaces_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

@@ -370,3 +370,42 @@ int backend_oci_endpoint(struct backend *b, const char *repository, struct berth
 	*ret = (struct berth_oci_endpoint){.size = sizeof *ret};
 	CALL(integration, oci_endpoint, NULL, repository, ret);
 }
+
+int backend_scan_scanners(struct backend *b, const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(scan, scanners, to, &c.sink);
+}
+
+int backend_scan_start(struct backend *b, const char *target_json, const struct backend_sink *to,
+		       struct berth_error *err)
+{
+	CALL(scan, start, to, target_json, &c.sink);
+}
+
+int backend_scan_status(struct backend *b, const char *target_json, const struct backend_sink *to,
+			struct berth_error *err)
+{
+	CALL(scan, status, to, target_json, &c.sink);
+}
+
+int backend_scan_stop(struct backend *b, const char *target_json, struct berth_error *err)
+{
+	CALL(scan, stop, NULL, target_json);
+}
+
+int backend_scan_report(struct backend *b, const char *target_json, const struct backend_sink *to,
+			struct berth_error *err)
+{
+	CALL(scan, report, to, target_json, &c.sink);
+}
+
+int backend_scan_log(struct backend *b, const char *target_json, const struct backend_sink *to,
+		     struct berth_error *err)
+{
+	CALL(scan, log, to, target_json, &c.sink);
+}
+
+int backend_scan_configure(struct backend *b, const char *settings_json, struct berth_error *err)
+{
+	CALL(scan, configure, NULL, settings_json);
+}

@@ -84,6 +84,22 @@ MUST_USE int backend_retention_runs(struct backend *b, const char *space, const 
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);
 
+
+/* The scan table; targets and settings as in ops.h. */
+MUST_USE int backend_scan_scanners(struct backend *b, const struct backend_sink *to,
+				   struct berth_error *err);
+MUST_USE int backend_scan_start(struct backend *b, const char *target_json,
+				const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_scan_status(struct backend *b, const char *target_json,
+				 const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_scan_stop(struct backend *b, const char *target_json, struct berth_error *err);
+MUST_USE int backend_scan_report(struct backend *b, const char *target_json,
+				 const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_scan_log(struct backend *b, const char *target_json,
+			      const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_scan_configure(struct backend *b, const char *settings_json,
+				    struct berth_error *err);
+
 /* May this instance connect to a resolved address? (registry_settings has the
  * same form: user is the backend.) */
 int backend_allow_address(void *user, const void *sockaddr, uint32_t byte_count);

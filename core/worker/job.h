@@ -52,9 +52,17 @@
  *   retention-set  {instance, space, policy}
  *   retention-run  {instance, space}                   -> run
  *   retention-runs {instance, space, run|null}         -> run; of one run: task
+ *   scan           {instance, target, follow}          -> run (each change), task, then the
+ *                  report of one artifact; value: the last run. follow: it is begun already
+ *   scan-state     {instance, target}                  -> task; value: the run
+ *   scan-stop      {instance, target}
+ *   scan-report    {instance, target}                  -> run (its digest), fact, finding
+ *   scanners       {instance}                          -> object
+ *   scan-configure {instance, settings}
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
+ * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
  * core/transfer/rule.h}
  */

@@ -35,4 +35,12 @@ int run_retention_runs(struct job *j, json_t **ret_value, struct berth_error *er
 int run_login_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_login_clean(struct job *j, json_t **ret_value, struct berth_error *err);
 
+/* kinds_scan.c */
+int run_scan(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_scan_state(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_scan_stop(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_scan_report(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_scanners(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_scan_configure(struct job *j, json_t **ret_value, struct berth_error *err);
+
 #endif

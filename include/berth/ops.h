@@ -9,7 +9,8 @@
  *
  * berthd 0.1 calls probe, spaces and their changes, repositories, tags,
  * resolve, artifact, the three deletions, describe, the logins, retention and
- * oci_endpoint; nothing reaches the other slots yet.
+ * oci_endpoint, and of table scan all but database_update; nothing reaches the
+ * other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
@@ -242,9 +243,9 @@ struct berth_sync_ops {
 		      struct berth_error *err);
 };
 
-/* Looking for vulnerabilities. target_json: {"repository","digest"} or
- * {"space"} or {} for all; with "registry" and its credential where the
- * scanner is not the registry itself. */
+/* Looking for vulnerabilities. target_json: {"repository","digest"},
+ * {"repository"}, {"space"} or {} for all; with "registry" and its credential
+ * where the scanner is not the registry itself. */
 struct berth_scan_ops {
 	uint32_t size;
 	uint32_t reserved;
@@ -255,18 +256,19 @@ struct berth_scan_ops {
 	/* Start, or run to the end where the scanner is a program; one RUN. */
 	int (*start)(void *self, const struct berth_call *call, const char *target_json,
 		     struct berth_sink *sink, struct berth_error *err);
-	/* The RUN as it is: queued, running with a percentage, done, error. */
+	/* The RUN as it is: queued, running with a percentage, done, error. Of many
+	 * artifacts also a TASK each. */
 	int (*status)(void *self, const struct berth_call *call, const char *target_json,
 		      struct berth_sink *sink, struct berth_error *err);
 	int (*stop)(void *self, const struct berth_call *call, const char *target_json,
 		    struct berth_error *err);
-	/* Every FINDING. */
+	/* Every FINDING, once for each child of an index; FACTs first. */
 	int (*report)(void *self, const struct berth_call *call, const char *target_json,
 		      struct berth_sink *sink, struct berth_error *err);
 	/* LOG pieces of the last scan. */
 	int (*log)(void *self, const struct berth_call *call, const char *target_json,
 		   struct berth_sink *sink, struct berth_error *err);
-	/* Choose scanner or schedule: {"scanner":..} or {"cron":..}. */
+	/* Choose scanner or schedule: {"scanner":.., "space":..} or {"cron":..}. */
 	int (*configure)(void *self, const struct berth_call *call, const char *settings_json,
 			 struct berth_error *err);
 	/* Swap in a vulnerability database read from fd (an archive), whole or

@@ -15,6 +15,8 @@ BODIES = {
     "IntegrationPatch": {"description": "x"},
     "LoginInput": {"rights": ["pull"]},
     "Retention": {"rules": []},
+    "ScanSettings": {"target": "hub", "cron": ""},
+    "ScanTarget": {"target": "hub/shop/web:1.0.0"},
     "SpacePatch": {"public": True},
     "SyncInput": {"name": "nobody", "source": "hub", "target": "mirror"},
     "SyncPatch": {"description": "x"},
