@@ -18,7 +18,7 @@ bench:
 	@packaging/deps bench
 	@$(as_user) $(MAKE) --no-print-directory $(parallel) bench-here
 
-bench-here: all $(O)/tests/copybench $(O)/tests/selectbench
+bench-here: all $(O)/tests/copybench $(O)/tests/selectbench $(O)/tests/drive
 	@BERTH_BUILD=$(O) tests/bench/bench --json $(O)/bench.json $(BENCH)
 
 .PHONY: bench bench-here

@@ -115,7 +115,7 @@ class Artifactory:
         self.admin, self.keys, self.made = admin, keys, made
         self.kinds = {key: kind for key, kind, _ in keys}
         self.requests, self.gone, self.properties = [], set(), {}
-        self.faults, self.range_extra, self.servers, self.manifests = {}, {}, [], {}
+        self.faults, self.range_extra, self.servers, self.manifests, self.kept = {}, {}, [], {}, {}
         self.url = self.listen(None)
 
     def listen(self, key):
@@ -179,6 +179,17 @@ class Artifactory:
             if repo in repos:
                 yield {"repo": repo, "path": parent or ".", "name": name, "type": "folder",
                        "properties": properties}
+
+    def found(self, where, order):
+        """The rows of a query; made-up storage does not change, so its are kept."""
+        key = json.dumps([where, order])
+        if key in self.kept:
+            return self.kept[key]
+        rows = [row for row in self.items(storages(where)) if holds(where, row)]
+        rows.sort(key=lambda row: [row[field] for field in order])
+        if self.made is not None:
+            self.kept[key] = rows
+        return rows
 
     def manifest(self, name, tag):
         answer, _ = self.upstream("HEAD", f"/v2/{name}/manifests/{tag}", {"Accept": ACCEPT})
@@ -378,10 +389,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if "property" in fields and not standin.admin:
             return self.refuse(400, "Only administrators may include other domains")
         try:
-            rows = [row for row in standin.items(storages(where)) if holds(where, row)]
+            rows = standin.found(where, order)
         except ValueError as error:
             return self.refuse(400, f"Failed to parse query: {error}")
-        rows.sort(key=lambda row: [row[field] for field in order])
         page = [self.row(row, fields) for row in rows[offset:offset + limit]]
         return self.reply(200, {"results": page, "range": {
             "start_pos": offset, "end_pos": offset + len(page), "total": len(page),
