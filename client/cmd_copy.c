@@ -22,6 +22,8 @@ static const struct flag flags[] = {
 	 .field = "platforms"},
 	{"keep", 0, FLAG_FALSE, NULL, "leave a tag alone that is at the target already",
 	 .field = "override"},
+	{"limit", 0, FLAG_BYTES, "RATE", "read at most so many bytes a second, as 10M",
+	 .field = "limit_bytes_per_s"},
 	{"plan", 0, FLAG_TRUE, NULL, .help = "only show what would be copied; same as --dry-run"},
 	{0},
 };

@@ -74,6 +74,12 @@
 		 .field = "referrers"},                                                             \
 		{"flatten",         0, FLAG_COUNT, "N", "drop N leading path parts at the target",  \
 		 .field = "flatten"},                                                               \
+		{"limit",                                                                           \
+		 0,                                                                                 \
+		 FLAG_BYTES,                                                                        \
+		 "RATE",                                                                            \
+		 "read at most so many bytes a second in a run, as 10M (0: no limit)",              \
+		 .field = "limit_bytes_per_s"},                                                     \
 		{"cron",                                                                            \
 		 0,                                                                                 \
 		 FLAG_TEXT,                                                                         \
@@ -128,6 +134,7 @@ static const struct column columns[] = {
 	{"EXCLUDE TAGS", "exclude_tags", COL_LONG, true},
 	{"SEMVER", "semver", COL_TEXT, true},
 	{"NEWEST", "newest", COL_TEXT, true},
+	{"LIMIT", "limit_bytes_per_s", COL_BYTES, true},
 	{"PLATFORMS", "platforms", COL_TEXT, true},
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},

@@ -46,7 +46,8 @@ static void put_common(json_t *rule, const json_t *from)
 	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {
 		json_t *value = json_object_get(from, same[i][0]);
 		bool is_empty = (json_is_array(value) && !json_array_size(value)) ||
-				(json_is_string(value) && !json_string_length(value));
+				(json_is_string(value) && !json_string_length(value)) ||
+				(json_is_integer(value) && !json_integer_value(value));
 		if (value && !json_is_null(value) && !is_empty)
 			json_object_set(rule, same[i][1], value);
 	}
@@ -64,13 +65,17 @@ bool engine_rule_is_right(const json_t *rule, struct findings *f)
 	return false;
 }
 
-static void check_range(const json_t *from, struct findings *f)
+static void check_values(const json_t *from, struct findings *f)
 {
 	const char *range = js_str(from, "semver", "");
+	int64_t limit = js_int(from, "limit_bytes_per_s", 0);
 
 	if (*range && !semver_is_range(range))
 		findings_add(f, "/semver", "range-invalid",
 			     "expected a range of versions, as ^1.2 or >=1.4 <2 || 3.x");
+	if (limit && limit < RULE_LIMIT_MIN)
+		findings_add(f, "/limit_bytes_per_s", "limit-invalid",
+			     "expected 0 (no limit), or at least %d", RULE_LIMIT_MIN);
 }
 
 json_t *sync_engine_rule(const json_t *desired, struct findings *f)
@@ -82,7 +87,7 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 		findings_add(f, "/source", "reference-invalid", "%s", err.message);
 	if (sync_end_parse(js_str(desired, "target", ""), &target, &err))
 		findings_add(f, "/target", "reference-invalid", "%s", err.message);
-	check_range(desired, f);
+	check_values(desired, f);
 	if (f->count)
 		return NULL;
 	json_t *rule = json_pack("{s:{s:s}, s:{s:s}}", "source", "instance", source.integration,
@@ -149,7 +154,7 @@ json_t *copy_engine_rule(const json_t *body, struct findings *f)
 	}
 	json_t *rule = json_pack("{s:{s:s, s:s}, s:{}}", "source", "instance", source.integration,
 				 "repository", source.repository, "target");
-	check_range(body, f);
+	check_values(body, f);
 	put_common(rule, body);
 	put_tags(rule, body, &source, f);
 	put_target(rule, js_str(body, "target", ""), &source, f);

@@ -17,7 +17,6 @@
 #define TEXT_MAX 255
 #define FLATTEN_MAX 64
 #define NEWEST_MAX 100000
-#define LIMIT_MIN 16384
 #define LIMIT_MAX 1073741824
 
 static bool is_glob(const char *s)
@@ -162,7 +161,7 @@ static const struct range {
 } ranges[] = {
 	[M_COUNT] = {0, FLATTEN_MAX, "a number from 0 to 64"},
 	[M_NEWEST] = {0, NEWEST_MAX, "a number from 0 to 100000"},
-	[M_RATE] = {LIMIT_MIN, LIMIT_MAX, "a number from 16384 to 1073741824"},
+	[M_RATE] = {RULE_LIMIT_MIN, LIMIT_MAX, "a number from 16384 to 1073741824"},
 };
 
 static bool is_number(const json_t *value, const struct range *in)

@@ -30,6 +30,8 @@
 
 #include "core/base/fail.h"
 
+#define RULE_LIMIT_MIN 16384 /* bytes a second: what is handed over at once */
+
 struct rule_end {
 	const char *instance;
 	const char *repository; /* NULL: all below prefix */

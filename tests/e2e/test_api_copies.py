@@ -231,6 +231,20 @@ class Syncs(Case):
             "source": "hub/shop/web:1.0.0", "target": "mirror", "newest": 1})
         self.assertEqual(["/source"], self.pointers(problem))
 
+    def test_a_limit_is_kept_with_the_rule_and_taken_by_a_run(self):
+        self.make("slow", "hub/shop", "mirror/slow", repositories=["web"],
+                  limit_bytes_per_s=1 << 20)
+        self.assertEqual(1 << 20, self.api.get("/v1/syncs/slow")["limit_bytes_per_s"])
+        self.assertEqual("succeeded", self.done(self.run_sync("slow"))["state"])
+        rule = self.ask("PATCH", "/v1/syncs/slow", {"limit_bytes_per_s": None}).body
+        self.assertEqual(0, rule["limit_bytes_per_s"])
+        copied = self.done(self.copy("hub/shop/web:1.0.0", "mirror/slow/one",
+                                     limit_bytes_per_s=1 << 20))["result"]
+        self.assertEqual(1, copied["copied"])
+        problem = self.refused(422, "validation-failed", "POST", "/v1/copies", {
+            "source": "hub/shop/web:1.0.0", "target": "mirror", "limit_bytes_per_s": 1})
+        self.assertEqual(["/limit_bytes_per_s"], self.pointers(problem))
+
     def plan(self, name, **more):
         return self.done(self.api.post(f"/v1/syncs/{name}/plan", more or None))["result"]
 
@@ -423,6 +437,10 @@ class Syncs(Case):
                 ({"source": "hub", "target": "mirror", "platforms": ["linux"]}, "/platforms/0"),
                 ({"source": "hub", "target": "mirror", "semver": "new"}, "/semver"),
                 ({"source": "hub", "target": "mirror", "newest": -1}, "/newest"),
+                ({"source": "hub", "target": "mirror", "limit_bytes_per_s": 16383},
+                 "/limit_bytes_per_s"),
+                ({"source": "hub", "target": "mirror", "limit_bytes_per_s": "10M"},
+                 "/limit_bytes_per_s"),
                 ({"source": "hub", "target": "mirror", "cron": "* * * *"}, "/cron"),
                 ({"source": "hub", "target": "mirror", "cron": "0 0 30 2 *"}, "/cron"),
                 ({"source": "hub", "target": "mirror", "time_zone": "Mars/Base"}, "/time_zone"),

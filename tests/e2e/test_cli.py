@@ -534,9 +534,9 @@ class Live(unittest.TestCase):
         run_id = self.ctl("sync", "runs", "rule1", "-o", "name").stdout.split()[0]
         for words in (["rule1"], ["rule1", run_id], [run_id]):
             self.assertIn("lab/mirror/", self.ctl("sync", "report", *words).stdout)
-        self.ctl("sync", "edit", "rule1", "--tag", "2.*")
+        self.ctl("sync", "edit", "rule1", "--tag", "2.*", "--limit", "10MB")
         rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
-        self.assertEqual(["2.*"], rule["tags"])
+        self.assertEqual((["2.*"], 10000000), (rule["tags"], rule["limit_bytes_per_s"]))
 
     def test_a_stored_plan_is_applied_or_says_what_drifted(self):
         with Client(self.source.url) as client:

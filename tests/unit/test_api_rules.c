@@ -53,6 +53,11 @@ static void a_rule_becomes_the_engines(void **state)
 		      "\"exclude_tags\":[\"*-rc*\"]}",
 		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"},"
 		      "\"semver\":\"^1\",\"newest\":3,\"exclude_tags\":[\"*-rc*\"]}");
+	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"limit_bytes_per_s\":20000}",
+		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"},"
+		      "\"limit_bytes_per_s\":20000}");
+	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"limit_bytes_per_s\":0}",
+		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"}}");
 	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"semver\":\"\"}",
 		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"}}");
 }
