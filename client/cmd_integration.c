@@ -198,8 +198,31 @@ static const struct column overview_columns[] = {
 	{"ARTIFACTS", "artifacts", COL_COUNT, false},
 	{"SIZE", "bytes", COL_BYTES, false},
 	{"COUNTED", "at", COL_TIME, false},
+	{"REGISTRY-SPACES", "server.spaces", COL_COUNT, false},
+	{"REGISTRY-REPOSITORIES", "server.repositories", COL_COUNT, false},
+	{"REGISTRY-ARTIFACTS", "server.artifacts", COL_COUNT, false},
+	{"REGISTRY-SIZE", "server.bytes", COL_BYTES, false},
+	{"REGISTRY-ASKED", "server.at", COL_TIME, false},
 	{0},
 };
+static const struct flag overview_flags[] = {
+	{"ask", 0, FLAG_TRUE, NULL, .help = "ask the registry for its own figures first"},
+	{0},
+};
+
+static int overview(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	AUTO_JSON json_t *operation = NULL;
+	struct api_call call = {.method = "POST", .path = path};
+	if (!path || !cli_has(c, "ask"))
+		return run_show(c);
+	if (api_send(c, &call, &operation, &err))
+		return cli_report(c, &err);
+	int status = follow_quietly(c, &operation);
+	return status == EXIT_OK ? show_path(c, path) : status;
+}
 
 static const struct column space_columns[] = {
 	{"NAME", "name", COL_TEXT, false},
@@ -316,15 +339,21 @@ const struct command integration_commands[] = {
 		.noun = "integration",
 		.verb = "overview",
 		.summary = "Show how much a registry holds, and how old the figures are",
+		.details = "The figures are those of Berth's index, as old as its last refresh. "
+			   "With --ask the registry's own are read too, and stay beside them "
+			   "with their time.",
 		.operands = {THE_NAME},
+		.flags = overview_flags,
 		.examples = {{"berthctl integration overview hub", "at a glance"},
+			     {"berthctl integration overview harbor --ask",
+			      "with what the registry says itself"},
 			     {"berthctl integration overview hub --jq .repositories",
 			      "one figure"}},
 		.method = "GET",
 		.route = "/v1/integrations/{0}/overview",
 		.traits = CMD_SHOWS,
 		.columns = overview_columns,
-		.run = run_show,
+		.run = overview,
 	},
 	{
 		.noun = "integration",

@@ -127,9 +127,9 @@ extern const struct noun *const nouns[];
 extern const struct command api_commands[], apply_commands[], audit_commands[], context_commands[],
 	completion_commands[], copy_commands[], daemon_commands[], diff_commands[],
 	event_commands[], help_commands[], image_commands[], integration_commands[],
-	login_commands[], operation_commands[], plugin_commands[], retention_commands[],
-	scan_commands[], space_commands[], sync_commands[], version_commands[],
-	workspace_commands[];
+	login_commands[], maintain_commands[], operation_commands[], plugin_commands[],
+	retention_commands[], scan_commands[], space_commands[], sync_commands[],
+	version_commands[], workspace_commands[];
 
 const struct noun *noun_find(const char *name);
 /* The noun's command of that verb or alias; verb NULL: the one without. */

@@ -19,6 +19,7 @@ const struct noun *const nouns[] = {
 	NOUN(image, "Repositories, tags and what is behind them"),
 	NOUN(login, "Temporary credentials for a space"),
 	NOUN(retention, "What a registry keeps of a space, and removes"),
+	NOUN(maintain, "House-keeping of a registry"),
 	NOUN(copy, "Copy images once, now"),
 	NOUN(sync, "Rules that copy images again and again"),
 	NOUN(scan, "Vulnerabilities in images, found by their registry's scanner"),

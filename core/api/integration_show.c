@@ -83,6 +83,7 @@ int integration_show(struct request *q, const void *row, json_t **ret, struct be
 		json_object_set_new(status, "phase", json_string("unknown"));
 	if (!js_bool(shown, "enabled", true))
 		json_object_set_new(status, "phase", json_string("disabled"));
+	json_object_del(status, "server"); /* shown by the overview */
 	json_object_set(shown, "status", status);
 	if (show_secrets(d, it, shown, err))
 		return err->code;

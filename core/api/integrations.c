@@ -59,8 +59,11 @@ void api_integrations_overview(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	json_t *overview = json_object_get(status, "overview");
-	answer_json(a, 200, overview ? json_incref(overview) : json_object());
+	json_t *index = json_object_get(status, "overview");
+	json_t *overview = index ? json_copy(index) : json_object();
+	if (json_object_get(status, "server"))
+		json_object_set(overview, "server", json_object_get(status, "server"));
+	answer_json(a, 200, overview);
 }
 
 /* A change on its way: what is there, what is wanted, and the secrets. */

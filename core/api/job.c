@@ -240,6 +240,17 @@ const struct op_type api_op_types[] = {
 	 .is_resumable = true,
 	 .build_call = slot_call,
 	 .on_result = slot_ended},
+	{.kind = "maintain",
+	 .build_call = slot_call,
+	 .on_items = slot_items,
+	 .on_result = maintained,
+	 .release = job_release_json},
+	{.kind = "overview",
+	 .is_resumable = true,
+	 .build_call = slot_call,
+	 .on_items = slot_items,
+	 .on_result = overview_read,
+	 .release = job_release_json},
 	{.kind = NULL},
 };
 

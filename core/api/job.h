@@ -72,6 +72,12 @@ int retention_written(struct operation *op, const json_t *value, const struct be
 int retention_started(struct operation *op, const json_t *value, const struct berth_error *why,
 		      json_t **ret_result, struct berth_error *err);
 
+/* maintain.c */
+int maintained(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+int overview_read(struct operation *op, const json_t *value, const struct berth_error *why,
+		  json_t **ret_result, struct berth_error *err);
+
 /* login_ops.c */
 int login_items(struct operation *op, const json_t *items, struct berth_error *err);
 int login_made(struct operation *op, const json_t *value, const struct berth_error *why,

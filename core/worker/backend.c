@@ -364,6 +364,12 @@ int backend_retention_runs(struct backend *b, const char *space, const char *run
 	CALL(integration, retention_runs, to, space, run_id, &c.sink);
 }
 
+int backend_maintain(struct backend *b, const char *action, const char *arguments_json,
+		     const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(integration, maintain, to, action, arguments_json, &c.sink);
+}
+
 int backend_oci_endpoint(struct backend *b, const char *repository, struct berth_oci_endpoint *ret,
 			 struct berth_error *err)
 {

@@ -80,6 +80,8 @@ MUST_USE int backend_retention_run(struct backend *b, const char *space,
 				   const struct backend_sink *to, struct berth_error *err);
 MUST_USE int backend_retention_runs(struct backend *b, const char *space, const char *run_id,
 				    const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_maintain(struct backend *b, const char *action, const char *arguments_json,
+			      const struct backend_sink *to, struct berth_error *err);
 /* Strings live until the backend's next call. */
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);

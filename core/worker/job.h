@@ -59,6 +59,7 @@
  *   scan-report    {instance, target}                  -> run (its digest), fact, finding
  *   scanners       {instance}                          -> object
  *   scan-configure {instance, settings}
+ *   maintain       {instance, action, arguments}       -> fact, run
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's

@@ -343,6 +343,7 @@ const struct job_type job_types[] = {
 	{"space-create", run_space_create},
 	{"space-change", run_space_change},
 	{"space-delete", run_space_delete},
+	{"maintain", run_maintain},
 	{"login-create", run_login_create},
 	{"login-clean", run_login_clean},
 	{"retention-show", run_retention_show},

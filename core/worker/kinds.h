@@ -25,6 +25,7 @@ int run_repository_describe(struct job *j, json_t **ret_value, struct berth_erro
 int run_space_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_space_change(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_maintain(struct job *j, json_t **ret_value, struct berth_error *err);
 /* kinds_retention.c */
 int run_retention_show(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_retention_set(struct job *j, json_t **ret_value, struct berth_error *err);

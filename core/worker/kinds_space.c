@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of jobs that change what a server says of its spaces and
- * repositories: each is one slot of the integration table.
+ * repositories, and its house-keeping: each is one slot of the integration
+ * table.
  */
 #include "core/worker/kinds.h"
 
@@ -52,4 +53,19 @@ int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 	if (!code)
 		code = kind_open(j, &b, err);
 	return code ? code : backend_space_delete(b, space, err);
+}
+
+int run_maintain(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	AUTO(backend) struct backend *b = NULL;
+	const struct backend_sink to = {backend_item_to_job, j};
+	AUTO_FREE char *arguments = NULL;
+	const char *action = NULL;
+	(void)ret_value;
+	int code = kind_argument(j, "action", &action, err);
+	if (!code)
+		code = kind_object(j, "arguments", &arguments, err);
+	if (!code)
+		code = kind_open(j, &b, err);
+	return code ? code : backend_maintain(b, action, arguments, &to, err);
 }

@@ -7,10 +7,8 @@
  * ending in _json are JSON objects. A NULL slot means "unsupported". A slot
  * may block until the call's deadline.
  *
- * berthd 0.1 calls probe, spaces and their changes, repositories, tags,
- * resolve, artifact, the three deletions, describe, the logins, retention and
- * oci_endpoint, and of table scan all but database_update; nothing reaches the
- * other slots yet.
+ * berthd 0.1 calls every slot of the integration table, and of table scan all
+ * but database_update; nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
@@ -32,7 +30,7 @@ struct berth_call {
 	void *core;           /* opaque */
 };
 /* Say what would be done, write nothing anywhere. berthd 0.1 sets it for
- * retention alone. */
+ * retention and house-keeping. */
 #define BERTH_CALL_DRY_RUN 1u
 
 /* What an item is. The keys of more_json by kind, with their types, are in
@@ -133,8 +131,8 @@ struct berth_integration_ops {
 	 * scope_json: {"scope":"platform"|"workspace"}. */
 	int (*probe)(void *self, const struct berth_call *call, const char *scope_json,
 		     struct berth_sink *sink, struct berth_error *err);
-	/* FACTs spaces, repositories, artifacts, bytes: the cheap ones only. Not
-	 * called by berthd 0.1, which counts what is in its index. */
+	/* FACTs spaces, repositories, artifacts, bytes: the cheap ones only; shown
+	 * beside the counts of the index. */
 	int (*overview)(void *self, const struct berth_call *call, struct berth_sink *sink,
 			struct berth_error *err);
 	/* Every SPACE. */

@@ -84,10 +84,10 @@ static int gc_schedule(struct action *a, const char *cron, struct berth_error *e
 	if (!r)
 		r = harbor_ask(a->h, &(struct ask){.path = "/api/v2.0/system/gc/schedule"}, &now,
 			       err);
-	if (r || a->dry_run)
-		return r;
-	return harbor_do(a->h, now.json ? "PUT" : "POST", "/api/v2.0/system/gc/schedule", body,
-			 err);
+	if (!r && !a->dry_run)
+		r = harbor_do(a->h, now.json ? "PUT" : "POST", "/api/v2.0/system/gc/schedule", body,
+			      err);
+	return r ? r : remote_give_fact(a->sink, "schedule", json_string(cron), err);
 }
 
 static int gc(struct action *a, struct berth_error *err)
@@ -96,20 +96,33 @@ static int gc(struct action *a, struct berth_error *err)
 	return cron ? gc_schedule(a, cron, err) : gc_now(a, err);
 }
 
+/* Only what a RUN has: before 2.15 the parameters of a job hold the address of
+ * Redis in clear text. */
 static int each_gc(void *user, json_t *run, struct berth_error *err)
 {
 	struct action *a = user;
 	char id[24];
+	const char *state = harbor_run_state(js_str(run, "job_status", ""));
+	bool has_ended = strcmp(state, "running") != 0 && strcmp(state, "queued") != 0;
+	AUTO_JSON json_t *more = json_pack("{s:s}", "state", state);
+	js_put_str(more, "trigger", js_str(run, "job_kind", NULL));
+	js_put_time(more, "started_at", harbor_time(run, "creation_time"));
+	js_put_time(more, "ended_at", has_ended ? harbor_time(run, "update_time") : 0);
 	snprintf(id, sizeof id, "%lld", (long long)js_int(run, "id", 0));
-	/* Before 2.15 the parameters hold the address of Redis in clear text. */
-	json_object_del(run, "job_parameters");
-	return remote_give(a->sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = id, .more = run},
+	return remote_give(a->sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = id, .more = more},
 			   err);
 }
 
+/* The schedule, empty where there is none, and the runs of before. */
 static int gc_history(struct action *a, struct berth_error *err)
 {
-	return harbor_pages(a->h, "/api/v2.0/system/gc?sort=-creation_time", each_gc, a, err);
+	AUTO_REPLY struct reply now = {0};
+	int r = harbor_ask(a->h, &(struct ask){.path = "/api/v2.0/system/gc/schedule"}, &now, err);
+	const char *cron = js_str(json_object_get(now.json, "schedule"), "cron", "");
+	if (!r)
+		r = remote_give_fact(a->sink, "schedule", json_string(cron), err);
+	return r ? r
+		 : harbor_pages(a->h, "/api/v2.0/system/gc?sort=-creation_time", each_gc, a, err);
 }
 
 static const struct {

@@ -11,9 +11,12 @@ ABSENT = "00000000-0000-4000-8000-000000000000"
 BODIES = {
     "BindingInput": {"bind": []},
     "DescriptionInput": {"description": "x"},
+    "GcInput": {},
+    "GcSchedule": {"schedule": ""},
     "IntegrationInput": {"name": "nobody", "kind": "dockerreg", "address": "http://h"},
     "IntegrationPatch": {"description": "x"},
     "LoginInput": {"rights": ["pull"]},
+    "ReadOnly": {"on": False},
     "Retention": {"rules": []},
     "ScanSettings": {"target": "hub", "cron": ""},
     "ScanTarget": {"target": "hub/shop/web:1.0.0"},

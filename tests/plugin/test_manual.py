@@ -53,8 +53,7 @@ class Manual(unittest.TestCase):
             if name.endswith(".c") and name != "backend.c")
         called = {name for name in members(self.ops, "berth_integration_ops")
                   if re.search(rf"\bbackend_{name}\b", code)}
-        # The worker has a kind of job for overview, which nothing starts.
-        self.assertEqual(called - {"overview"}, set(rows))
+        self.assertEqual(called, set(rows))
 
     def test_the_names_of_own_options_are_those_of_the_core(self):
         start = self.manual.index(".Ss Names of options")
