@@ -36,13 +36,18 @@ static void forget(struct walk *w)
 	w->updated_ms = 0;
 }
 
-/* Gives the row that waits. A folder without a manifest is an upload under way;
- * folders named by digest are children of indexes. */
+/* Children of an index lie in folders named by their digest. */
+static bool is_child(const char *folder)
+{
+	return !strncmp(folder, "sha256:", 7) || !strncmp(folder, "sha256__", 8);
+}
+
+/* Gives the row that waits. A folder without a manifest is an upload under way. */
 static int flush(struct walk *w, struct berth_error *err)
 {
 	char *slash = w->path && w->digest ? strrchr(w->path, '/') : NULL;
 	int r = 0;
-	if (slash && strncmp(slash + 1, "sha256:", 7) && strncmp(slash + 1, "sha256__", 8)) {
+	if (slash && !is_child(slash + 1)) {
 		*slash = 0;
 		struct tag_row row = {.key = w->key,
 				      .image = w->path,

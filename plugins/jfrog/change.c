@@ -76,7 +76,8 @@ struct matches {
 static int match(void *user, const struct tag_row *row, struct berth_error *err)
 {
 	struct matches *m = user;
-	if (strcmp(row->image, m->image) || !row->digest || strcmp(row->digest, m->digest))
+	if (!row->digest || strcmp(row->image, m->image) != 0 ||
+	    strcmp(row->digest, m->digest) != 0)
 		return 0;
 	return json_array_append_new(m->tags, json_string(row->tag)) ? berth_fail_memory(err) : 0;
 }
