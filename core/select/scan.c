@@ -173,9 +173,9 @@ static INSIDE size_t find_lines(make_masks *make, const char *lines, size_t byte
 			m.candidates &= m.candidates - 1;
 			if (!is_match(lines + at, n))
 				continue;
-			uint64_t upto = ~bits_from(bit + own), rest = m.newlines & ~upto;
+			uint64_t below = ~bits_from(bit + own), rest = m.newlines & ~below;
 			uint32_t number =
-				before + (uint32_t)__builtin_popcountll(m.newlines & upto);
+				before + (uint32_t)__builtin_popcountll(m.newlines & below);
 			hits[count++] = (struct scan_hit){number - 1, (uint32_t)at};
 			m.candidates &= rest ? bits_from((unsigned)__builtin_ctzll(rest)) : 0;
 			is_open = rest != 0;

@@ -86,7 +86,6 @@ MUST_USE int backend_maintain(struct backend *b, const char *action, const char 
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);
 
-
 /* The scan table; targets and settings as in ops.h. */
 MUST_USE int backend_scan_scanners(struct backend *b, const struct backend_sink *to,
 				   struct berth_error *err);
