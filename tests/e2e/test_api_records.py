@@ -203,14 +203,13 @@ class Rest(ApiCase):
         self.assertEqual({"reloaded": True}, self.api.call("POST", "/v1/reload"))
 
     def test_every_route_answers_what_the_document_says_of_methods(self):
-        for _, template in self.api.document.all_operations():
+        for method, template in self.api.document.all_operations():
             path = template.replace("{name}", "hub").replace("{id}", ABSENT)
             path = path.replace("{repository}", "a").replace("{reference}", "a%3A1")
             path = path.replace("{kind}", "not-found")
             answer = self.ask("OPTIONS", path)
             if answer.status == 204:
-                self.assertIn("GET" if self.api.document.operation("GET", path)[1] else "POST",
-                              answer.headers["Allow"])
+                self.assertIn(method, answer.headers["Allow"].split(", "), template)
 
 
 if __name__ == "__main__":
