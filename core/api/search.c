@@ -280,7 +280,9 @@ static int answer_hits(struct request *q, struct answer *a, const struct looking
 	if (next_of(q, asked, &r, &next, err))
 		return err->code;
 	answer_list(a, q, STEAL(items), next, (int64_t)r.total, NULL);
-	answer_member(a, "indexes", indexes_of(l));
+	json_t *indexes = indexes_of(l);
+	sight_blur(request_caller(q), indexes);
+	answer_member(a, "indexes", indexes);
 	answer_member(a, "complete", json_boolean(is_whole));
 	return 0;
 }
@@ -297,6 +299,7 @@ static void ask_store(struct request *q, struct answer *a, const struct sight *s
 		api_fail(a, &err, NULL);
 		return;
 	}
+	sight_blur(request_caller(q), json_object_get(more, "indexes"));
 	snprintf(within, sizeof(within), "(%s) AND i.phase = 'healthy'", sight->where);
 	struct api_collection all = {.table = &hits_table,
 				     .noun = "image",

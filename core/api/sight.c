@@ -136,3 +136,17 @@ int sight_space(struct request *q, const char *space_id, struct berth_error *err
 		return err->code;
 	return count ? 0 : berth_fail(err, BERTH_E_NOT_FOUND, "no space '%s'", space_id);
 }
+
+void sight_blur(const struct caller *caller, json_t *indexes)
+{
+	json_t *one;
+	size_t i;
+
+	if (caller->role != ROLE_NONE)
+		return;
+	json_array_foreach (indexes, i, one) {
+		if (json_object_get(one, "error"))
+			js_put_str(one, "error", "the registry could not be read");
+		json_object_del(one, "cause");
+	}
+}

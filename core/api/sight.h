@@ -34,6 +34,9 @@ MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_e
  * out of the index names them (indexes.c); at most 256. */
 MUST_USE int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t **ret,
 			      struct berth_error *err);
+/* Takes out of such a list, for who has no platform role, what a failed look said:
+ * it may name what is another workspace's. That it failed, and when, stays. */
+void sight_blur(const struct caller *caller, json_t *indexes);
 /* The caller's role in a workspace: MEMBER_ADMIN for a platform admin. */
 MUST_USE int sight_member(struct request *q, const char *workspace_id, enum member *ret,
 			  struct berth_error *err);

@@ -192,6 +192,24 @@ class Isolation(AccessCase):
         self.assertEqual(403, person.ask("GET", "/v1/spaces").status)
 
 
+class Failing(AccessCase):
+    """What a registry answered to berthd may name what is another's."""
+
+    def test_a_member_learns_that_a_look_failed_and_not_what_it_said(self):
+        self.mirror.stop()
+        ended = self.api.wait(self.api.post("/v1/integrations/mirror/refresh", None))
+        self.assertEqual("failed", ended["state"])
+        told = [one for one in self.api.get("/v1/spaces")["indexes"] if "error" in one]
+        self.assertEqual(["mirror"], [one["integration"] for one in told])
+        space = self.blue.get("/v1/spaces")["items"][0]["id"]
+        for target in ("/v1/spaces", "/v1/images", "/v1/images?sort=tag",
+                       f"/v1/spaces/{space}/images"):
+            indexes = self.blue.get(target)["indexes"]
+            self.assertEqual([("mirror", "the registry could not be read", None)],
+                             [(one["integration"], one["error"], one.get("cause"))
+                              for one in indexes], target)
+
+
 class OtherPrefix(AccessCase):
     """Two spaces of one registry, bound to two workspaces."""
 
