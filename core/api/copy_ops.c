@@ -112,8 +112,13 @@ static int index_image(struct operation *op, const char *target_id, const json_t
 	if ((strcmp(state, "copied") != 0 && strcmp(state, "present") != 0) ||
 	    js_bool(more, "referrer", false) || reference_parse(target, &to, &ignored) || !*to.tag)
 		return 0;
-	if (space_repository(d, target_id, to.repository, &repository_id, err))
-		return err->code;
+	int code = space_repository(d, target_id, to.repository, &repository_id, &ignored);
+	if (code == BERTH_E_NOT_FOUND)
+		return 0; /* of a space that the next refresh will find */
+	if (code) {
+		*err = ignored;
+		return code;
+	}
 	struct tag row = {.repository_id = repository_id,
 			  .name = to.tag,
 			  .digest = (char *)js_str(item, "digest", ""),

@@ -108,6 +108,13 @@ int transfer_add_repository(struct transfer *t, const char *source, const char *
 	return berth_fail_memory(err);
 }
 
+void transfer_know(struct transfer *t, json_t *source_tags, json_t *target_tags)
+{
+	struct pair *p = t->pairs.items[t->pairs.count - 1];
+	p->known[SIDE_SOURCE] = json_incref(source_tags);
+	p->known[SIDE_TARGET] = json_incref(target_tags);
+}
+
 /* What is to be moved: a blob that no repository of the target has is sent once
  * and mounted elsewhere. */
 static void count_blob(struct transfer *t, const struct blob *b)

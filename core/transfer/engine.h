@@ -80,6 +80,10 @@ MUST_USE int transfer_add_repository(struct transfer *t, const char *source, con
 				     const char *label_source, const char *label_target,
 				     struct berth_error *err);
 
+/* Of the repository added last: {TAG: DIGEST} at either end, as its server lists
+ * them in bulk, whole; NULL: not known. Such a tag is not asked for again. */
+void transfer_know(struct transfer *t, json_t *source_tags, json_t *target_tags);
+
 /* Finds out what is to be done; nothing is written anywhere. An image that
  * can't be read fails alone; the plan as a whole fails only where nothing can be
  * said (cancelled, out of memory). */

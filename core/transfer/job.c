@@ -7,6 +7,7 @@
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/transfer/bulk.h"
 #include "core/transfer/engine.h"
 #include "core/worker/backend.h"
 #include "core/worker/child.h"
@@ -21,6 +22,7 @@ struct copy {
 	uint32_t flags[2];
 	struct transfer *transfer;
 	json_t *repositories; /* names at the source */
+	json_t *known[2];     /* {REPOSITORY: {TAG: DIGEST}}, or NULL */
 	char *identity;
 	bool verify;
 };
@@ -40,6 +42,8 @@ static void copy_done(struct copy *c)
 	free(c->identity);
 	rule_free(c->rule);
 	json_decref(c->repositories);
+	json_decref(c->known[0]);
+	json_decref(c->known[1]);
 }
 
 static bool is_one_instance(const struct copy *c)
@@ -209,7 +213,41 @@ static int add_repository(struct copy *c, const char *name, struct berth_error *
 	AUTO_FREE char *to = text_printf("%s/%s", c->rule->target.instance, mapped);
 	if (!from || !to)
 		return berth_fail_memory(err);
-	return transfer_add_repository(c->transfer, source, target, from, to, err);
+	code = transfer_add_repository(c->transfer, source, target, from, to, err);
+	if (!code)
+		transfer_know(c->transfer, json_object_get(c->known[0], name),
+			      json_object_get(c->known[1], mapped));
+	return code;
+}
+
+/* Tags that both ends may have, in bulk: the target first, since what it lacks is
+ * read at the source anyway. */
+static int find_tags(struct copy *c, struct berth_error *err)
+{
+	AUTO_JSON json_t *sources = json_array();
+	AUTO_JSON json_t *targets = json_array();
+	size_t i;
+	json_t *name;
+	if (!sources || !targets)
+		return berth_fail_memory(err);
+	if (c->rule->digest || rule_has_literal_tags(c->rule))
+		return 0;
+	json_array_foreach (c->repositories, i, name) {
+		AUTO_FREE char *mapped = NULL;
+		int code = rule_map(c->rule, json_string_value(name), &mapped, err);
+		if (code || json_array_append_new(targets, json_string(mapped)))
+			return code ? code : berth_fail_memory(err);
+	}
+	int code = bulk_tags(c->target, targets, &c->known[1], err);
+	if (code)
+		return code;
+	json_array_foreach (c->repositories, i, name) {
+		json_t *mapped = json_array_get(targets, i);
+		if (json_object_get(c->known[1], json_string_value(mapped)) &&
+		    json_array_append(sources, name))
+			return berth_fail_memory(err);
+	}
+	return bulk_tags(c->source, sources, &c->known[0], err);
 }
 
 static int collect(void *user, const struct berth_item *item, json_t *more, struct berth_error *err)
@@ -255,6 +293,8 @@ static int prepare(struct copy *c, struct berth_error *err)
 		code = net_loop_new(&c->loop, err);
 	if (!code)
 		code = find_repositories(c, err);
+	if (!code)
+		code = find_tags(c, err);
 	json_array_foreach (c->repositories, i, name) {
 		if (!code)
 			code = add_repository(c, json_string_value(name), err);

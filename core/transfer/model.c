@@ -198,6 +198,8 @@ static void free_pair(struct pair *p)
 	tdestroy(p->places, free_place);
 	free_texts(&p->companion_tags);
 	free_texts(&p->target_tags);
+	json_decref(p->known[SIDE_SOURCE]);
+	json_decref(p->known[SIDE_TARGET]);
 	free_texts(&p->source_tags);
 	free(p->source);
 	free(p->target);

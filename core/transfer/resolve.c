@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/js.h"
 #include "core/oci/lists.h"
 #include "core/oci/reference.h"
 #include "core/transfer/parts.h"
@@ -196,12 +197,36 @@ static void finish_read(struct op *op, const struct berth_error *err)
 	image_decide(op->run, i);
 }
 
+static bool is_known(const struct image *i, int side, const char *tag, struct digest *ret)
+{
+	struct berth_error ignored = ERROR_INIT;
+	const char *digest = tag && !i->merges ? js_str(i->pair->known[side], tag, NULL) : NULL;
+	return digest && !digest_parse(digest, ret, &ignored);
+}
+
+/* Both ends listed it, and nothing needs to be read: it is equal, or stays as it is. */
+static bool is_settled(struct transfer *t, struct image *i)
+{
+	struct digest d;
+	if (!i->is_there || t->rule->platforms || !is_known(i, SIDE_SOURCE, i->source_tag, &d) ||
+	    (t->rule->override && !t->set.verify && !digest_equal(&d, &i->target_digest)))
+		return false;
+	i->source_digest = d;
+	return true;
+}
+
 void image_start(struct transfer *t, struct image *i)
 {
 	const struct pair *p = i->pair;
 	const char *tag = i->target_tag;
-	bool maybe_there =
-		!p->target_new && tag && (!p->target_listed || tags_have(&p->target_tags, tag));
+	i->is_there = is_known(i, SIDE_TARGET, tag, &i->target_digest);
+	if (is_settled(t, i)) {
+		i->asking = 1;
+		image_decide(t, i);
+		return;
+	}
+	bool maybe_there = !i->is_there && !p->target_new && tag &&
+			   (!p->target_listed || tags_have(&p->target_tags, tag));
 	bool by_head = maybe_there && i->source_tag && !t->rule->platforms &&
 		       !(t->set.verify && i->merges);
 	i->asking = (unsigned)maybe_there + (i->source_tag ? 1 : 0) + 1;
@@ -366,12 +391,34 @@ static void finish_list(struct op *op, const struct berth_error *err)
 	pair_listed(t, p);
 }
 
+/* A bulk listing stands in for the list of tags, but where referrers are wanted:
+ * Harbor's does not show the tags of signatures. */
+static bool take_known(struct transfer *t, const struct pair *p, int side, struct vec *to)
+{
+	const char *tag;
+	json_t *value;
+	if (t->rule->referrers || !json_object_size(p->known[side]))
+		return false;
+	json_object_foreach (p->known[side], tag, value) {
+		char *copy = reference_is_tag(tag) ? strdup(tag) : NULL;
+		if (copy && !vec_add(t, to, copy))
+			free(copy);
+	}
+	sort_tags(to);
+	return true;
+}
+
 void pair_start(struct transfer *t, struct pair *p)
 {
 	bool literal = t->rule->digest || rule_has_literal_tags(t->rule);
-	bool list_source = !literal || t->rule->referrers;
-	p->listing = 1 + list_source;
-	op_add(t, SIDE_TARGET, p, prepare_list, finish_list);
+	bool list_source =
+		(!literal || t->rule->referrers) && !take_known(t, p, SIDE_SOURCE, &p->source_tags);
+	bool list_target = !take_known(t, p, SIDE_TARGET, &p->target_tags);
+	p->target_listed = !list_target;
+	p->listing = 1 + (unsigned)list_target + (unsigned)list_source;
+	if (list_target)
+		op_add(t, SIDE_TARGET, p, prepare_list, finish_list);
 	if (list_source)
 		op_add(t, SIDE_SOURCE, p, prepare_list, finish_list);
+	pair_listed(t, p);
 }

@@ -57,6 +57,7 @@ struct pair {
 	bool is_proved;            /* something that was put here has been read whole */
 	unsigned listing;          /* lists on their way */
 	struct vec source_tags;    /* while listing */
+	json_t *known[2];          /* by side: {TAG: DIGEST} of a bulk listing, or NULL */
 	void *nodes, *places;      /* trees by digest */
 	struct fault *why;         /* its lists failed */
 };
