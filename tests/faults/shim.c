@@ -10,7 +10,7 @@
  *	once:N:ERRNO    only the N-th does
  *	while:ERRNO     they fail as long as the file BERTH_FAULT_FILE is there
  *	malloc:N        the N-th allocation gives NULL
- *	connect:N:ERRNO the N-th connect fails
+ *	connect:N:ERRNO the N-th connect over IP fails
  *	clock:SECONDS   the wall clock is off by so much (the monotonic one is not)
  *
  * What counts: write, pwrite, writev, ftruncate, fsync, fdatasync on regular
@@ -318,7 +318,9 @@ EXPORT int unlink(const char *path)
 
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	if (fault == CONNECT && atomic_fetch_add(&connects, 1) + 1 == at) {
+	bool is_ip = address->sa_family == AF_INET || address->sa_family == AF_INET6;
+
+	if (fault == CONNECT && is_ip && atomic_fetch_add(&connects, 1) + 1 == at) {
 		errno = (int)number;
 		return -1;
 	}

@@ -28,13 +28,16 @@ class Done:
         return {item["name"]: item["more"]["value"] for item in self.of("fact")}
 
 
-def drive(plugin, options, slot, *args, **env):
-    """Call one slot; env are BERTH_ variables of the driver in lower case."""
+def drive(plugin, options, slot, *args, preload="", **env):
+    """Call one slot; env are BERTH_ variables of the driver in lower case, preload
+    is a shared object that it is started with."""
     program = os.path.join(build_dir(), "tests", "drive")
     if not os.path.exists(program):
         raise unittest.SkipTest(f"{program} is not built (make {program})")
     given = {f"BERTH_OPT_{key}": str(value) for key, value in options.items()}
     given.update({f"BERTH_{key.upper()}": str(value) for key, value in env.items()})
+    if preload:
+        given["LD_PRELOAD"] = preload
     done = subprocess.run([program, os.path.join(build_dir(), "plugins", plugin + ".so"), slot,
                            *args], capture_output=True, text=True, timeout=300, check=False,
                           env={**os.environ, "BERTH_OPT_net_backoff_ms": "10", **given})
