@@ -181,16 +181,6 @@ static void attached_line(struct cli *c, const json_t *one, const char *kind)
 	fputc('\n', c->out.file);
 }
 
-/* Is an earlier item of the list of the same digest? */
-static bool is_repeated(const json_t *list, size_t at)
-{
-	const char *digest = js_str(json_array_get(list, at), "digest", "");
-	for (size_t i = 0; i < at; i++)
-		if (!strcmp(js_str(json_array_get(list, i), "digest", ""), digest))
-			return true;
-	return false;
-}
-
 /* Signatures, SBOMs and what else refers to it; the index's own attestations. */
 static void attached(struct cli *c, const json_t *artifact)
 {
@@ -201,8 +191,7 @@ static void attached(struct cli *c, const json_t *artifact)
 	if (json_array_size(all) || json_array_size(own) || why)
 		heading(c, "Attached");
 	json_array_foreach (all, i, one)
-		if (!is_repeated(all, i))
-			attached_line(c, one, js_str(one, "kind", "artifact"));
+		attached_line(c, one, js_str(one, "kind", "artifact"));
 	json_array_foreach (own, i, one)
 		attached_line(c, one, "attestation");
 	if (why) {

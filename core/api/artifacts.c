@@ -218,6 +218,20 @@ int artifact_call(struct operation *op, json_t **ret, struct berth_error *err)
 	return build(op, "artifact", api_daemon()->settings.jobs.read_ms, ret, err);
 }
 
+/* A plugin may name a referrer in the artifact's document and give it as an item
+ * of its own: it is shown once, with what either says. */
+static int add_referrer(json_t *artifact, json_t *item)
+{
+	json_t *list = json_object_get(artifact, "referrers"), *one;
+	const char *digest = js_str(item, "digest", "");
+	size_t i;
+
+	json_array_foreach (list, i, one)
+		if (*digest && !strcmp(js_str(one, "digest", ""), digest))
+			return json_object_update_missing(one, item);
+	return json_array_append(list, item);
+}
+
 /* op->own is the artifact's document, referrers and all. */
 int artifact_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
@@ -237,7 +251,7 @@ int artifact_items(struct operation *op, const json_t *items, struct berth_error
 		if (!strcmp(kind, "artifact"))
 			failed = json_object_update(op->own, copy);
 		else if (!strcmp(kind, "referrer"))
-			failed = json_array_append(json_object_get(op->own, "referrers"), copy);
+			failed = add_referrer(op->own, copy);
 		json_decref(copy);
 		if (failed)
 			return berth_fail_memory(err);

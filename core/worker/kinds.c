@@ -115,7 +115,7 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 struct refresh {
 	struct job *job;
 	json_t *spaces;       /* names */
-	json_t *repositories; /* name -> more, or null; those that are still to come */
+	json_t *repositories; /* name -> {updated_ms, more}; those that are still to come */
 	json_t *tags;         /* of the space at hand: repository -> array of items; NULL: ask */
 	uint64_t done, total, tag_count;
 	const char *repository; /* whose tags come now */
@@ -136,7 +136,8 @@ static int collect(void *user, const struct berth_item *item, json_t *more, stru
 	if (!item->name)
 		return berth_fail(err, BERTH_E_PROTOCOL, "a repository without a name");
 	if (json_object_set_new(r->repositories, item->name,
-				more ? json_incref(more) : json_null()))
+				json_pack("{s:I, s:O?}", "updated_ms", (json_int_t)item->updated_ms,
+					  "more", more)))
 		return berth_fail_memory(err);
 	return 0;
 }
@@ -194,7 +195,7 @@ static int forward_known(struct refresh *r, struct berth_error *err)
 	return code;
 }
 
-static int refresh_one(struct refresh *r, struct backend *b, const char *name, json_t *more,
+static int refresh_one(struct refresh *r, struct backend *b, const char *name, const json_t *known,
 		       struct berth_error *err)
 {
 	const struct backend_sink to = {forward_tag, r};
@@ -202,9 +203,10 @@ static int refresh_one(struct refresh *r, struct backend *b, const char *name, j
 		.size = sizeof item,
 		.kind = BERTH_ITEM_REPOSITORY,
 		.name = name,
+		.updated_ms = js_int(known, "updated_ms", 0),
 	};
 	r->repository = name;
-	int code = backend_item_to_job(r->job, &item, json_is_object(more) ? more : NULL, err);
+	int code = backend_item_to_job(r->job, &item, json_object_get(known, "more"), err);
 	if (!code)
 		code = r->tags ? forward_known(r, err) : backend_tags(b, name, &to, err);
 	/* It went away between the two looks: then it has no tags. */
@@ -220,12 +222,12 @@ static int refresh_below(struct refresh *r, struct backend *b, const char *space
 {
 	size_t n = space ? strlen(space) : 0;
 	const char *name;
-	json_t *more;
+	json_t *known;
 	void *next;
-	json_object_foreach_safe (r->repositories, next, name, more) {
+	json_object_foreach_safe (r->repositories, next, name, known) {
 		if (space && (strncmp(name, space, n) != 0 || name[n] != '/'))
 			continue;
-		int code = refresh_one(r, b, name, more, err);
+		int code = refresh_one(r, b, name, known, err);
 		if (code)
 			return code;
 		json_object_del(r->repositories, name);

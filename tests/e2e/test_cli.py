@@ -383,6 +383,9 @@ class Live(unittest.TestCase):
         signed = self.ctl("image", "show", "hub/shop/web:2.0.0").stdout
         self.assertIn("signature", signed)
         self.assertIn("sbom", signed)
+        shown = json.loads(self.ctl("image", "show", "hub/shop/web:2.0.0", "-o", "json").stdout)
+        digests = [one["digest"] for one in shown["referrers"]]
+        self.assertEqual((3, 3), (len(digests), len(set(digests))), "each is there once")
 
     def test_a_narrow_terminal_is_not_overrun(self):
         terminal = self.terminal("image", "show", "hub/shop/tool:3.2", columns=60,

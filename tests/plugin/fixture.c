@@ -199,12 +199,14 @@ static int repositories(void *self, const struct berth_call *call, const char *s
 {
 	struct fixture *f = self;
 	char name[64];
+	struct berth_item item = {.size = sizeof item, .kind = BERTH_ITEM_REPOSITORY, .name = name};
 	long count = strtol(f->host->option(f->config, "count"), NULL, 10);
 	(void)space;
 	for (long i = 0; i < count; i++) {
 		snprintf(name, sizeof name, "team/app%ld", i);
+		item.updated_ms = 1000 * i;
 		f->host->progress(call, (uint64_t)i, (uint64_t)count);
-		if (put(sink, BERTH_ITEM_REPOSITORY, name, NULL) && !is_act(f, "flood"))
+		if (sink->put(sink, &item) && !is_act(f, "flood"))
 			return fail(err, BERTH_E_CANCELLED, "the caller gave up");
 	}
 	return 0;

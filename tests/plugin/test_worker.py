@@ -50,6 +50,8 @@ class Jobs(WorkerCase):
              ("repository", "team/app1"),
              ("repository", "team/app2"), ("tag", "latest"), ("tag", "1.0")],
             [(item["kind"], item["name"]) for item in job.items()])
+        self.assertEqual([None, 1000, 2000], [item.get("updated_ms") for item in job.items()
+                                              if item["kind"] == "repository"])
         self.assertEqual("team/app2", job.items()[-1]["id"])
         self.assertEqual({"pulls": 4}, job.items()[-1]["more"])
 
