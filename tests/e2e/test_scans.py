@@ -321,6 +321,35 @@ class Refused(ScanCase):
         self.assertEqual(before, self.begun())
 
 
+class Anywhere(HarborCase):
+    """What holds at a real Harbor too, whatever its scanner finds."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.standin:
+            cls.world.add_scanner()
+
+    def test_a_scan_and_its_report_agree_or_no_scanner_is_set_up(self):
+        project = self.name("real", public=False)
+        self.push(project, "clean", image("clean"), "v1")
+        self.refresh()
+        target = f"harbor/{project}/clean:v1"
+        ended = self.api.wait(self.api.post("/v1/scans", {"target": target}), WAIT_S)
+        if not self.harbor_api().call("GET", "/scanners"):
+            self.assertIn("no scanner is set up", ended["error"]["detail"])
+            return
+        self.assertEqual("succeeded", ended["state"], ended)
+        state = self.done(self.api.post("/v1/scan-states", {"target": target}))["result"]
+        report = self.done(self.api.post("/v1/scan-reports", {"target": target}))["result"]
+        found = self.api.get(f"/v1/scan-reports/{report['id']}/findings?limit=1")
+        self.assertEqual("done", state["state"])
+        self.assertEqual((image("clean").digest, found["total"]),
+                         (report["digest"], report["total"]))
+        space = self.api.wait(self.api.post("/v1/scans", {"target": f"harbor/{project}"}), WAIT_S)
+        self.assertEqual({"done": 1}, space["result"]["artifacts"])
+
+
 class NoScanner(HarborCase):
     standin_only = True
 
