@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/base/buf.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
 #include "plugins/harbor/harbor.h"
@@ -75,6 +76,76 @@ static int each_repository(void *user, json_t *repository, struct berth_error *e
 			   err);
 }
 
+/* The repositories of all projects: a page of 100 would make a fifth of an
+ * index's requests. page_size=0 gives all rows, on every list and version tried,
+ * so projects are asked for together as long as an answer stays small. */
+#define GROUP_REPOSITORIES 500
+#define GROUP_PROJECTS 200
+
+struct group {
+	struct listing *listing;
+	struct buf ids; /* "3%205", a set for q */
+	int64_t repositories;
+	int projects;
+};
+
+static int list_group(struct group *g, struct berth_error *err)
+{
+	AUTO_REPLY struct reply reply = {0};
+	AUTO_FREE char *path =
+		text_printf("/api/v2.0/repositories?q=project_id%%3D%%7B%s%%7D", buf_text(&g->ids));
+	AUTO_FREE char *whole = text_printf("%s&page_size=0", path ? path : "");
+	size_t i;
+	json_t *repository;
+	if (!path || !whole)
+		return berth_fail_memory(err);
+	bool is_small = g->repositories <= GROUP_REPOSITORIES;
+	int r = is_small ? harbor_ask(g->listing->h, &(struct ask){.path = whole}, &reply, err) : 0;
+	if (!r && (!is_small || (int64_t)json_array_size(reply.json) != reply.total))
+		return harbor_pages(g->listing->h, path, each_repository, g->listing, err);
+	json_array_foreach (reply.json, i, repository) {
+		if (r)
+			break;
+		r = each_repository(g->listing, repository, err);
+	}
+	return r;
+}
+
+static int end_group(struct group *g, struct berth_error *err)
+{
+	int r = g->projects ? list_group(g, err) : 0;
+	buf_reset(&g->ids);
+	g->repositories = g->projects = 0;
+	return r;
+}
+
+static int add_to_group(void *user, json_t *project, struct berth_error *err)
+{
+	struct group *g = user;
+	int64_t count = js_int(project, "repo_count", 0);
+	if (count < 1)
+		return 0;
+	if (g->repositories + count > GROUP_REPOSITORIES || g->projects == GROUP_PROJECTS) {
+		int r = end_group(g, err);
+		if (r)
+			return r;
+	}
+	g->repositories += count;
+	return buf_printf(&g->ids, err, "%s%lld", g->projects++ ? "%20" : "",
+			  (long long)js_int(project, "project_id", 0));
+}
+
+static int list_by_projects(struct listing *l, struct berth_error *err)
+{
+	struct group g = {.listing = l};
+	buf_init(&g.ids, GROUP_PROJECTS * 24);
+	int r = harbor_pages(l->h, "/api/v2.0/projects?sort=name", add_to_group, &g, err);
+	if (!r)
+		r = end_group(&g, err);
+	buf_done(&g.ids);
+	return r;
+}
+
 int harbor_repositories(void *self, const struct berth_call *call, const char *space,
 			struct berth_sink *sink, struct berth_error *err)
 {
@@ -90,6 +161,8 @@ int harbor_repositories(void *self, const struct berth_call *call, const char *s
 		path = text_printf("/api/v2.0/projects/%s/repositories?sort=name",
 				   escaped ? escaped : "");
 	}
+	if (!space && harbor_is_at_least(h, 2, 12))
+		return list_by_projects(&l, err);
 	return harbor_pages(h, space ? path : "/api/v2.0/repositories?sort=name", each_repository,
 			    &l, err);
 }
