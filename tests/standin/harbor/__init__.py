@@ -49,6 +49,7 @@ class Harbor:
     def __init__(self, registry_url=None, version="2.15", password="Harbor12345"):
         self.counts = collections.Counter()
         self.requests = []  # (method, path, kind, who)
+        self.bodies = []    # (kind, query, body) of each request to the API
         self.scan_looks = 1  # how often a scan is seen running
         self._count_lock = threading.Lock()
         self.world = World(version)

@@ -165,6 +165,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 harbor.count(self.command, path, f"{self.command} no route", who.name)
                 raise
             harbor.count(self.command, path, kind, who.name)
+            harbor.bodies.append((kind, query, body))
             self.accept(world, text)
             call = Call(harbor, who, inner, query, self.headers, body)
             if "database" in world.down and kind not in session.WITHOUT_DATABASE:
