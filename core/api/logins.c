@@ -178,28 +178,29 @@ static json_t *making_args(const struct login *row)
 
 /* Intent and operation are one transaction: neither is there without the other. */
 static void make(struct request *q, struct answer *a, const struct space *space,
-		 const struct slot_work *work, struct login *row)
+		 const struct slot_work *work, const struct login *intent)
 {
 	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 	struct op_submitted done = {.id = ""};
+	struct login row = *intent;
 	char user[64];
 
 	api_user_name(request_caller(q)->uid, user, sizeof(user));
-	row->user_name = user;
+	row.user_name = user;
 	if (store_begin(d->store, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	struct store *undo AUTO_UNDO = d->store;
-	if (login_add(d->store, row, &err)) {
+	if (login_add(d->store, &row, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	if (!slot_submit_id(q, a, space->integration_id, work, &done))
 		return;
-	row->operation_id = done.id;
-	if (login_change(d->store, row, &err) || store_commit(STEAL(undo), &err))
+	row.operation_id = done.id;
+	if (login_change(d->store, &row, &err) || store_commit(STEAL(undo), &err))
 		api_fail(a, &err, NULL);
 }
 

@@ -206,7 +206,7 @@ class Rest(ApiCase):
         for method, template in self.api.document.all_operations():
             path = template.replace("{name}", "hub").replace("{id}", ABSENT)
             path = path.replace("{repository}", "a").replace("{reference}", "a%3A1")
-            path = path.replace("{kind}", "not-found")
+            path = path.replace("{kind}", "not-found").replace("{run}", "1")
             answer = self.ask("OPTIONS", path)
             if answer.status == 204:
                 self.assertIn(method, answer.headers["Allow"].split(", "), template)
