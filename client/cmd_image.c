@@ -25,6 +25,18 @@ static const struct column hit_columns[] = {
 	{"DIGEST", "digest", COL_DIGEST, false}, {"PUSHED", "pushed_at", COL_TIME, true},
 	{"SEEN", "seen_at", COL_TIME, false},    {0},
 };
+static const struct column command_columns[] = {
+	{"TOOL", "tool", COL_TEXT, false},
+	{"ACTION", "action", COL_TEXT, false},
+	{"LINE", "line", COL_TEXT, false},
+	{0},
+};
+static const struct flag command_flags[] = {
+	{"tool", 0, FLAG_CHOICE, "TOOL", "only this tool",
+	 .choices = "docker podman nerdctl skopeo ctr crictl kubernetes"},
+	{"username", 0, FLAG_TEXT, "NAME", "who logs in", .query = "username"},
+	{0},
+};
 static const struct flag find_flags[] = {
 	{"workspace", 'W', FLAG_TEXT, "NAME", "only what this workspace may use",
 	 .query = "workspace", .names = NAMES_WORKSPACE},
@@ -337,6 +349,36 @@ static int search(struct cli *c)
 	return status;
 }
 
+/* The lines of one tool, or of all; why there is none that pushes. */
+static int commands(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	struct reference ref;
+	char id[PLACE_ID_ROOM];
+	AUTO_JSON json_t *body = NULL;
+	int status = place_reference(c, cli_operand(c, 0), &ref, id);
+	if (status >= 0)
+		return status;
+	const char *name = strchr(cli_operand(c, 0), '/') + 1, *tool = cli_flag(c, "tool", NULL);
+	AUTO_FREE char *path = path_with_flags(
+		c, api_query(text_printf("/v1/spaces/%s/commands", id), "reference", name));
+	if (!path || api_get(c, path, &body, &err))
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+	json_t *all = json_object_get(body, "commands");
+	for (size_t i = json_array_size(all); tool && i-- > 0;)
+		if (strcmp(js_str(json_array_get(all, i), "tool", ""), tool) != 0)
+			json_array_remove(all, i);
+	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
+		return show_resource(c, body, NULL);
+	AUTO_JSON json_t *list = json_pack("{s:O}", "items", all);
+	status = show_list(c, list, command_columns);
+	if (js_str(body, "push_refused", NULL))
+		cli_note(c, "no push: %s", js_str(body, "push_refused", ""));
+	if (js_str(body, "note", NULL))
+		cli_note(c, "%s", js_str(body, "note", ""));
+	return status;
+}
+
 const struct command image_commands[] = {
 	{
 		.noun = "image",
@@ -438,6 +480,26 @@ const struct command image_commands[] = {
 		.traits = CMD_SHOWS | CMD_CHANGES | CMD_STARTS,
 		.columns = repository_columns,
 		.run = describe,
+	},
+	{
+		.noun = "image",
+		.verb = "commands",
+		.summary = "Show lines that log in, pull, tag and push, ready to paste",
+		.details = "Each line is quoted for a shell. Where the space takes no push, the "
+			   "reason is said instead.",
+		.operands = {{"REF", OPERAND_ONE, NAMES_REFERENCE,
+			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"}},
+		.flags = command_flags,
+		.examples = {{"berthctl image commands hub/team/app:1.2", "for all tools"},
+			     {"berthctl image commands hub/team/app --tool podman --username "
+			      "'robot$team'",
+			      "for one, with the login"}},
+		.method = "GET",
+		.route = "/v1/spaces/{id}/commands",
+		.traits = CMD_SHOWS,
+		.columns = command_columns,
+		.name_path = "reference",
+		.run = commands,
 	},
 	{
 		.noun = "image",

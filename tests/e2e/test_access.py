@@ -122,6 +122,7 @@ class Isolation(AccessCase):
         hub = self.space("hub")
         for template in ("/v1/spaces/{}", "/v1/spaces/{}/images",
                          "/v1/spaces/{}/images/" + quote("shop/web"),
+                         "/v1/spaces/{}/commands?reference=shop/web",
                          "/v1/spaces/{}/artifacts/" + quote("shop/web:1.0.0")):
             self.assertNotEqual(404, self.red.ask("GET", template.format(hub)).status, template)
             self.same(self.blue, "GET", template, hub, ABSENT)
