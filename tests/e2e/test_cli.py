@@ -34,6 +34,11 @@ def run(*args, stdin=None, env=None, **more):
                           env={**clean, "LC_ALL": "C.UTF-8", **(env or {})}, **more)
 
 
+# A shell's background job ignores SIGINT, and so would all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """berthctl on a terminal of its own; both streams arrive there."""
 
