@@ -142,16 +142,3 @@ int harbor_fail(struct harbor *h, const struct ask *a, struct net_exchange *x,
 	}
 	return status == 500 ? failed_inside(h, err) : err->code;
 }
-
-int harbor_check_body(const struct ask *a, const json_t *body, struct berth_error *err)
-{
-	const json_t *first = json_array_get(json_object_get(body, "errors"), 0);
-	const char *message = js_str(first, "message", NULL);
-	if (!message)
-		return 0;
-	berth_fail(err, BERTH_E_PROTOCOL,
-		   "Harbor answered %s %.*s with success and an error in it: a proxy before it "
-		   "changes answers",
-		   a->method, (int)strcspn(a->path, "?"), a->path);
-	return berth_cause(err, "%s", message);
-}

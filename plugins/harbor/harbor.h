@@ -120,8 +120,6 @@ MUST_USE int harbor_fail(struct harbor *h, const struct ask *a, struct net_excha
 			 struct berth_error *err);
 /* A 401: *err has its words already; says whose fault it is. */
 MUST_USE int harbor_refused(struct harbor *h, struct berth_error *err);
-/* An error document under a status of success. */
-MUST_USE int harbor_check_body(const struct ask *a, const json_t *body, struct berth_error *err);
 
 /* The slots, by file. */
 #define HARBOR_SLOT(name, ...)                                                                     \

@@ -59,10 +59,8 @@ static int take(const struct ask *a, struct net_exchange *x, struct reply *ret,
 				  a->method, a->path);
 	if (location && !(ret->location = strdup(location)))
 		return berth_fail_memory(err);
-	if (!a->is_text && ret->status < 300) {
-		int r = ask_json(a->method, a->path, x, &ret->json, err);
-		return r ? r : harbor_check_body(a, ret->json, err);
-	}
+	if (!a->is_text && ret->status < 300)
+		return ask_json(a->method, a->path, x, &ret->json, err);
 	ret->body = strdup(buf_text(body));
 	return ret->body ? 0 : berth_fail_memory(err);
 }

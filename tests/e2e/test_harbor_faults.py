@@ -54,7 +54,7 @@ class Proof(Case):
                 ("429 far", "/api/", "limits how often"),
                 ("csrf", "/api/", "CSRF token: a proxy before it drops cookies"),
                 ("401", "users/current", "does not know the session that it has just opened"),
-                ("200 error", "/api/", "with success and an error in it"),
+                ("200 error", "/api/", "an error under a status of success"),
                 ("200 empty", "/api/", "an empty answer"),
                 ("200 html", "/api/", "an HTML page in place of JSON"),
                 ("200 cut", "/api/", "not JSON"),
