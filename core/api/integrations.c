@@ -381,8 +381,9 @@ void api_integrations_delete(struct request *q, struct answer *a)
 	struct change c AUTO_CHANGE = {.name = NULL};
 	char path[96];
 
-	if (!begin_change(q, a, &c) || !is_free(q, a, &c.row) ||
-	    !bindings_none(q, a, "s.integration_id = ?", c.row.id, "the integration"))
+	if (!begin_change(q, a, &c) ||
+	    !bindings_none(q, a, "s.integration_id = ?", c.row.id, "the integration") ||
+	    !is_free(q, a, &c.row))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
 	if (api_remove(q, a, path, c.row.id, integration_remove))
