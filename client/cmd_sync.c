@@ -164,6 +164,13 @@ static const struct column run_columns[] = {
 	{0},
 };
 
+static const struct column outcome_columns[] = {
+	{"SOURCE", "source", COL_TEXT, false},     {"TARGET", "target", COL_TEXT, false},
+	{"STATE", "state", COL_STATE, false},      {"DIGEST", "digest", COL_DIGEST, false},
+	{"SENT", "bytes", COL_BYTES, false},       {"ATTEMPTS", "attempts", COL_COUNT, false},
+	{"CAUSE", "error.cause", COL_LONG, false}, {0},
+};
+
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -336,6 +343,16 @@ static int apply_plan(struct cli *c)
 	return status;
 }
 
+/* One line for each image. */
+static int report_rows(struct cli *c, const json_t *run)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *list = json_pack("{s:O}", "items", json_object_get(run, "outcomes"));
+	if (!list)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	return show_list(c, list, outcome_columns);
+}
+
 static int report(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -345,6 +362,8 @@ static int report(struct cli *c)
 						  : last_run(c, first, &err);
 	if (!body)
 		return cli_report(c, &err);
+	if (c->format == FORMAT_NDJSON || c->format == FORMAT_CSV)
+		return report_rows(c, body);
 	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
 		return show_resource(c, body, run_columns);
 	run_report(c, body);
@@ -565,7 +584,8 @@ const struct command sync_commands[] = {
 		.examples = {{"berthctl sync report nightly", "the last run"},
 			     {"berthctl sync report nightly --jq '.outcomes[] | "
 			      "select(.error) | .source'",
-			      "what failed"}},
+			      "what failed"},
+			     {"berthctl sync report nightly -o ndjson", "a line for each image"}},
 		.method = "GET",
 		.route = "/v1/syncs/{name}/runs/{id}",
 		.traits = CMD_SHOWS,

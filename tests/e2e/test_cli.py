@@ -542,6 +542,12 @@ class Live(unittest.TestCase):
         run_id = self.ctl("sync", "runs", "rule1", "-o", "name").stdout.split()[0]
         for words in (["rule1"], ["rule1", run_id], [run_id]):
             self.assertIn("lab/mirror/", self.ctl("sync", "report", *words).stdout)
+        shown = json.loads(self.ctl("sync", "report", "rule1", "-o", "json").stdout)
+        lines = self.ctl("sync", "report", "rule1", "-o", "ndjson").stdout.splitlines()
+        self.assertEqual(shown["outcomes"], [json.loads(line) for line in lines])
+        rows = list(csv.reader(io.StringIO(self.ctl("sync", "report", "rule1", "-o",
+                                                    "csv").stdout)))
+        self.assertEqual(len(lines) + 1, len(rows))
         self.ctl("sync", "edit", "rule1", "--tag", "2.*", "--limit", "10MB")
         rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
         self.assertEqual((["2.*"], 10000000), (rule["tags"], rule["limit_bytes_per_s"]))
