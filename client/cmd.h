@@ -45,7 +45,7 @@ int send_change(struct cli *c, const struct change *change);
  * ends it earlier. Exit code. */
 typedef void print_line(struct cli *c, const json_t *object);
 void stream_print(struct cli *c, const json_t *object, print_line *line);
-int stream_lines(struct cli *c, const char *path, print_line *line);
+int stream_lines(struct cli *c, const char *path, print_line *line, const char *if_none);
 
 /* place.c: where a name of the user's stands in the API. text is INTEGRATION,
  * INTEGRATION/SPACE or a space's id; the spaces it means, as {"items":[...]}.

@@ -84,7 +84,7 @@ static int watch_events(struct cli *c)
 	if (cli_has(c, "no-follow"))
 		return print_kept(c);
 	AUTO_FREE char *path = path_with_flags(c, strdup("/v1/events"));
-	return path ? stream_lines(c, path, event_line)
+	return path ? stream_lines(c, path, event_line, NULL)
 		    : cli_report(c, (berth_fail_memory(&err), &err));
 }
 

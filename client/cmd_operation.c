@@ -60,7 +60,8 @@ static int log_lines(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_FREE char *path = api_route(c, "/v1/operations/{0}/log");
-	return path ? stream_lines(c, path, NULL) : cli_report(c, (berth_fail_memory(&err), &err));
+	return path ? stream_lines(c, path, NULL, "the operation wrote no messages")
+		    : cli_report(c, (berth_fail_memory(&err), &err));
 }
 
 #define THE_ID                                                                                     \

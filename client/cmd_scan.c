@@ -184,7 +184,7 @@ static int scan_log(struct cli *c)
 	if (!uuid_is(cli_operand(c, 0)))
 		return cli_usage(c, "'%s' is no scan's id: see berthctl scan list",
 				 cli_operand(c, 0));
-	return path ? stream_lines(c, path, NULL) : EXIT_ERROR;
+	return path ? stream_lines(c, path, NULL, NULL) : EXIT_ERROR;
 }
 
 /* Every finding of a report, the worst first. */

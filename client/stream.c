@@ -67,14 +67,14 @@ static int drain(struct cli *c, struct buf *b, print_line *line, uint64_t *left,
 	return 0;
 }
 
-int stream_lines(struct cli *c, const char *path, print_line *line)
+int stream_lines(struct cli *c, const char *path, print_line *line, const char *if_none)
 {
 	struct berth_error err = ERROR_INIT;
 	struct http_answer answer;
 	struct buf b AUTO_BUF = {.max = LINE_BYTES_MAX};
 	char bytes[16384];
 	size_t count = 1;
-	uint64_t left = cli_count(c, "count", UINT64_MAX);
+	uint64_t wanted = cli_count(c, "count", UINT64_MAX), left = wanted;
 	int code = api_stream(c, path, "application/x-ndjson, application/problem+json", &answer,
 			      &err);
 	while (!code && count && left && !ferror(c->out.file)) {
@@ -86,5 +86,7 @@ int stream_lines(struct cli *c, const char *path, print_line *line)
 	}
 	http_answer_done(&answer);
 	c->http.is_broken = true; /* the stream may have more to say */
+	if (!code && if_none && left == wanted)
+		cli_note(c, "%s", if_none);
 	return code ? cli_report(c, &err) : EXIT_OK;
 }

@@ -485,6 +485,11 @@ class Live(unittest.TestCase):
         operation = json.loads(done.stdout)
         self.assertRegex(operation["id"], UUID)
         self.ctl("operation", "wait", operation["id"])
+        log = self.ctl("operation", "log", operation["id"])
+        self.assertEqual(not log.stdout, "the operation wrote no messages" in log.stderr)
+        quiet = self.daemon.api.run("/v1/integrations/lab/probe", None)
+        log = self.ctl("operation", "log", quiet["id"])
+        self.assertEqual(("", "the operation wrote no messages\n"), (log.stdout, log.stderr))
         self.assertEqual("succeeded", self.daemon.api.wait(operation["id"])["state"])
 
     def test_a_copy_is_planned_done_and_then_there(self):
