@@ -483,8 +483,13 @@ int rule_map(const struct rule *r, const char *repository, char **ret, struct be
 	}
 	if (r->target.prefix && below(r->source.prefix, repository))
 		rest = below(r->source.prefix, repository);
-	for (int i = 0; i < r->flatten && strchr(rest, '/'); i++)
-		rest = strchr(rest, '/') + 1;
+	for (int i = 0; i < r->flatten; i++) {
+		/* The analyzer takes below's NULL for the repository's. */
+		const char *slash = strchr(rest, '/'); // NOLINT(clang-analyzer-core.NonNullParamChecker)
+		if (!slash)
+			break;
+		rest = slash + 1;
+	}
 	char *name = r->target.prefix ? text_printf("%s/%s", r->target.prefix, rest) : strdup(rest);
 	if (!name)
 		return berth_fail_memory(err);
