@@ -485,7 +485,8 @@ int rule_map(const struct rule *r, const char *repository, char **ret, struct be
 		rest = below(r->source.prefix, repository);
 	for (int i = 0; i < r->flatten; i++) {
 		/* The analyzer takes below's NULL for the repository's. */
-		const char *slash = strchr(rest, '/'); // NOLINT(clang-analyzer-core.NonNullParamChecker)
+		// NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker)
+		const char *slash = strchr(rest, '/');
 		if (!slash)
 			break;
 		rest = slash + 1;
