@@ -1,25 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The token bucket: see limit.h. */
+/* The token bucket and its window: see limit.h. */
 #include "core/transfer/limit.h"
 
 #define MILLION 1000000u
+#define SLOT_US 5000u /* LIMIT_SLOTS of them are a second and one more */
 
-/* A hundredth of a second's bytes, so that any second stays within 1 % of the
- * rate; not less than what a connection hands over at once. */
-static uint64_t burst_of(uint64_t bytes_per_s)
+static uint64_t at_least(uint64_t bytes, uint64_t least)
 {
-	uint64_t burst = bytes_per_s / 100;
-	return burst > LIMIT_BURST_BYTES ? burst : LIMIT_BURST_BYTES;
+	return bytes > least ? bytes : least;
+}
+
+/* What may be made up for: a tenth of a second; not less than what a connection
+ * hands over at once. */
+static uint64_t full_of(uint64_t bytes_per_s)
+{
+	return at_least(bytes_per_s / 10, LIMIT_BURST_BYTES);
+}
+
+/* Any second lies within LIMIT_SLOTS slots, which at the rate itself hold half a
+ * percent more than a second's bytes, and a piece that is cut by the edge. */
+static uint64_t window_of(uint64_t bytes_per_s)
+{
+	return bytes_per_s + bytes_per_s / 200 + LIMIT_BURST_BYTES / 4;
 }
 
 void limit_init(struct limit *l, uint64_t bytes_per_s, uint64_t now_us)
 {
-	*l = (struct limit){bytes_per_s, burst_of(bytes_per_s) * MILLION, now_us};
+	*l = (struct limit){.bytes_per_s = bytes_per_s,
+			    .tokens = at_least(bytes_per_s / 100, LIMIT_BURST_BYTES) * MILLION,
+			    .at_us = now_us,
+			    .slot = now_us / SLOT_US};
+}
+
+static void move_window(struct limit *l, uint64_t now_us)
+{
+	uint64_t slot = now_us / SLOT_US;
+	uint64_t steps = slot > l->slot ? slot - l->slot : 0;
+	for (uint64_t i = 1; i <= steps && i <= LIMIT_SLOTS; i++) {
+		uint32_t *taken = &l->taken[(l->slot + i) % LIMIT_SLOTS];
+		l->in_window -= *taken;
+		*taken = 0;
+	}
+	l->slot += steps;
 }
 
 static void refill(struct limit *l, uint64_t now_us)
 {
-	uint64_t full = burst_of(l->bytes_per_s) * MILLION;
+	uint64_t full = full_of(l->bytes_per_s) * MILLION;
 	uint64_t us = now_us > l->at_us ? now_us - l->at_us : 0;
 	/* A second fills any bucket of at least a burst a second; it also bounds
 	 * the product below. */
@@ -27,6 +54,12 @@ static void refill(struct limit *l, uint64_t now_us)
 	uint64_t more = us * (l->bytes_per_s < (1u << 30) ? l->bytes_per_s : 1u << 30);
 	l->tokens = full - l->tokens < more ? full : l->tokens + more;
 	l->at_us = now_us;
+	move_window(l, now_us);
+}
+
+static bool fits_window(const struct limit *l, uint64_t byte_count)
+{
+	return l->in_window + byte_count <= window_of(l->bytes_per_s);
 }
 
 bool limit_take(struct limit *l, uint64_t byte_count, uint64_t now_us)
@@ -34,9 +67,11 @@ bool limit_take(struct limit *l, uint64_t byte_count, uint64_t now_us)
 	if (!l->bytes_per_s)
 		return true;
 	refill(l, now_us);
-	if (l->tokens < byte_count * MILLION)
+	if (l->tokens < byte_count * MILLION || !fits_window(l, byte_count))
 		return false;
 	l->tokens -= byte_count * MILLION;
+	l->taken[l->slot % LIMIT_SLOTS] += (uint32_t)byte_count;
+	l->in_window += byte_count;
 	return true;
 }
 
@@ -45,7 +80,7 @@ uint64_t limit_wait_us(struct limit *l, uint64_t byte_count, uint64_t now_us)
 	if (!l->bytes_per_s)
 		return 0;
 	refill(l, now_us);
-	if (l->tokens >= byte_count * MILLION)
-		return 0;
-	return (byte_count * MILLION - l->tokens) / l->bytes_per_s + 1;
+	if (l->tokens < byte_count * MILLION)
+		return (byte_count * MILLION - l->tokens) / l->bytes_per_s + 1;
+	return fits_window(l, byte_count) ? 0 : SLOT_US - now_us % SLOT_US;
 }
