@@ -146,7 +146,7 @@ static void tags_are_chosen_by_range_exclusion_and_age(void **state)
 {
 	(void)state;
 	static const char *const tags[] = {"1.0.0", "1.10.0",       "latest", "1.9.0",
-					   "2.0.0", "1.11.0-debug", "1.2",    "sha256-" HEX64};
+					   "2.0.0", "1.11.0-debug", "1.2",    ("sha256-" HEX64)};
 	static const struct {
 		const char *more, *chosen;
 	} cases[] = {
