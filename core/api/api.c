@@ -196,7 +196,7 @@ void api_list(const struct api_collection *c, struct request *q, struct answer *
 	struct narrowing n CLEANUP(narrowing_done) = {.within = {.max = 8192}};
 	struct making m = {.c = c, .q = q};
 	struct berth_error err = ERROR_INIT;
-	struct list l;
+	struct list l AUTO_LIST = {.table = NULL};
 
 	if (narrow(c, request_query(q, "q"), &n, &err)) {
 		api_fail(a, &err, NULL);
