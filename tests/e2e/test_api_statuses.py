@@ -50,6 +50,9 @@ class Alike(ApiCase):
             path = template.replace("{name}", "nobody").replace("{id}", ABSENT)
             path = path.replace("{repository}", "a").replace("{reference}", "a%3A1")
             path = path.replace("{run}", "1")
+            needed = [p["name"] for p in operation.get("parameters", [])
+                      if p.get("in") == "query" and p.get("required")]
+            path += "".join(f"?{name}=a" for name in needed)
             if (method, template) == ("PUT", "/v1/syncs/{name}"):
                 continue  # makes it
             answer = self.ask(method, path, self.body(operation), If_None_Match="") \
