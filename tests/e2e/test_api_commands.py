@@ -46,7 +46,7 @@ class Commands(ApiCase):
                 line = self.line(body, tool, "login")
                 self.assertIn(user, shlex.split(line), line)
                 said = subprocess.run(["sh", "-c", f"set -- {line}; for w; do echo \"$w\"; done"],
-                                      capture_output=True, text=True, check=True, timeout=60)
+                                      capture_output=True, text=True, check=True, timeout=180)
                 self.assertIn(user, said.stdout.split("\n"))
                 self.assertEqual("", said.stderr)
 
@@ -69,7 +69,7 @@ class Commands(ApiCase):
         env = dict(os.environ, BERTH_SOCKET=self.daemon.socket, LC_ALL="C.UTF-8")
         done = subprocess.run([os.path.join(proc.build_dir(), "berthctl"), "image", "commands",
                                "hub/shop/web:1.0.0", "--tool", "podman", "--username", "a$b"],
-                              env=env, capture_output=True, text=True, timeout=60, check=False)
+                              env=env, capture_output=True, text=True, timeout=180, check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertIn("--username 'a$b' --password-stdin", done.stdout)
         self.assertNotIn("docker", done.stdout)

@@ -110,7 +110,7 @@ class Search(SearchCase):
         def ctl(*args):
             env = dict(os.environ, BERTH_SOCKET=self.daemon.socket, LC_ALL="C.UTF-8")
             done = subprocess.run([os.path.join(proc.build_dir(), "berthctl"), *args], env=env,
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=180, check=False)
             self.assertEqual(0, done.returncode, done.stderr)
             return done.stdout
 

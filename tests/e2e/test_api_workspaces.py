@@ -155,7 +155,7 @@ class Commands(ApiCase):
     def ctl(self, *args, code=0):
         env = dict(os.environ, BERTH_SOCKET=self.daemon.socket, LC_ALL="C.UTF-8")
         done = subprocess.run([os.path.join(proc.build_dir(), "berthctl"), *args], env=env,
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=180, check=False)
         self.assertEqual(code, done.returncode, done.stdout + done.stderr)
         return done.stdout + done.stderr
 

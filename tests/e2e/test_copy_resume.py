@@ -85,7 +85,7 @@ class Engine(Case):
         """A copy whose layer is at the target up to CUT."""
         process = proc.Process(self.argv(*args), os.path.join(self.dir, "first.log"))
         self.addCleanup(process.kill)
-        process.wait_for(lambda: self.arrived() > CUT - MIB, "half of the layer has arrived", 60)
+        process.wait_for(lambda: self.arrived() > CUT - MIB, "half of the layer has arrived", 300)
         return process
 
     def kill(self, process):
@@ -95,7 +95,7 @@ class Engine(Case):
 
     def again(self, *args, rule=None):
         done = subprocess.run(self.argv("--resume", *args, rule=rule), capture_output=True,
-                              text=True, timeout=120, check=False)
+                              text=True, timeout=300, check=False)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.stderr = done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -121,7 +121,7 @@ class Engine(Case):
         process = self.begin()
         self.link.drop()
         self.link.set(stall=0)
-        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 60)
+        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 300)
         self.assertEqual(0, process.popen.returncode, process.log())
         self.assertLess(self.sent(), SIZE + TWICE)
         self.assert_whole()
@@ -132,7 +132,7 @@ class Engine(Case):
         self.target.kill()
         self.target.start()
         self.link.set(stall=0)
-        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 60)
+        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 300)
         self.assertEqual(0, process.popen.returncode, process.log())
         self.assertLess(self.sent(), SIZE + TWICE)
         self.assert_whole()
@@ -166,7 +166,7 @@ class Engine(Case):
         process = self.begin("--spool-mib=64")
         self.link.drop()
         self.link.set(stall=0)
-        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 60)
+        proc.wait_until(lambda: not process.is_running(), "the copy has ended", 300)
         self.assertEqual(0, process.popen.returncode, process.log())
         read = json.loads(process.log().splitlines()[-1])["source"]["bytes_in"]
         self.assertLess(read, SIZE + MIB)
@@ -212,7 +212,7 @@ class WithDaemon(Case):
         self.daemon.add("mirror", self.link)
         self.operation = self.daemon.api.post(
             "/v1/copies", {"source": "hub/big/app:1", "target": "mirror/big/app"})["id"]
-        proc.wait_until(lambda: self.arrived() > CUT - MIB, "half of the layer has arrived", 60)
+        proc.wait_until(lambda: self.arrived() > CUT - MIB, "half of the layer has arrived", 300)
 
     def go_on(self):
         self.link.drop()

@@ -259,7 +259,7 @@ class TenantWrites(EveryWrite):
                                   BERTH_FAULT_SKIP="--worker")
         done = self.story(daemon, name, None) if self.start(daemon) else 0
         if daemon.process:
-            daemon.process.popen.wait(30) if not daemon.process.is_running() else daemon.kill()
+            daemon.process.popen.wait(180) if not daemon.process.is_running() else daemon.kill()
         daemon.env = {}
         daemon.start()
         # The last one may have been done without its answer.

@@ -154,7 +154,7 @@ class Artifactory:
         return None
 
     def upstream(self, method, path, headers=None, body=None):
-        connection = http.client.HTTPConnection(self.registry, timeout=30)
+        connection = http.client.HTTPConnection(self.registry, timeout=180)
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         data = answer.read()

@@ -137,7 +137,7 @@ class Sender:
             headers["Authorization"] = given
         body = self.body(method, path, recorded.get("body", "")) or (
             b"" if method in ("POST", "PUT", "PATCH") else None)
-        connection = http.client.HTTPConnection(self.harbor.host, timeout=60)
+        connection = http.client.HTTPConnection(self.harbor.host, timeout=180)
         connection.putrequest(method, self.path(path), skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)

@@ -267,7 +267,7 @@ class Person:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(60)
+        self.process.wait(180)
         self.process.stdout.close()
 
 

@@ -36,7 +36,7 @@ class HarborApi:
         self._sign_in(username, password)
 
     def _once(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = http.client.HTTPConnection(self.host, timeout=180)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -34,7 +34,7 @@ def upstream(harbor, method, path, headers=None, body=None):
     if harbor.registry_url is None or "registry" in harbor.world.down:
         return 502, [], b""
     connection = http.client.HTTPConnection(
-        urllib.parse.urlsplit(harbor.registry_url).netloc, timeout=60)
+        urllib.parse.urlsplit(harbor.registry_url).netloc, timeout=180)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()

@@ -43,7 +43,7 @@ class Remote:
                 f"{key}:{secret}".encode()).decode()
 
     def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection(self.host, timeout=30)
+        connection = http.client.HTTPConnection(self.host, timeout=180)
         try:
             connection.request(method, path, body, {**self.headers, **headers})
             answer = connection.getresponse()
