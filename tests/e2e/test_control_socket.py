@@ -18,7 +18,7 @@ from berthtest.proc import wait_until
 
 UUID = "00000000-0000-4000-8000-000000000000"
 VALUES = {"name": "absent", "id": UUID, "repository": "some%2Frepository", "kind": "not-found",
-          "reference": "sha256:" + 64 * "0"}
+          "reference": "sha256:" + 64 * "0", "run": "7"}
 
 
 class Case(unittest.TestCase):
