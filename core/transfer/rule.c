@@ -4,6 +4,7 @@
  */
 #include "core/transfer/rule.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,13 +290,14 @@ static int check_onto_itself(const struct rule *r, struct berth_error *err)
 {
 	AUTO_FREE char *mapped = NULL;
 	const char *name = r->source.repository ? r->source.repository : r->source.prefix;
+	assert(r->source.instance && r->target.instance); /* check_ends has asked for both */
 	if (strcmp(r->source.instance, r->target.instance) != 0 || r->target_tag)
 		return 0;
 	int code = name ? rule_map(r, name, &mapped, err) : 0;
 	if (code)
 		return code;
 	bool same = r->source.repository
-			    ? !strcmp(mapped, name)
+			    ? mapped && !strcmp(mapped, name)
 			    : !r->flatten && (!r->target.prefix ||
 					      (r->source.prefix &&
 					       !strcmp(r->target.prefix, r->source.prefix)));

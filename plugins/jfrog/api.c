@@ -142,7 +142,7 @@ int jfrog_key(struct jfrog *j, const char *name, const struct key **ret, struct 
 	if (r)
 		return r;
 	for (size_t i = 0; i < j->key_count; i++)
-		if (!strcmp(j->keys[i].name, name)) {
+		if (j->keys[i].name && !strcmp(j->keys[i].name, name)) {
 			*ret = j->keys + i;
 			return 0;
 		}
