@@ -93,6 +93,12 @@ class Story(unittest.TestCase):
             wrong.append(f"{row}: its job never ran")
         return wrong
 
+    @staticmethod
+    def made(folder):
+        """How many calls a run made; what comes at once is written at once, so this varies."""
+        with open(folder + ".count", encoding="ascii") as file:
+            return int(file.read())
+
     def play(self, mode, at):
         name = f"{mode}-{at}"
         folder = self.folder(name)
@@ -100,7 +106,9 @@ class Story(unittest.TestCase):
         done = steps("run", folder, f"{mode}:{at}", BERTH_DURABLE=durable)
         accepted = [line.split() for line in done.stdout.splitlines()
                     if len(line.split()) == 2]
-        if done.returncode != -9:
+        if done.returncode == 0 and self.made(folder) < at:
+            wrong = self.check(folder, accepted)  # with some writes less it was through before
+        elif done.returncode != -9:
             wrong = f"it was not killed: {done.returncode} {done.stderr}"
         else:
             wrong = self.check(durable or folder, accepted)
