@@ -493,6 +493,8 @@ int rule_map(const struct rule *r, const char *repository, char **ret, struct be
 			break;
 		rest = slash + 1;
 	}
+	if (!*rest)
+		return berth_fail(err, BERTH_E_INVALID, "'%s' is no repository's name", repository);
 	char *name = r->target.prefix ? text_printf("%s/%s", r->target.prefix, rest) : strdup(rest);
 	if (!name)
 		return berth_fail_memory(err);

@@ -71,7 +71,8 @@ size_t rule_choose_tags(const struct rule *r, const char *repository, char **tag
 bool rule_has_literal_tags(const struct rule *r);
 /* Is the platform wanted? variant may be NULL. */
 bool rule_has_platform(const struct rule *r, const char *os, const char *arch, const char *variant);
-/* The target's name for a source repository; new memory, free(). */
+/* The target's name for a source repository; new memory, free(). BERTH_E_INVALID:
+ * it would be too long, or the source's name ends in a slash. */
 MUST_USE int rule_map(const struct rule *r, const char *repository, char **ret,
 		      struct berth_error *err);
 

@@ -63,7 +63,7 @@ static void a_scan_is_updated_by_its_id(void **state)
 {
 	struct fixture *f = *state;
 	struct scan row = scan_row("s1", "queued");
-	struct scan found AUTO_SCAN_ROW = {.id = NULL};
+	struct scan found AUTO_SCAN_ROW = {.id = NULL}, none AUTO_SCAN_ROW = {.id = NULL};
 
 	add_integration(f->store, "i1", "hub");
 	OK(scan_put(f->store, &row, &err));
@@ -79,7 +79,7 @@ static void a_scan_is_updated_by_its_id(void **state)
 	assert_string_equal(found.integration, "hub");
 	assert_int_equal(found.total, 7);
 	assert_int_equal(found.created_ms, 10);
-	FAILS(BERTH_E_NOT_FOUND, scan_get(f->store, "s2", &found, &err));
+	FAILS(BERTH_E_NOT_FOUND, scan_get(f->store, "s2", &none, &err));
 }
 
 static void a_whole_report_takes_the_place_of_the_older_one(void **state)

@@ -124,6 +124,19 @@ static void names_are_mapped_by_prefix_and_flattening(void **state)
 	}
 }
 
+static void a_name_that_flattens_to_nothing_is_refused(void **state)
+{
+	(void)state;
+	struct berth_error err = ERROR_INIT;
+	AUTO(rule)
+	struct rule *r = parse("{\"source\":{\"instance\":\"a\"},"
+			       "\"target\":{\"instance\":\"b\"},\"flatten\":2}");
+	char *mapped = NULL;
+	assert_int_equal(rule_map(r, "team/", &mapped, &err), BERTH_E_INVALID);
+	assert_string_equal(err.message, "'team/' is no repository's name");
+	assert_null(mapped);
+}
+
 static void globs_choose_repositories_and_tags(void **state)
 {
 	(void)state;
@@ -247,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_rules_are_refused_with_the_place),
 		cmocka_unit_test(names_are_mapped_by_prefix_and_flattening),
+		cmocka_unit_test(a_name_that_flattens_to_nothing_is_refused),
 		cmocka_unit_test(globs_choose_repositories_and_tags),
 		cmocka_unit_test(tags_are_chosen_by_range_exclusion_and_age),
 		cmocka_unit_test(images_named_in_full_are_the_only_ones),
