@@ -322,11 +322,16 @@ class EveryWrite(LoginCase):
             return int(file.read())
 
     def clear(self, daemon):
-        for row in self.logins(daemon.api):
-            if row["state"] == "active":
-                daemon.api.wait(daemon.api.call("DELETE", f"/v1/logins/{row['id']}",
-                                                If_Match="*"))
-        wait_until(lambda: not self.robots(), "no robot is left", 120)
+        """Revokes all; a creation that the restart took up again may end meanwhile."""
+        def is_clear():
+            for row in self.logins(daemon.api):
+                if row["state"] == "active":
+                    daemon.api.wait(daemon.api.call("DELETE", f"/v1/logins/{row['id']}",
+                                                    If_Match="*"))
+            making = [row for row in self.logins(daemon.api) if row["state"] == "making"]
+            return not making and not self.robots()
+
+        wait_until(is_clear, "no robot is left", 120)
 
     def test_after_a_kill_at_any_write_robots_and_rows_agree(self):
         total = self.count()
