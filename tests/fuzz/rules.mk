@@ -3,9 +3,11 @@
 # worth keeping are in tests/fuzz/corpus/X.
 #
 #   make fuzz FUZZ_SECONDS=600 FUZZ=manifest     one target, ten minutes
+#   make fuzz FUZZ_SEED=0                        another way through each time
 #   make fuzz-build                              only build them
 
 FUZZ_SECONDS ?= 10
+FUZZ_SEED ?= 1
 FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_O := build-fuzz
 FUZZ_FLAGS := CC=clang O=$(FUZZ_O) SAN=fuzzer-no-link,address,undefined
@@ -25,8 +27,8 @@ $(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libberth.a
 fuzz: fuzz-build
 	@failed=0; for t in $(FUZZ); do \
 		mkdir -p $(FUZZ_O)/corpus/$$t tests/fuzz/corpus/$$t; \
-		if $(FUZZ_O)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
-			-max_len=65536 -artifact_prefix=$(FUZZ_O)/corpus/$$t/ -print_final_stats=1 \
+		if $(FUZZ_O)/fuzz/$$t -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-rss_limit_mb=1024 -max_len=65536 -artifact_prefix=$(FUZZ_O)/corpus/$$t/ -print_final_stats=1 \
 			$(FUZZ_O)/corpus/$$t tests/fuzz/corpus/$$t >$(FUZZ_O)/$$t.log 2>&1; \
 		then echo "ok   fuzz-$$t"; \
 		else echo "FAIL fuzz-$$t"; tail -40 $(FUZZ_O)/$$t.log; failed=1; fi; \
