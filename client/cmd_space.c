@@ -51,6 +51,9 @@ static const struct column columns[] = {
 	{"USED", "used_bytes", COL_BYTES, true},
 	{"QUOTA", "quota_bytes", COL_BYTES, true},
 	{"PRESENT", "status.present", COL_YES, true},
+	{"DRIFT", "status.drift.what", COL_TEXT, true},
+	{"DRIFTED", "status.drift.at", COL_TIME, true},
+	{"WHY", "status.drift.message", COL_LONG, true},
 	{"SEEN", "status.seen_at", COL_TIME, false},
 	{"ID", "id", COL_TEXT, true},
 	{0},
@@ -239,6 +242,10 @@ const struct command space_commands[] = {
 		.verb = "show",
 		.aliases = "get",
 		.summary = "Show one space",
+		.details = "What its server did to it by itself is shown with the time of the "
+			   "refresh that noticed it: removed, renamed, replaced by a new one of "
+			   "that name, made public or private, returned. Bindings of a space "
+			   "that is gone are retired, and count again when it is back.",
 		.operands = {THE_SPACE},
 		.examples = {{"berthctl space show hub/team", "what Berth knows of it"},
 			     {"berthctl space show hub/team -o json", "for a program"}},

@@ -21,6 +21,11 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	if (!*ret)
 		return berth_fail_memory(err);
 	js_put_time(*ret, "created_at", it->created_ms);
+	if (it->retired_ms) {
+		json_t *retired = json_pack("{s:s}", "for", it->retired_for);
+		js_put_time(retired, "at", it->retired_ms);
+		json_object_set_new(*ret, "retired", retired);
+	}
 	return 0;
 }
 
@@ -105,7 +110,9 @@ int workspaces_of_space(struct request *q, const char *space_id, json_t **ret,
 		return err->code;
 	const struct store_value values[] = {V_TEXT(space_id), V_TEXT(buf_text(&principals))};
 	struct store_page page = {
-		.within = is_all ? "b.space_id = ?" : "b.space_id = ? AND " WORKSPACE_OWN_SQL,
+		.within = is_all ? "b.space_id = ? AND " BINDING_COUNTS_SQL
+				 : "b.space_id = ? AND " BINDING_COUNTS_SQL
+				   " AND " WORKSPACE_OWN_SQL,
 		.within_values = values,
 		.within_count = is_all ? 1 : 2,
 		.tail = "ORDER BY w.name",
@@ -207,6 +214,17 @@ static json_t *plan_of(const struct binding_change *c)
 	return plan;
 }
 
+/* What is not at its server can't be used; unbinding goes on. False: answered. */
+static bool may_bind(struct request *q, struct answer *a, const struct space *space)
+{
+	if (space->is_present || !json_array_size(json_object_get(request_body(q), "bind")))
+		return true;
+	api_refuse(a, 409, "space-absent", "berthctl space list --integration NAME -o wide",
+		   "space %s/%s was not at its server at the last look", space->integration,
+		   space->name);
+	return false;
+}
+
 /* The plan is what the change did before it was rolled back. */
 void api_bindings_change(struct request *q, struct answer *a)
 {
@@ -217,7 +235,7 @@ void api_bindings_change(struct request *q, struct answer *a)
 	json_t *bound AUTO_JSON = json_array(), *unbound AUTO_JSON = json_array();
 	json_t *now = NULL;
 
-	if (!space_of_route(q, a, &space))
+	if (!space_of_route(q, a, &space) || !may_bind(q, a, &space))
 		return;
 	struct binding_change c = {
 		.d = d, .space = &space, .bound = bound, .unbound = unbound, .f = &f};

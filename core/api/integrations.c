@@ -382,7 +382,8 @@ void api_integrations_delete(struct request *q, struct answer *a)
 	char path[96];
 
 	if (!begin_change(q, a, &c) ||
-	    !bindings_none(q, a, "s.integration_id = ?", c.row.id, "the integration") ||
+	    !bindings_none(q, a, "s.integration_id = ? AND " BINDING_COUNTS_SQL, c.row.id,
+			   "the integration") ||
 	    !is_free(q, a, &c.row))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);

@@ -123,6 +123,12 @@ static bool may_make(struct request *q, struct answer *a, const struct space *sp
 			     space->name, space->mode);
 	if (f.count)
 		return false;
+	if (!space->is_present) {
+		api_refuse(a, 409, "space-absent", "berthctl space list -o wide",
+			   "space %s/%s was not at its server at the last look", space->integration,
+			   space->name);
+		return false;
+	}
 	if (!d->sealer) {
 		(void)berth_fail(&err, BERTH_E_UNAVAILABLE,
 				 "there is no key to seal a secret with: %s", d->degraded);

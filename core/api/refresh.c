@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/drift.h"
 #include "core/api/integration.h"
 #include "core/api/job.h"
 #include "core/api/space.h"
@@ -44,9 +45,9 @@ int refresh_call(struct operation *op, json_t **ret, struct berth_error *err)
 	return job_call_one(op, "refresh", d->settings.jobs.refresh_ms, args, ret, err);
 }
 
-static int take_space(struct daemon_state *d, const struct refresh *r, const json_t *item,
-		      struct berth_error *err)
+static int take_space(struct operation *op, const json_t *item, struct berth_error *err)
 {
+	const struct refresh *r = op->own;
 	char id[UUID_ROOM];
 	struct space space = {
 		.id = id,
@@ -57,11 +58,11 @@ static int take_space(struct daemon_state *d, const struct refresh *r, const jso
 		.created_ms = r->seen_ms,
 	};
 
-	if (!catalog_has_own_spaces(catalog_find(d, r->kind)))
+	if (!catalog_has_own_spaces(catalog_find(api_daemon(), r->kind)))
 		return 0;
 	uuid_make(id);
 	space_of_item(&space, item, r->seen_ms);
-	return space_put(d->store, &space, err);
+	return drift_put(op, &space, err);
 }
 
 /* The last repository's tags are all there: what was not seen is gone. */
@@ -140,7 +141,7 @@ int refresh_items(struct operation *op, const json_t *items, struct berth_error 
 		else if (!strcmp(kind, "tag"))
 			code = take_tag(d, r, item, err);
 		else if (!strcmp(kind, "space"))
-			code = take_space(d, r, item, err);
+			code = take_space(op, item, err);
 		if (code)
 			return code;
 	}
@@ -188,11 +189,14 @@ static int note_figures(struct daemon_state *d, struct integration *row, const s
 	return integration_set_status(d->store, row->id, text, row->phase, row->checked_ms, err);
 }
 
-static int sweep(struct daemon_state *d, struct refresh *r, struct berth_error *err)
+static int sweep(struct operation *op, struct berth_error *err)
 {
+	struct daemon_state *d = api_daemon();
+	struct refresh *r = op->own;
+
 	if (end_repository(d, r, err) ||
 	    repository_sweep(d->store, r->integration_id, NULL, r->seen_ms, err) ||
-	    space_mark_absent(d->store, r->integration_id, r->seen_ms, err))
+	    drift_gone(op, r->integration_id, r->seen_ms, err))
 		return err->code;
 	return space_recount_all(d, r->integration_id, err);
 }
@@ -210,7 +214,7 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 	int code = integration_get_by_id(d->store, r->integration_id, &row, err);
 	if (code == BERTH_E_NOT_FOUND)
 		return 0;
-	if (code || (!why->code && sweep(d, r, err)) || note_figures(d, &row, r, why, err))
+	if (code || (!why->code && sweep(op, err)) || note_figures(d, &row, r, why, err))
 		return err->code;
 	if (!why->code) {
 		struct image_totals totals = {.tag_count = 0};

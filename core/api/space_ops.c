@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/drift.h"
 #include "core/api/image.h"
 #include "core/api/slot.h"
 #include "core/api/space.h"
@@ -132,6 +133,7 @@ void space_of_item(struct space *to, const json_t *item, int64_t now_ms)
 	to->can_push = js_bool(more, "push", true);
 	to->quota_bytes = js_int(more, "quota_bytes", -1);
 	to->used_bytes = js_int(more, "used_bytes", bytes ? bytes : -1);
+	to->remote_id = (char *)js_str(item, "id", "");
 	to->is_present = 1;
 	to->seen_ms = to->updated_ms = now_ms;
 }
@@ -194,7 +196,7 @@ int space_created(struct operation *op, const json_t *value, const struct berth_
 		return err->code;
 	uuid_make(id);
 	space_of_item(&row, op->own, now_ms);
-	if (space_put(d->store, &row, err) ||
+	if (drift_put(op, &row, err) ||
 	    space_get_by_name(d->store, row.integration_id, row.name, &there, err) ||
 	    space_recount(d->store, there.id, now_ms, err))
 		return err->code;
@@ -220,7 +222,7 @@ int space_changed(struct operation *op, const json_t *value, const struct berth_
 		return code;
 	struct space now = row;
 	space_of_item(&now, op->own, clock_unix_ms());
-	if (space_change(d->store, &now, err))
+	if (space_change(d->store, &now, err) || drift_changed_here(op, &now, err))
 		return err->code;
 	return tell(op, id, "changed", ret_result, err);
 }

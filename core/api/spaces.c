@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/drift.h"
 #include "core/api/integration.h"
 #include "core/api/sight.h"
 #include "core/api/space.h"
@@ -32,6 +33,9 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		return err->code;
 	}
 	js_put_time(status, "seen_at", it->seen_ms);
+	json_t *drift = drift_show(it);
+	if (drift)
+		json_object_set_new(status, "drift", drift);
 	if (it->repository_count >= 0)
 		json_object_set_new(status, "repositories", json_integer(it->repository_count));
 	if (it->artifact_count > 0)
@@ -368,7 +372,7 @@ void api_spaces_delete(struct request *q, struct answer *a)
 	json_t *desired AUTO_JSON = space_desired(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation))
 		return;
-	if (!bindings_none(q, a, "b.space_id = ?", row.id, "the space"))
+	if (!bindings_none(q, a, "b.space_id = ? AND " BINDING_COUNTS_SQL, row.id, "the space"))
 		return;
 	if (!strcmp(row.origin, "native")) {
 		space_delete_there(q, a, &row);

@@ -32,8 +32,9 @@ static int count_bindings(struct store *s, const char *workspace_id, int64_t *re
 			  struct berth_error *err)
 {
 	const struct store_value v = V_TEXT(workspace_id);
-	struct store_page page = {
-		.within = "b.workspace_id = ?", .within_values = &v, .within_count = 1};
+	struct store_page page = {.within = "b.workspace_id = ? AND " BINDING_COUNTS_SQL,
+				  .within_values = &v,
+				  .within_count = 1};
 
 	return store_count(s, &space_bindings_table, &page, ret, err);
 }
@@ -252,7 +253,7 @@ void api_workspaces_delete(struct request *q, struct answer *a)
 		return;
 	path_of(row.name, path, sizeof(path));
 	snprintf(what, sizeof(what), "workspace %s", row.name);
-	if (!bindings_none(q, a, "b.workspace_id = ?", row.id, what))
+	if (!bindings_none(q, a, "b.workspace_id = ? AND " BINDING_COUNTS_SQL, row.id, what))
 		return;
 	if (request_dry_run(q)) {
 		answer_json(a, 200, api_plan(NULL, NULL, path));

@@ -78,6 +78,8 @@ const struct problem_kind problem_kinds[] = {
 	{"key-in-use", 409, "Idempotency-Key in use",
 	 "Wait for its answer, then repeat: the first answer comes again."},
 	{"run-has-no-failures", 409, "Nothing to repeat", "Every image of that run was copied."},
+	{"space-absent", 409, "Space not at its server",
+	 "Refresh the integration: it may be back; else nothing can be done with it."},
 	{"space-fixed", 409, "Fixed space",
 	 "It is the one that every registry has, for what no declared prefix covers."},
 	{"sync-disabled", 409, "Sync switched off", "Enable it, then run it."},

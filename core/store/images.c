@@ -68,7 +68,7 @@ static const struct store_sql sql[] = {
 				 "DELETE FROM artifacts WHERE repository_id = ? AND digest = ?"},
 	[SQL_TOTALS] =
 		{"image-totals",
-		 "SELECT (SELECT COUNT(*) FROM spaces WHERE integration_id = ?), "
+		 "SELECT (SELECT COUNT(*) FROM spaces WHERE integration_id = ? AND is_present = 1), "
 		 "(SELECT COUNT(*) FROM repositories WHERE integration_id = ?), "
 		 "COALESCE(SUM(d.tags), 0), COUNT(NULLIF(d.digest, '')), COALESCE(SUM(d.bytes), 0) "
 		 "FROM (SELECT t.digest AS digest, COUNT(*) AS tags, MAX(t.bytes) AS bytes "

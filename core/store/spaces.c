@@ -6,24 +6,25 @@
 
 #include "core/store/texts.h"
 
-enum { SQL_PUT, SQL_CHANGE, SQL_ABSENT, SQL_RECOUNT, SQL_REMOVE, SQL_OF };
+enum { SQL_PUT, SQL_CHANGE, SQL_DRIFT, SQL_RECOUNT, SQL_REMOVE, SQL_OF };
 static const struct store_sql sql[] = {
 	[SQL_PUT] = {"space-put",
 		     "INSERT INTO spaces (id, integration_id, name, origin, mode, is_public, "
 		     "can_push, quota_bytes, used_bytes, is_present, seen_ms, repository_count, "
-		     "artifact_count, generation, created_ms, updated_ms) "
-		     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		     "artifact_count, generation, created_ms, updated_ms, remote_id) "
+		     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		     "ON CONFLICT (integration_id, name) DO UPDATE SET mode = excluded.mode, "
 		     "is_public = excluded.is_public, can_push = excluded.can_push, "
 		     "quota_bytes = excluded.quota_bytes, used_bytes = excluded.used_bytes, "
 		     "is_present = excluded.is_present, seen_ms = excluded.seen_ms, "
-		     "updated_ms = excluded.updated_ms"},
+		     "updated_ms = excluded.updated_ms, remote_id = CASE excluded.remote_id "
+		     "WHEN '' THEN spaces.remote_id ELSE excluded.remote_id END"},
 	[SQL_CHANGE] = {"space-change",
 			"UPDATE spaces SET is_public = ?, can_push = ?, mode = ?, "
 			"quota_bytes = ?, updated_ms = ?, generation = generation + 1 "
 			"WHERE id = ?"},
-	[SQL_ABSENT] = {"space-absent", "UPDATE spaces SET is_present = 0 WHERE integration_id = ? "
-					"AND origin = 'native' AND seen_ms < ?"},
+	[SQL_DRIFT] = {"space-drift", "UPDATE spaces SET is_present = ?, drift = ?, drift_ms = ? "
+				      "WHERE id = ?"},
 	[SQL_RECOUNT] = {"space-recount",
 			 "UPDATE spaces SET repository_count = (SELECT COUNT(*) FROM repositories "
 			 "r WHERE r.space_id = spaces.id), artifact_count = (SELECT COUNT(*) FROM "
@@ -51,19 +52,23 @@ static const struct store_column columns[] = {
 	STORE_COLUMN(space, "quota_bytes", "s.quota_bytes", INT, quota_bytes),
 	STORE_COLUMN(space, "used_bytes", "s.used_bytes", INT, used_bytes),
 	STORE_COLUMN(space, "status.present", "s.is_present", BOOL, is_present),
+	STORE_COLUMN(space, "status.drift.what", "s.drift", TEXT, drift),
+	STORE_COLUMN(space, "status.drift.at", "s.drift_ms", TIME, drift_ms),
 	STORE_COLUMN(space, "status.seen_at", "s.seen_ms", TIME, seen_ms),
 	STORE_COLUMN(space, "status.repositories", "s.repository_count", INT, repository_count),
 	STORE_COLUMN(space, "status.artifacts", "s.artifact_count", INT, artifact_count),
 	STORE_COLUMN(space, NULL, "s.generation", INT, generation),
 	STORE_COLUMN(space, "created_at", "s.created_ms", TIME, created_ms),
 	STORE_COLUMN(space, "updated_at", "s.updated_ms", TIME, updated_ms),
+	STORE_COLUMN(space, NULL, "s.remote_id", TEXT, remote_id),
 };
 const struct store_table spaces_table = {
 	.name = "space",
-	.select = "SELECT s.id, s.integration_id, i.name, s.name, s.origin, s.mode, s.is_public, "
-		  "s.can_push, s.quota_bytes, s.used_bytes, s.is_present, s.seen_ms, "
-		  "s.repository_count, s.artifact_count, s.generation, s.created_ms, s.updated_ms "
-		  "FROM spaces s JOIN integrations i ON i.id = s.integration_id",
+	.select =
+		"SELECT s.id, s.integration_id, i.name, s.name, s.origin, s.mode, s.is_public, "
+		"s.can_push, s.quota_bytes, s.used_bytes, s.is_present, s.drift, s.drift_ms, "
+		"s.seen_ms, s.repository_count, s.artifact_count, s.generation, s.created_ms, "
+		"s.updated_ms, s.remote_id FROM spaces s JOIN integrations i ON i.id = s.integration_id",
 	.columns = columns,
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct space),
@@ -112,15 +117,15 @@ void space_done(struct space *row)
 
 int space_put(struct store *s, const struct space *row, struct berth_error *err)
 {
-	return store_run(s, &sql[SQL_PUT],
-			 VALUES(V_TEXT(row->id), V_TEXT(row->integration_id), V_TEXT(row->name),
-				V_TEXT(row->origin), V_TEXT(row->mode), V_INT(row->is_public),
-				V_INT(row->can_push), V_INT(row->quota_bytes),
-				V_INT(row->used_bytes), V_INT(row->is_present), V_INT(row->seen_ms),
-				V_INT(row->repository_count), V_INT(row->artifact_count),
-				V_INT(row->generation), V_INT(row->created_ms),
-				V_INT(row->updated_ms)),
-			 NULL, err);
+	return store_run(
+		s, &sql[SQL_PUT],
+		VALUES(V_TEXT(row->id), V_TEXT(row->integration_id), V_TEXT(row->name),
+		       V_TEXT(row->origin), V_TEXT(row->mode), V_INT(row->is_public),
+		       V_INT(row->can_push), V_INT(row->quota_bytes), V_INT(row->used_bytes),
+		       V_INT(row->is_present), V_INT(row->seen_ms), V_INT(row->repository_count),
+		       V_INT(row->artifact_count), V_INT(row->generation), V_INT(row->created_ms),
+		       V_INT(row->updated_ms), V_TEXT(row->remote_id ? row->remote_id : "")),
+		NULL, err);
 }
 
 int space_change(struct store *s, const struct space *row, struct berth_error *err)
@@ -132,11 +137,12 @@ int space_change(struct store *s, const struct space *row, struct berth_error *e
 			     err);
 }
 
-int space_mark_absent(struct store *s, const char *integration_id, int64_t seen_ms,
-		      struct berth_error *err)
+int space_set_drift(struct store *s, const char *id, bool is_present, const char *what,
+		    int64_t at_ms, struct berth_error *err)
 {
-	return store_run(s, &sql[SQL_ABSENT], VALUES(V_TEXT(integration_id), V_INT(seen_ms)), NULL,
-			 err);
+	return store_run_one(s, &sql[SQL_DRIFT],
+			     VALUES(V_INT(is_present), V_TEXT(what), V_INT(at_ms), V_TEXT(id)),
+			     err);
 }
 
 int space_recount(struct store *s, const char *id, int64_t now_ms, struct berth_error *err)

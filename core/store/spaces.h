@@ -17,10 +17,13 @@ struct space {
 	int64_t is_public, can_push;
 	int64_t quota_bytes, used_bytes; /* -1: unknown or none */
 	int64_t is_present;              /* was it there at the last look? */
+	char *drift;                     /* what its server last did to it: api/drift.h; "" */
+	int64_t drift_ms;
 	int64_t seen_ms;
 	int64_t repository_count, artifact_count; /* from the index; -1: unknown */
 	int64_t generation;
 	int64_t created_ms, updated_ms;
+	char *remote_id; /* the server's own, which a new one of that name has not; "" */
 };
 extern const struct store_table spaces_table;
 
@@ -37,13 +40,13 @@ void space_done(struct space *row);
 #define AUTO_SPACE CLEANUP(space_done)
 
 /* Adds, or updates the one of that integration and name (id, origin,
- * created_ms and generation then stay). */
+ * created_ms and generation then stay, and a remote_id where none is given). */
 MUST_USE int space_put(struct store *s, const struct space *row, struct berth_error *err);
 /* Writes is_public, can_push, mode and quota by id and bumps the generation. */
 MUST_USE int space_change(struct store *s, const struct space *row, struct berth_error *err);
-/* Native spaces not seen since then: is_present = 0 (S5: shown, then retired). */
-MUST_USE int space_mark_absent(struct store *s, const char *integration_id, int64_t seen_ms,
-			       struct berth_error *err);
+/* Notes what was found of it at its server (S5), and whether it is there. */
+MUST_USE int space_set_drift(struct store *s, const char *id, bool is_present, const char *what,
+			     int64_t at_ms, struct berth_error *err);
 /* Counts again what the index has for one space. */
 MUST_USE int space_recount(struct store *s, const char *id, int64_t now_ms,
 			   struct berth_error *err);

@@ -12,6 +12,7 @@ enum {
 	SQL_MEMBERS_CLEAR,
 	SQL_BIND,
 	SQL_UNBIND,
+	SQL_RETIRE,
 	SQL_ROLE_ANY,
 	SQL_ROLE_IN
 };
@@ -31,9 +32,13 @@ static const struct store_sql sql[] = {
 			       "DELETE FROM workspace_members WHERE workspace_id = ?"},
 	[SQL_BIND] = {"space-bind",
 		      "INSERT INTO space_bindings (space_id, workspace_id, created_ms) "
-		      "VALUES (?, ?, ?) ON CONFLICT (space_id, workspace_id) DO NOTHING"},
+		      "VALUES (?, ?, ?) ON CONFLICT (space_id, workspace_id) DO UPDATE SET "
+		      "retired_for = '', retired_ms = 0, created_ms = excluded.created_ms "
+		      "WHERE space_bindings.retired_ms <> 0"},
 	[SQL_UNBIND] = {"space-unbind", "DELETE FROM space_bindings WHERE space_id = ? "
 					"AND workspace_id = ?"},
+	[SQL_RETIRE] = {"space-retire", "UPDATE space_bindings SET retired_for = ?, retired_ms = ? "
+					"WHERE space_id = ? AND retired_for = ?"},
 	[SQL_ROLE_ANY] = {"workspace-role-any", ROLE_SQL},
 	[SQL_ROLE_IN] = {"workspace-role-in", ROLE_SQL " AND m.workspace_id = ?"},
 };
@@ -81,13 +86,16 @@ static const struct store_column binding_columns[] = {
 	STORE_COLUMN(space_binding, "integration", "i.name", TEXT, integration),
 	STORE_COLUMN(space_binding, "space", "s.name", TEXT, space),
 	STORE_COLUMN(space_binding, "created_at", "b.created_ms", TIME, created_ms),
+	STORE_COLUMN(space_binding, "retired.for", "b.retired_for", TEXT, retired_for),
+	STORE_COLUMN(space_binding, "retired.at", "b.retired_ms", TIME, retired_ms),
 };
 const struct store_table space_bindings_table = {
 	.name = "binding",
-	.select = "SELECT b.space_id, b.workspace_id, w.name, i.name, s.name, b.created_ms "
-		  "FROM space_bindings b JOIN workspaces w ON w.id = b.workspace_id "
-		  "JOIN spaces s ON s.id = b.space_id JOIN integrations i "
-		  "ON i.id = s.integration_id",
+	.select =
+		"SELECT b.space_id, b.workspace_id, w.name, i.name, s.name, b.created_ms, "
+		"b.retired_for, b.retired_ms FROM space_bindings b JOIN workspaces w ON w.id = b.workspace_id "
+		"JOIN spaces s ON s.id = b.space_id JOIN integrations i "
+		"ON i.id = s.integration_id",
 	.columns = binding_columns,
 	.column_count = ARRAY_COUNT(binding_columns),
 	.row_bytes = sizeof(struct space_binding),
@@ -168,6 +176,14 @@ int space_unbind(struct store *s, const char *space_id, const char *workspace_id
 
 	*ret_changed = changed > 0;
 	return rc;
+}
+
+int space_retire(struct store *s, const char *space_id, const char *from, const char *to,
+		 int64_t at_ms, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_RETIRE],
+			 VALUES(V_TEXT(to), V_INT(*to ? at_ms : 0), V_TEXT(space_id), V_TEXT(from)),
+			 NULL, err);
 }
 
 int workspace_role(struct store *s, const char *workspace_id, const char *principals,

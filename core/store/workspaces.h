@@ -25,6 +25,8 @@ struct space_binding {
 	char *space_id, *workspace_id;
 	char *workspace, *integration, *space;
 	int64_t created_ms;
+	char *retired_for; /* the drift that took it out of use (api/drift.h); "": it counts */
+	int64_t retired_ms;
 };
 extern const struct store_table workspaces_table, workspace_members_table, space_bindings_table;
 
@@ -48,11 +50,16 @@ MUST_USE int workspace_members_clear(struct store *s, const char *workspace_id,
 				     struct berth_error *err);
 
 /* Binding what is bound, or unbinding what is not, changes nothing and is no
- * error; *ret_changed says which it was. */
+ * error; *ret_changed says which it was. What was retired is bound again. */
 MUST_USE int space_bind(struct store *s, const char *space_id, const char *workspace_id,
 			int64_t now_ms, bool *ret_changed, struct berth_error *err);
 MUST_USE int space_unbind(struct store *s, const char *space_id, const char *workspace_id,
 			  bool *ret_changed, struct berth_error *err);
+
+/* Every binding of the space that is retired for `from` ("": those that count)
+ * is retired for `to` from then on ("": it counts again). */
+MUST_USE int space_retire(struct store *s, const char *space_id, const char *from, const char *to,
+			  int64_t at_ms, struct berth_error *err);
 
 /* What a caller is to the workspaces, as SQL. One text value is bound: the
  * caller's principals, each between two spaces (" u1000 g50 "). The aliases are
@@ -65,9 +72,13 @@ MUST_USE int space_unbind(struct store *s, const char *space_id, const char *wor
 #define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = 'platform')"
 #define SPACE_OWN_SQL                                                                              \
 	"s.id IN (SELECT b.space_id FROM space_bindings b JOIN workspace_members m "               \
-	"ON m.workspace_id = b.workspace_id WHERE " MEMBER_IS_SQL ")"
+	"ON m.workspace_id = b.workspace_id WHERE b.retired_ms = 0 AND " MEMBER_IS_SQL ")"
 /* One text value: the workspace's id. */
-#define SPACE_BOUND_SQL "s.id IN (SELECT b.space_id FROM space_bindings b WHERE b.workspace_id = ?)"
+#define SPACE_BOUND_SQL                                                                            \
+	"s.id IN (SELECT b.space_id FROM space_bindings b WHERE b.retired_ms = 0 "                 \
+	"AND b.workspace_id = ?)"
+/* Of space_bindings_table's own select: those that count. */
+#define BINDING_COUNTS_SQL "b.retired_ms = 0"
 
 enum workspace_role { WORKSPACE_NONE, WORKSPACE_MEMBER, WORKSPACE_ADMIN };
 /* The highest role that those principals have in that workspace (NULL: in any). */
