@@ -3,6 +3,7 @@
 
 import glob
 import os
+import pwd
 import subprocess
 import unittest
 
@@ -14,18 +15,33 @@ class Demo(unittest.TestCase):
         need("docker-registry", "htpasswd", "openssl")
         Daemon.program("berthctl")
         folder = workdir(self)
+        os.chmod(folder, 0o711)  # then the member is another user, where root runs this
         done = subprocess.run([os.path.join(proc.TREE, "tests", "demo", "demo")], text=True,
                               capture_output=True, check=False, timeout=550,
                               stdin=subprocess.DEVNULL,
                               env={**os.environ, "TMPDIR": folder, "BERTH_BUILD": proc.build_dir()})
         self.assertEqual(0, done.returncode, done.stdout[-3000:] + done.stderr[-3000:])
         for line in ("$ berthctl integration add second", "$ berthctl space list",
-                     "$ berthctl copy first/shop/web second/shop/web", "$ berthctl operation list"):
+                     "$ berthctl copy first/shop/web second/shop/web", "$ berthctl operation list",
+                     "$ berthctl space bind second/team --workspace payments",
+                     f"{self.member(folder)}$ berthctl image search ledger",
+                     "second/team/payments/backend/services/ledger-v2"):
             self.assertIn(line, done.stdout)
+        self.assertIn("nothing: shop is in another space", done.stdout)
         self.assertNotIn("\x1b", done.stdout)
         self.assertNotIn("only-for-the-demo", done.stdout + done.stderr)
         self.assertEqual([], os.listdir(folder))
         self.assertEqual([], self.processes_below(folder))
+
+    @staticmethod
+    def member(folder):
+        """The name of who searches: see Member in the demo."""
+        above = os.path.dirname(os.path.realpath(folder))
+        while os.stat(above).st_mode & 0o001 and above != "/":
+            above = os.path.dirname(above)
+        names = [one.pw_name for one in pwd.getpwall()]
+        is_other = os.getuid() == 0 and above == "/" and "nobody" in names
+        return "nobody" if is_other else pwd.getpwuid(os.getuid()).pw_name
 
     @staticmethod
     def processes_below(folder):
