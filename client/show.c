@@ -73,17 +73,40 @@ static bool is_exact(const struct cli *c)
 	return !c->out.is_tty || cli_has(c, "no-trunc");
 }
 
-/* Sizes read well everywhere; digests and times are cut for a person only. */
+/* The plain kind that such a column is drawn as. */
+static enum column_kind drawn_as(const json_t *item, enum column_kind kind)
+{
+	switch (kind) {
+	case COL_BYTES_SET:
+		return COL_BYTES;
+	case COL_COUNT_SET:
+		return COL_COUNT;
+	case COL_AMOUNT:
+		return strcmp(js_str(value_at(item, "progress"), "unit", ""), "bytes") != 0
+			       ? COL_COUNT
+			       : COL_BYTES;
+	default:
+		return kind;
+	}
+}
+
+/* Sizes read well everywhere; digests and times are cut for a person only. What
+ * 0 leaves unset is left empty for a person, too. */
 static char *shown(struct cli *c, const json_t *item, const struct column *col)
 {
-	bool exact = is_exact(c) && col->kind != COL_BYTES && col->kind != COL_SECONDS;
-	AUTO_FREE char *text = cell_text(value_at(item, col->path), col->kind, exact);
+	enum column_kind kind = drawn_as(item, col->kind);
+	bool exact = is_exact(c) && kind != COL_BYTES && kind != COL_SECONDS;
+	const json_t *value = value_at(item, col->path);
+	bool is_unset = json_is_integer(value) && !json_integer_value(value);
+	if (is_unset && (col->kind == COL_BYTES_SET || col->kind == COL_COUNT_SET))
+		return strdup("");
+	AUTO_FREE char *text = cell_text(value, kind, exact);
 	return text ? term_escape(&c->out, text, false) : NULL;
 }
 
 static bool is_number(enum column_kind kind)
 {
-	return kind == COL_BYTES || kind == COL_COUNT;
+	return kind == COL_BYTES || kind == COL_COUNT || kind >= COL_COUNT_SET;
 }
 
 static struct libscols_table *make_table(struct cli *c, const struct columns *cols)
@@ -157,6 +180,22 @@ static void detail_title(const char *title, char *to, size_t room)
 		s[1] = s[1] >= 'A' && s[1] <= 'Z' ? (char)(s[1] + 32) : s[1];
 }
 
+/* The table without the blanks that libsmartcols fills each line's end with. */
+static int put_trimmed(struct cli *c, struct libscols_table *t)
+{
+	AUTO_FREE char *text = NULL;
+	int failed = scols_print_table_to_string(t, &text);
+	for (const char *line = text; !failed && *line;) {
+		size_t bytes = strcspn(line, "\n"), kept = bytes;
+		while (kept && line[kept - 1] == ' ')
+			kept--;
+		fwrite(line, 1, kept, c->out.file);
+		fputc('\n', c->out.file);
+		line += bytes + (line[bytes] == '\n');
+	}
+	return failed;
+}
+
 static int print_table(struct cli *c, const json_t *items, const struct columns *cols)
 {
 	size_t i;
@@ -172,7 +211,7 @@ static int print_table(struct cli *c, const json_t *items, const struct columns 
 	json_array_foreach (items, i, item)
 		failed = failed ? failed : add_row(c, t, cols, item);
 	if (!failed)
-		failed = scols_print_table(t);
+		failed = put_trimmed(c, t);
 	scols_unref_table(t);
 	if (failed)
 		cli_usage(c, "cannot make the table: out of memory");
