@@ -264,7 +264,8 @@ static const json_t *check_plugin(const struct daemon_state *d, const char *kind
 	else if (!js_bool(plugin, "ok", false))
 		findings_add(f, "/kind", "bad-plugin", "plugin %s was not loaded: %s", kind,
 			     js_str(plugin, "error", ""));
-	else if (!catalog_has(plugin, "integration", "probe"))
+	else if (!catalog_has(plugin, "integration", "probe") ||
+		 !catalog_has(plugin, "integration", "repositories"))
 		findings_add(f, "/kind", "wrong-plugin", "plugin %s integrates no registry", kind);
 	else
 		return plugin;

@@ -105,6 +105,12 @@ class Proof(ApiCase):
             "name": "kind", "kind": "quay", "address": self.hub.url})
         self.assertEqual(["/kind"], self.pointers(problem))
 
+    def test_a_plugin_that_has_no_repositories_is_no_kind(self):
+        problem = self.refused(422, "validation-failed", "POST", "/v1/integrations", {
+            "name": "cluster", "kind": "kube", "address": "https://127.0.0.1:6443"})
+        self.assertEqual(["/kind"], self.pointers(problem))
+        self.assertIn("plugin kube integrates no registry", str(problem))
+
     def test_a_dry_run_proves_and_saves_nothing(self):
         operation = self.api.post("/v1/integrations?dry_run=true", {
             "name": "dry", "kind": "dockerreg", "address": self.mirror.url, "username": "robot",

@@ -165,6 +165,7 @@ static const struct berth_host host = {
 /* --- the slots by name --- */
 
 struct slot_call {
+	const struct berth_lifecycle_ops *life;
 	const struct berth_integration_ops *ops;
 	const struct berth_sync_ops *sync;
 	const struct berth_scan_ops *scan;
@@ -174,6 +175,31 @@ struct slot_call {
 	struct berth_sink *sink;
 	struct berth_error *err;
 };
+
+static int do_lifecycle_validate(struct slot_call *c)
+{
+	return c->life->validate(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_lifecycle_plan(struct slot_call *c)
+{
+	return c->life->plan(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_lifecycle_apply(struct slot_call *c)
+{
+	return c->life->apply(c->self, c->call, c->args[0], c->sink, c->err);
+}
+
+static int do_lifecycle_remove(struct slot_call *c)
+{
+	return c->life->remove(c->self, c->call, c->args[0], "{}", c->sink, c->err);
+}
+
+static int do_lifecycle_status(struct slot_call *c)
+{
+	return c->life->status(c->self, c->call, c->args[0], c->sink, c->err);
+}
 
 static int do_probe(struct slot_call *c)
 {
@@ -385,12 +411,20 @@ static const struct {
 #define SLOT(name, arguments)                                                                      \
 	ROW(integration, berth_integration_ops, "", name, arguments) do_##name                     \
 	}
+#define LIFE(name, arguments)                                                                      \
+	ROW(lifecycle, berth_lifecycle_ops, "lifecycle.", name, arguments) do_lifecycle_##name     \
+	}
 #define SYNC(name, arguments)                                                                      \
 	ROW(sync, berth_sync_ops, "sync.", name, arguments) do_sync_##name                         \
 	}
 #define SCAN(name, arguments)                                                                      \
 	ROW(scan, berth_scan_ops, "scan.", name, arguments) do_scan_##name                         \
 	}
+	LIFE(validate, 1),
+	LIFE(plan, 1),
+	LIFE(apply, 1),
+	LIFE(remove, 1),
+	LIFE(status, 1),
 	SLOT(probe, 0),
 	SLOT(overview, 0),
 	SLOT(spaces, 0),
@@ -431,6 +465,7 @@ static const struct {
 #undef SCAN
 #undef SYNC
 #undef SLOT
+#undef LIFE
 #undef ROW
 };
 
@@ -451,7 +486,8 @@ static int run_slot(struct driver *d, void *self, char **argv, struct berth_erro
 	struct berth_call call = {.size = sizeof call, .id = "drive"};
 	struct printing p = {.sink = {.size = sizeof p.sink, .put = put},
 			     .left = stop ? strtol(stop, NULL, 10) : 0};
-	struct slot_call c = {d->plugin->integration,
+	struct slot_call c = {d->plugin->lifecycle,
+			      d->plugin->integration,
 			      d->plugin->sync,
 			      d->plugin->scan,
 			      self,
