@@ -24,6 +24,8 @@ static const struct flag flags[] = {
 	 .field = "override"},
 	{"limit", 0, FLAG_BYTES, "RATE", "read at most so many bytes a second, as 10M",
 	 .field = "limit_bytes_per_s"},
+	{"verify", 0, FLAG_TRUE, NULL, "compare both ends to the last layer when all is copied",
+	 .field = "verify"},
 	{"plan", 0, FLAG_TRUE, NULL, .help = "only show what would be copied; same as --dry-run"},
 	{0},
 };
@@ -60,7 +62,10 @@ const struct command copy_commands[] = {
 		.details = "Digests are equal at both ends; what is there already is not sent "
 			   "again, and layers that the target has elsewhere are mounted. Images "
 			   "are complete before their tags move. Exit 9 says that some images "
-			   "failed and the others are there.",
+			   "failed and the others are there. With --verify every manifest and "
+			   "layer is then asked for at the target, as sync verify does: an image "
+			   "that is not there as the source has it has failed, and its line says "
+			   "what is missing.",
 		.operands = {{"SRC", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"},
 			     {"DST", OPERAND_ONE, NAMES_REFERENCE,
@@ -73,7 +78,9 @@ const struct command copy_commands[] = {
 			      "--platform linux/arm64",
 			      "some tags, one platform"},
 			     {"berthctl copy hub/team/app lab/team/app --semver ^2 --newest 3",
-			      "the three newest versions of a range"}},
+			      "the three newest versions of a range"},
+			     {"berthctl copy hub/team/app lab/team/app --all-tags --verify",
+			      "and is all of it there, and whole?"}},
 		.method = "POST",
 		.route = "/v1/copies",
 		.traits = CMD_CHANGES | CMD_STARTS,

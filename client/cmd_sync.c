@@ -72,6 +72,13 @@
 		 .field = "referrers"},                                                             \
 		{"no-referrers",      0, FLAG_FALSE, NULL, "without signatures and SBOMs",          \
 		 .field = "referrers"},                                                             \
+		{"verify",                                                                          \
+		 0,                                                                                 \
+		 FLAG_TRUE,                                                                         \
+		 NULL,                                                                              \
+		 "compare both ends to the last layer at the end of each run",                      \
+		 .field = "verify"},                                                                \
+		{"no-verify", 0, FLAG_FALSE, NULL, "do not (the default)", .field = "verify"},      \
 		{"flatten",         0, FLAG_COUNT, "N", "drop N leading path parts at the target",  \
 		 .field = "flatten"},                                                               \
 		{"limit",                                                                           \
@@ -138,6 +145,7 @@ static const struct column columns[] = {
 	{"PLATFORMS", "platforms", COL_TEXT, true},
 	{"OVERRIDE", "override", COL_YES, true},
 	{"REFERRERS", "referrers", COL_YES, true},
+	{"VERIFY", "verify", COL_YES, true},
 	{"FLATTEN", "flatten", COL_COUNT_SET, true},
 	{"CRON", "cron", COL_TEXT, true},
 	{"ZONE", "time_zone", COL_TEXT, true},

@@ -127,6 +127,7 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 	fprintf(c->out.file, "; %s %s", bytes, is_plan ? "to move" : "moved");
 	count(c, is_plan ? js_int(totals, "mounts", 0) : either(totals, "mounts_done", "mounts"),
 	      is_plan ? "layers to mount" : "layers mounted");
+	count(c, js_int(json_object_get(totals, "verified"), "same", 0), "verified");
 	fputc('\n', c->out.file);
 }
 

@@ -4,7 +4,8 @@
  *
  * "desired" of a rule is the API's object: source and target as
  * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
- * platforms, override, referrers, flatten, enabled, description, cron, time_zone.
+ * platforms, override, referrers, flatten, verify, enabled, description, cron,
+ * time_zone.
  */
 #ifndef CORE_API_SYNC_H
 #define CORE_API_SYNC_H

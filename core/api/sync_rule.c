@@ -40,7 +40,7 @@ static void put_common(json_t *rule, const json_t *from)
 		{"referrers", "referrers"}, {"flatten", "flatten"},
 		{"repositories", "names"},  {"limit_bytes_per_s", "limit_bytes_per_s"},
 		{"semver", "semver"},       {"exclude_tags", "exclude_tags"},
-		{"newest", "newest"},
+		{"newest", "newest"},       {"verify", "verify"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {

@@ -85,9 +85,10 @@ void api_syncs_get(struct request *q, struct answer *a)
 static int fill_defaults(json_t *desired, struct berth_error *err)
 {
 	json_t *defaults AUTO_JSON = json_pack(
-		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:i, s:b, s:s, s:s, s:i}",
+		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:b, s:i, s:b, s:s, s:s, "
+		"s:i}",
 		"description", "", "repositories", "exclude", "tags", "exclude_tags", "semver", "",
-		"newest", 0, "platforms", "override", 1, "referrers", 1, "flatten", 0, "enabled", 1,
+		"newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0, "flatten", 0, "enabled", 1,
 		"cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0);
 
 	json_object_del(desired, "name");

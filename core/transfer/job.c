@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/transfer/bulk.h"
+#include "core/transfer/confirm.h"
 #include "core/transfer/engine.h"
 #include "core/worker/backend.h"
 #include "core/worker/child.h"
@@ -25,6 +26,10 @@ struct copy {
 	json_t *known[2];     /* {REPOSITORY: {TAG: DIGEST}}, or NULL */
 	char *identity;
 	bool verify;
+	/* Of a copy that is compared afterwards: its outcomes by name, and from then on
+	 * its totals and the error that ends it all. */
+	json_t *noted, *totals;
+	struct berth_error broken;
 };
 
 static void copy_done(struct copy *c)
@@ -44,6 +49,7 @@ static void copy_done(struct copy *c)
 	json_decref(c->repositories);
 	json_decref(c->known[0]);
 	json_decref(c->known[1]);
+	json_decref(c->noted);
 }
 
 static bool is_one_instance(const struct copy *c)
@@ -137,18 +143,38 @@ static int cancelled(void *user)
 	return code == BERTH_E_CANCELLED && job_is_hung_up(j) ? BERTH_E_UNAVAILABLE : code;
 }
 
-static void send_item(void *user, const json_t *item)
+static void send_outcome(struct copy *c, const json_t *item)
 {
-	struct copy *c = user;
 	struct berth_error err = ERROR_INIT;
 	if (job_item(c->job, item, &err))
 		job_log(c->job, 4, "an outcome could not be sent: %s", err.message);
 }
 
+static void send_item(void *user, const json_t *item)
+{
+	struct copy *c = user;
+	AUTO_JSON json_t *refuted = NULL;
+	if (!c->noted) {
+		send_outcome(c, item);
+	} else if (!c->totals) {
+		send_outcome(c, item);
+		if (confirm_note(c->noted, item, &c->broken))
+			job_log(c->job, LOG_LEVEL_WARNING, "%s", c->broken.message);
+	} else if (!confirm_refute(c->noted, item, c->totals, &refuted, &c->broken) && refuted) {
+		send_outcome(c, refuted);
+	}
+}
+
 static void send_progress(void *user, uint64_t done, uint64_t total, const char *stage,
 			  const json_t *more)
 {
-	job_progress(((struct copy *)user)->job, done, total, "bytes", stage, more);
+	const struct copy *c = user;
+	if (c->totals) { /* it is compared: the bytes are what they were */
+		done = (uint64_t)js_int(c->totals, "bytes_done", 0);
+		total = (uint64_t)js_int(c->totals, "bytes", 0);
+		stage = "verify";
+	}
+	job_progress(c->job, done, total, "bytes", stage, more);
 }
 
 static void say(void *user, const char *text)
@@ -160,6 +186,7 @@ static void say(void *user, const char *text)
 static int set_identity(struct copy *c, struct berth_error *err)
 {
 	AUTO_FREE char *rule = js_canonical(json_object_get(job_args(c->job), "rule"));
+	free(STEAL(c->identity));
 	if (rule)
 		c->identity = text_printf("%s\n%s\n%s", rule, c->base_urls[0], c->base_urls[1]);
 	return c->identity ? 0 : berth_fail_memory(err);
@@ -282,10 +309,21 @@ static int find_repositories(struct copy *c, struct berth_error *err)
 			  from->prefix ? from->prefix : "");
 }
 
-static int prepare(struct copy *c, struct berth_error *err)
+/* What the tags of those repositories are now, at both ends. */
+static int plan(struct copy *c, struct berth_error *err)
 {
 	size_t i;
 	json_t *name;
+	int code = find_tags(c, err);
+	json_array_foreach (c->repositories, i, name) {
+		if (!code)
+			code = add_repository(c, json_string_value(name), err);
+	}
+	return code ? code : transfer_plan(c->transfer, err);
+}
+
+static int prepare(struct copy *c, struct berth_error *err)
+{
 	int code = rule_parse(json_object_get(job_args(c->job), "rule"), &c->rule, err);
 	if (!code)
 		code = open_backends(c, err);
@@ -293,13 +331,25 @@ static int prepare(struct copy *c, struct berth_error *err)
 		code = net_loop_new(&c->loop, err);
 	if (!code)
 		code = find_repositories(c, err);
+	return code ? code : plan(c, err);
+}
+
+/* Both ends again, after the copy: every answer is asked for anew. */
+static int compare(struct copy *c, json_t *totals, struct berth_error *err)
+{
+	transfer_free(STEAL(c->transfer));
+	for (int end = 0; end < 2; end++)
+		json_decref(STEAL(c->known[end]));
+	c->totals = totals;
+	c->verify = true;
+	int code = plan(c, err);
 	if (!code)
-		code = find_tags(c, err);
-	json_array_foreach (c->repositories, i, name) {
-		if (!code)
-			code = add_repository(c, json_string_value(name), err);
+		json_object_set_new(totals, "verified", transfer_report_verify(c->transfer));
+	if (!code && c->broken.code) {
+		*err = c->broken;
+		code = err->code;
 	}
-	return code ? code : transfer_plan(c->transfer, err);
+	return code ? berth_wrap(err, "the images were copied, but not compared afterwards") : 0;
 }
 
 int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err)
@@ -326,12 +376,19 @@ int transfer_job_verify(struct job *j, json_t **ret_value, struct berth_error *e
 
 int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 {
-	struct copy c = {.job = j};
+	struct copy c = {.job = j, .broken = ERROR_INIT};
+	AUTO_JSON json_t *totals = NULL;
 	int code = prepare(&c, err);
+	if (!code && c.rule->verify && !(c.noted = json_object()))
+		code = berth_fail_memory(err);
 	if (!code)
 		code = transfer_run(c.transfer, err);
 	if (!code)
-		*ret_value = transfer_totals(c.transfer);
+		totals = transfer_totals(c.transfer);
+	if (!code && c.rule->verify)
+		code = compare(&c, totals, err);
 	copy_done(&c);
+	if (!code)
+		*ret_value = STEAL(totals);
 	return code;
 }

@@ -108,6 +108,7 @@ static const struct member rule_members[] = {
 	{"digest", M_TEXT, F_DIGEST, offsetof(struct rule, digest)},
 	{"referrers", M_BOOL, 0, offsetof(struct rule, referrers)},
 	{"override", M_BOOL, 0, offsetof(struct rule, override)},
+	{"verify", M_BOOL, 0, offsetof(struct rule, verify)},
 	{"flatten", M_COUNT, 0, offsetof(struct rule, flatten)},
 	{"limit_bytes_per_s", M_RATE, 0, offsetof(struct rule, limit_bytes_per_s)},
 };

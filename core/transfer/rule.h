@@ -10,7 +10,7 @@
  *	 "tags": [TAG or GLOB], "digest": DIGEST,
  *	 "exclude_tags": [GLOB], "semver": RANGE, "newest": N, "only": [PATH:TAG],
  *	 "platforms": ["linux/amd64"], "referrers": true, "override": true,
- *	 "flatten": 0, "limit_bytes_per_s": N}
+ *	 "flatten": 0, "limit_bytes_per_s": N, "verify": false}
  *
  * Only the two instances are required. Without source.repository and prefix the
  * whole server is meant. A target repository needs a source repository. Where
@@ -20,7 +20,7 @@
  * takes some away, semver (core/base/semver.h) leaves the versions of a range, and
  * newest the N highest of each repository in the order of semver_compare; only names
  * images of the source, in full, and nothing else is meant. The
- * limit counts the bytes of blobs of one run.
+ * limit counts the bytes of blobs of one run. verify compares both ends after it.
  */
 #ifndef CORE_TRANSFER_RULE_H
 #define CORE_TRANSFER_RULE_H
@@ -46,7 +46,7 @@ struct rule {
 	/* arrays of strings or NULL */
 	const json_t *names, *exclude, *tags, *exclude_tags, *platforms, *only;
 	const char *semver; /* NULL: versions or not */
-	bool referrers, override;
+	bool referrers, override, verify;
 	int flatten;
 	int newest;                /* 0: all */
 	int64_t limit_bytes_per_s; /* read at the source; 0: no limit */

@@ -86,6 +86,29 @@ class Copies(Case):
             "source": "hub/shop/web:1.0.0", "target": "mirror", "all_tags": True})
         self.assertEqual(["/source"], self.pointers(problem))
 
+    def test_a_copy_that_is_verified_fails_where_the_target_lacks_something(self):
+        def copy(**more):
+            return self.api.wait(self.copy("hub/shop/jobs", "mirror/sure/jobs", all_tags=True,
+                                           **more))
+        result = copy(verify=True)["result"]
+        self.assertEqual((3, 3, 0), (result["copied"], result["verified"]["same"],
+                                     result["failed"]))
+        image = next(one for name, tag, one in self.images
+                     if (name, tag) == ("shop/jobs", "1.1.0"))
+        lost = image.blobs()[-1].digest
+        self.target().request("DELETE", f"/v2/sure/jobs/blobs/{lost}")
+        self.assertEqual(3, copy()["result"]["present"])  # equal tags: nothing below is asked
+        ended = copy(verify=True)
+        self.assertEqual(("failed", "upstream-digest"),
+                         (ended["state"], ended["error"]["code"]), ended)
+        result = ended["result"]
+        self.assertEqual((2, 1, 2, 1), (result["present"], result["failed"],
+                                        result["verified"]["same"],
+                                        result["verified"]["incomplete"]))
+        failed, = [one for one in result["outcomes"] if one["state"] == "failed"]
+        self.assertEqual("mirror/sure/jobs:1.1.0", failed["target"])
+        self.assertIn(lost, failed["error"]["cause"])
+
     def test_platforms_and_keep(self):
         self.done(self.copy("hub/shop/tool:3.2", "mirror/amd/tool", platforms=["linux/amd64"]))
         self.assertNotEqual(self.source_digest("shop/tool", "3.2"), self.digest("amd/tool", "3.2"))
@@ -349,6 +372,17 @@ class Syncs(Case):
                          broken["differences"])
         moved = next(one for one in result["outcomes"] if one["state"] == "different")
         self.assertEqual(self.digest("same/web", "1.1.0"), moved["found"])
+
+    def test_a_rule_can_have_each_run_verified(self):
+        self.make("sure", "hub/shop", "mirror/surely", repositories=["api"], verify=True)
+        self.assertTrue(self.api.get("/v1/syncs/sure")["verify"])
+        result = self.done(self.run_sync("sure"))["result"]
+        self.assertEqual((3, 3), (result["copied"], result["verified"]["same"]))
+        run = self.api.get("/v1/syncs/sure/runs")["items"][0]
+        self.assertEqual(3, run["totals"]["verified"]["same"])
+        rule = self.ask("PATCH", "/v1/syncs/sure", {"verify": None}).body
+        self.assertFalse(rule["verify"])
+        self.assertNotIn("verified", self.done(self.run_sync("sure"))["result"])
 
     def test_a_comparison_finds_what_is_attached(self):
         source = Client(self.hub.url, "robot", PASSWORD)

@@ -586,6 +586,16 @@ class Live(unittest.TestCase):
         self.assertRegex(self.ctl("sync", "verify", "rule2", status=9).stdout,
                          r"MISSING +lab/compared/web:1.0.0")
 
+    def test_a_verified_copy_says_what_the_target_lacks_and_ends_with_9(self):
+        words = ["copy", "hub/shop/jobs", "lab/verified/jobs", "--all-tags", "--verify"]
+        self.assertIn(", 3 verified", self.ctl(*words).stdout)
+        with Client(self.target.url) as client:
+            config = client.manifest("verified/jobs", "1.0.0").json()["config"]["digest"]
+            client.request("DELETE", f"/v2/verified/jobs/blobs/{config}")
+        done = self.ctl(*words, status=9)
+        self.assertRegex(done.stdout, r"FAILED +lab/verified/jobs:1.0.0")
+        self.assertIn(f"blob {config} is missing", done.stdout)
+
     def test_apply_is_idempotent_and_diff_tells(self):
         path = os.path.join(self.folder, "state.yaml")
         def write(description):
