@@ -226,21 +226,14 @@ static json_t *run_of(struct cli *c, const char *sync, const char *run, struct b
 	return path && api_get(c, path, &body, err) == 0 ? body : NULL;
 }
 
-/* A run by its id alone: asked of each sync in turn. */
+/* A run by its id alone: of a rule or of a single copy. */
 static json_t *run_anywhere(struct cli *c, const char *run, struct berth_error *err)
 {
-	AUTO_JSON json_t *syncs = NULL;
-	size_t i;
-	const json_t *sync;
-	if (api_list(c, "/v1/syncs?limit=1000", 0, &syncs, err))
-		return NULL;
-	json_array_foreach (json_object_get(syncs, "items"), i, sync) {
-		json_t *found = run_of(c, js_str(sync, "name", ""), run, err);
-		if (found || err->code != BERTH_E_NOT_FOUND)
-			return found;
-	}
-	berth_fail(err, BERTH_E_NOT_FOUND, "there is no run %s", run);
-	return NULL;
+	json_t *body = NULL;
+	AUTO_FREE char *path = text_printf("/v1/copies/%s", run);
+	if (!path)
+		berth_fail_memory(err);
+	return path && api_get(c, path, &body, err) == 0 ? body : NULL;
 }
 
 static json_t *last_run(struct cli *c, const char *sync, struct berth_error *err)
@@ -275,7 +268,10 @@ static int retry(struct cli *c)
 	const char *first = cli_operand(c, 0);
 	AUTO_JSON json_t *run =
 		uuid_is(first) ? run_anywhere(c, first, &err) : last_run(c, first, &err);
-	if (!run)
+	if (run && !*js_str(run, "sync", ""))
+		berth_fail(&err, BERTH_E_CONFLICT, "run %s is of a copy without a rule: copy again",
+			   first);
+	if (err.code)
 		return cli_report(c, &err);
 	return start_run(c, js_str(run, "sync", ""),
 			 json_pack("{s:s}", "only_failed_of", js_str(run, "id", "")));
@@ -351,6 +347,22 @@ static int apply_plan(struct cli *c)
 	return status;
 }
 
+/* With a run comes the beginning of its outcomes: here are all of them. */
+static int fetch_outcomes(struct cli *c, json_t *run, struct berth_error *err)
+{
+	AUTO_JSON json_t *all = NULL;
+	if (json_array_size(json_object_get(run, "outcomes")) < OUTCOMES_WITH_RUN)
+		return 0;
+	AUTO_FREE char *path =
+		text_printf("/v1/copies/%s/outcomes?limit=1000", js_str(run, "id", ""));
+	if (!path)
+		return berth_fail_memory(err);
+	int code = api_list(c, path, 0, &all, err);
+	if (!code)
+		json_object_set(run, "outcomes", json_object_get(all, "items"));
+	return code;
+}
+
 /* One line for each image. */
 static int report_rows(struct cli *c, const json_t *run)
 {
@@ -368,11 +380,13 @@ static int report(struct cli *c)
 	AUTO_JSON json_t *body = run              ? run_of(c, first, run, &err)
 				 : uuid_is(first) ? run_anywhere(c, first, &err)
 						  : last_run(c, first, &err);
-	if (!body)
+	bool is_rows = c->format == FORMAT_NDJSON || c->format == FORMAT_CSV;
+	bool is_text = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	if (!body || ((is_rows || is_text) && fetch_outcomes(c, body, &err)))
 		return cli_report(c, &err);
-	if (c->format == FORMAT_NDJSON || c->format == FORMAT_CSV)
+	if (is_rows)
 		return report_rows(c, body);
-	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
+	if (!is_text)
 		return show_resource(c, body, run_columns);
 	run_report(c, body);
 	return EXIT_OK;
@@ -586,7 +600,10 @@ const struct command sync_commands[] = {
 	{
 		.noun = "sync",
 		.verb = "report",
-		.summary = "Show each image's outcome in a run",
+		.summary = "Show each image's outcome in a run, or in a single copy",
+		.details = "All outcomes are shown, at most 100 000; -o json and -o yaml, which are "
+			   "berthd's answer as it is, have the first 1 000 of them. The id of a copy "
+			   "without a rule is that of its operation.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_SYNC, "the rule's name, or a run's id"},
 			     {"RUN", OPERAND_MAYBE, NAMES_NONE, "the run's id; without: the last"}},
 		.examples = {{"berthctl sync report nightly", "the last run"},

@@ -188,8 +188,11 @@ void copy_report(struct cli *c, const json_t *operation)
 	bool is_plan = cli_has(c, "plan") || cli_has(c, "dry-run") ||
 		       strstr(js_str(operation, "kind", ""), "plan");
 	const json_t *result = json_object_get(operation, "result");
+	const char *run = js_str(result, "run", "");
 	if (strcmp(js_str(operation, "kind", ""), "copy-verify") != 0) {
 		print(c, result, is_plan);
+		if (*run && json_array_size(json_object_get(result, "outcomes")) == OUTCOMES_WITH_RUN)
+			cli_hint(c, "all outcomes: berthctl sync report %s", run);
 		return;
 	}
 	image_lines(c, json_object_get(result, "outcomes"), false);

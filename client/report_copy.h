@@ -5,6 +5,8 @@
 
 #include "client/cli.h"
 
+/* So many outcomes come with a run or a result; the others are asked for by page. */
+#define OUTCOMES_WITH_RUN 1000
 /* The result of a copy's operation: a line for each image, then totals. A plan
  * (dry run) says what would be done. Fits follow_result. */
 void copy_report(struct cli *c, const json_t *operation);

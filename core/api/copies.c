@@ -10,8 +10,6 @@
 #include "core/api/sync.h"
 #include "core/base/clock.h"
 
-#define OUTCOMES_SHOWN "1000"
-
 /* What is started: an engine rule, and whose it is. */
 struct start {
 	const char *kind; /* of the operation */
@@ -231,10 +229,7 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	struct failed f = {.images = json_array()};
 	struct berth_error err = ERROR_INIT;
 
-	int code = sync_run_get(d->store, run_id, &run, &err);
-	if (!code && strcmp(run.rule_id, of->id) != 0)
-		code = berth_fail(&err, BERTH_E_NOT_FOUND, "copy rule %s has no run %s", of->name,
-				  run_id);
+	int code = sync_run_of(d, of, run_id, &run, &err);
 	if (!code)
 		code = api_each(d->store, &sync_outcomes_table, &page, add_failed, &f, &err);
 	bool has_any = json_array_size(f.images) > 0;
@@ -373,54 +368,26 @@ void api_sync_runs_list(struct request *q, struct answer *a)
 	api_list(&of_one, q, a);
 }
 
-static int add_outcome(void *user, const void *row, struct berth_error *err)
+int sync_run_of(struct daemon_state *d, const struct sync_rule *of, const char *id,
+		struct sync_run *ret, struct berth_error *err)
 {
-	const struct sync_outcome *it = row;
-	json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:I}", "source", it->source, "target",
-				it->target, "state", it->state, "bytes", (json_int_t)it->bytes,
-				"attempts", (json_int_t)it->attempts);
-	json_t *cause = NULL;
+	int code = sync_run_get(d->store, id, ret, err);
 
-	if (!one)
-		return berth_fail_memory(err);
-	js_put_str(one, "digest", it->digest);
-	if (*it->cause && !api_parse(it->cause, &cause, err))
-		json_object_set_new(one, "error", cause);
-	return json_array_append_new(user, one) ? berth_fail_memory(err) : 0;
+	if (code || !of || !strcmp(ret->rule_id, of->id))
+		return code;
+	return berth_fail(err, BERTH_E_NOT_FOUND, "copy rule %s has no run %s", of->name, id);
 }
 
-int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **ret, struct berth_error *err)
-{
-	const struct store_value values[] = {V_TEXT(run_id)};
-	struct store_page page = {.within = "run_id = ?",
-				  .within_values = values,
-				  .within_count = 1,
-				  .tail = "ORDER BY number LIMIT " OUTCOMES_SHOWN};
-
-	*ret = json_array();
-	if (!*ret)
-		return berth_fail_memory(err);
-	if (!store_list(d->store, &sync_outcomes_table, &page, add_outcome, *ret, NULL, err))
-		return 0;
-	json_decref(STEAL(*ret));
-	return err->code;
-}
-
-void api_sync_runs_get(struct request *q, struct answer *a)
+/* A run with its first outcomes. */
+static void answer_run(struct request *q, struct answer *a, const struct sync_rule *of)
 {
 	struct daemon_state *d = request_daemon(q);
-	struct sync_rule rule AUTO_SYNC_RULE = {.id = NULL};
 	struct sync_run row AUTO_SYNC_RUN = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
 	json_t *shown = NULL, *outcomes = NULL;
 
-	if (!sync_of_route(q, a, &rule))
-		return;
-	int code = sync_run_get(d->store, request_param(q, "id"), &row, &err);
-	if (!code && strcmp(row.rule_id, rule.id) != 0)
-		code = berth_fail(&err, BERTH_E_NOT_FOUND, "copy rule %s has no run %s", rule.name,
-				  row.id);
-	if (code || copy_outcomes(d, row.id, &outcomes, &err) || show_run(d, &row, &shown, &err)) {
+	if (sync_run_of(d, of, request_param(q, "id"), &row, &err) ||
+	    copy_outcomes(d, row.id, &outcomes, &err) || show_run(d, &row, &shown, &err)) {
 		json_decref(outcomes);
 		api_fail(a, &err, "berthctl sync list");
 		return;
@@ -428,4 +395,17 @@ void api_sync_runs_get(struct request *q, struct answer *a)
 	json_object_set_new(shown, "outcomes", outcomes);
 	json_t *desired AUTO_JSON = json_incref(shown);
 	answer_resource(a, q, shown, desired, 0);
+}
+
+void api_sync_runs_get(struct request *q, struct answer *a)
+{
+	struct sync_rule rule AUTO_SYNC_RULE = {.id = NULL};
+
+	if (sync_of_route(q, a, &rule))
+		answer_run(q, a, &rule);
+}
+
+void api_copies_get(struct request *q, struct answer *a)
+{
+	answer_run(q, a, NULL);
 }

@@ -177,24 +177,6 @@ static int end_run(struct operation *op, const char *state, const json_t *totals
 	return sync_run_put(d->store, &row, err);
 }
 
-/* The error of a run in which images failed: the first one's, with the count. */
-static void blame(const json_t *outcomes, int64_t failed, int64_t images, struct berth_error *err)
-{
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach (outcomes, i, one) {
-		if (strcmp(js_str(one, "state", ""), "failed") != 0)
-			continue;
-		js_to_error(json_object_get(one, "error"), err);
-		(void)berth_wrap(err, "%lld of %lld images failed, first %s", (long long)failed,
-				 (long long)images, js_str(one, "source", ""));
-		return;
-	}
-	(void)berth_fail(err, BERTH_E_INTERNAL, "%lld of %lld images failed", (long long)failed,
-			 (long long)images);
-}
-
 int copy_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 	       json_t **ret_result, struct berth_error *err)
 {
@@ -212,7 +194,7 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 		return err->code;
 	json_t *result = json_deep_copy(value);
 	if (failed)
-		blame(outcomes, failed, js_int(value, "images", failed), err);
+		copy_blame(d, op->id, failed, js_int(value, "images", failed), err);
 	json_object_set_new(result, "outcomes", outcomes);
 	json_object_set_new(result, "run", json_string(op->id));
 	*ret_result = result;

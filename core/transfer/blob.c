@@ -191,7 +191,7 @@ void blob_start(struct transfer *t, struct blob *b)
 			p->state = PLACE_MOUNTING;
 			struct op *op = op_add(t, SIDE_TARGET, p, prepare_mount, finish_mount);
 			if (op)
-				op->opens = true;
+				op->awaited = true;
 		} else if (!b->led) {
 			b->led = true;
 			p->state = PLACE_MOVING;

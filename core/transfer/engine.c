@@ -194,11 +194,14 @@ static void fail_loops(struct transfer *t)
 static void skip_rest(struct transfer *t)
 {
 	struct fault *why = run_fault(t, &t->end_err);
+	struct berth_error unsure = t->end_err;
+	berth_wrap(&unsure, "its PUT was under way; whether the target has it could not be asked");
+	struct fault *doubt = run_fault(t, &unsure);
 	for (size_t i = 0; i < t->images.count; i++) {
 		struct image *one = t->images.items[i];
 		if (one->state != IMAGE_WAITING)
 			continue;
-		one->why = why;
+		one->why = one->is_sent ? doubt : why;
 		one->state = IMAGE_SKIPPED;
 		report_image(t, one);
 	}

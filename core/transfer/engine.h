@@ -38,7 +38,7 @@ struct transfer_settings {
 	uint32_t moves;       /* blobs at once; 0: 16 */
 	uint32_t tries;       /* of one blob, in all; 0: 3 */
 	uint32_t backoff_ms;  /* before the second try of a blob, doubling; 0: 500 */
-	uint32_t cleanup_ms;  /* for cancelling upload sessions at the end; 0: 3 000 */
+	uint32_t cleanup_ms;  /* after a cancel, for each of its two steps; 0: 3 000 */
 	uint32_t ring_bytes;  /* of all streams together; 0: 1 MiB */
 	uint32_t cache_bytes; /* of manifests kept; beyond, they are read again; 0: 4 MiB */
 	/* An earlier run of this rule was cut short: no target repository is

@@ -28,7 +28,8 @@ void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
 void run_pump(struct transfer *t); /* starts what has slots */
 /* Turns the loop until all is quiet, or the run is cancelled or ended. */
 MUST_USE int run_turns(struct transfer *t, struct berth_error *err);
-/* After an early end: leaves no upload session open, within cleanup_ms. */
+/* After an early end: leaves no upload session open, and asks for the images whose
+ * PUT was under way; each within cleanup_ms. */
 void run_close(struct transfer *t);
 /* Drops what waits and is under way, but for clean-ups unless all is set. */
 void run_drop_ops(struct transfer *t, bool all);
@@ -114,5 +115,8 @@ void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
 void image_put(struct transfer *t, struct image *i);    /* its tag, when all else is there */
 void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
 void node_companion_done(struct transfer *t, struct node *n);
+/* After an early end: asks the target for the images whose PUT was begun. Those that
+ * it has are reported as copied; is_sent stays set where no answer came. */
+void publish_look(struct transfer *t);
 
 #endif

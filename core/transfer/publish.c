@@ -92,9 +92,22 @@ static void doc_release(struct transfer *t, struct doc *m)
 	m->bytes = NULL;
 }
 
+/* Images that are this manifest by digest alone: its PUT is theirs. */
+static void mark_sent(struct op *op, const struct node *n)
+{
+	for (size_t k = 0; k < n->images.count; k++) {
+		struct image *i = n->images.items[k];
+		if (i->target_tag)
+			continue;
+		i->is_sent = true;
+		op->awaited = true;
+	}
+}
+
 static int prepare_put_node(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	struct node *n = op->object;
+	mark_sent(op, n);
 	op_ask(op, call, "PUT", n->pair);
 	call->content_type = n->doc->media_type;
 	call->body = n->doc->bytes;
@@ -122,6 +135,7 @@ static int check_put(struct op *op, const struct digest *expected, struct berth_
 static int prepare_child_back(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	int r = prepare_put_node(op, call, err);
+	op->awaited = false;
 	call->method = "HEAD";
 	call->body = NULL;
 	call->body_byte_count = 0;
@@ -162,6 +176,8 @@ static void finish_put_node(struct op *op, const struct berth_error *err)
 	if (!mine.code)
 		check_put(op, &n->digest, &mine);
 	doc_release(op->run, n->doc);
+	if (op->run->closing) /* publish_look asks what became of it */
+		return;
 	if (mine.code)
 		end_put_node(op, &mine);
 	else
@@ -318,6 +334,7 @@ static int prepare_put_tag(struct op *op, struct registry_call *call, struct ber
 {
 	struct image *i = op->object;
 	const struct doc *m = i->root->doc;
+	i->is_sent = op->awaited = true;
 	op_ask(op, call, "PUT", i->pair);
 	call->content_type = i->body ? i->body_type : m->media_type;
 	call->body = i->body ? i->body : m->bytes;
@@ -330,6 +347,8 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 	struct image *i = op->object;
 	struct berth_error mine = *err;
 	doc_release(op->run, i->root->doc);
+	if (op->run->closing)
+		return;
 	if (!mine.code)
 		check_put(op, put_digest(i), &mine);
 	if (mine.code) {
@@ -472,5 +491,53 @@ void image_put(struct transfer *t, struct image *i)
 	} else {
 		m->users++;
 		op_add(t, SIDE_TARGET, i, prepare_put_tag, finish_put_tag);
+	}
+}
+
+/* --- after an early end --- */
+
+static int prepare_look(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	const struct image *i = op->object;
+	op_ask(op, call, "HEAD", i->pair);
+	call->accept = MEDIA_ACCEPT;
+	call->accept_status = absent;
+	if (!i->target_tag)
+		return op_object(op, call, "manifests", put_digest(i), err);
+	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
+}
+
+/* Nothing follows from it: what waits for this image is not begun any more. */
+static void finish_look(struct op *op, const struct berth_error *err)
+{
+	struct image *i = op->object;
+	struct berth_error mine = *err;
+	struct digest d = {0};
+	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
+	if (mine.code)
+		return;
+	if (registry_status(op->q) == 404) {
+		i->is_sent = false;
+		return;
+	}
+	if (!header || !*header || digest_parse(header, &d, &mine))
+		return;
+	i->is_sent = false;
+	if (!digest_equal(&d, put_digest(i)))
+		return;
+	i->state = IMAGE_COPIED;
+	report_image(op->run, i);
+}
+
+void publish_look(struct transfer *t)
+{
+	for (size_t n = 0; n < t->images.count; n++) {
+		struct image *i = t->images.items[n];
+		if (i->state != IMAGE_WAITING || !i->is_sent)
+			continue;
+		struct op *op = op_add(t, SIDE_TARGET, i, prepare_look, finish_look);
+		if (op)
+			op->cleanup = true;
 	}
 }

@@ -168,6 +168,7 @@ struct image {
 	unsigned asking;
 	bool is_pending;  /* counted in root->tags_pending */
 	bool is_put;      /* to be read back */
+	bool is_sent;     /* its PUT was begun: the target may have it */
 	bool is_there;    /* some manifest has the target tag */
 	bool merges;      /* a list of referrers: united with the target's own */
 	bool is_unlisted; /* verify: not all of a list is found at the target */
@@ -193,7 +194,7 @@ struct op {
 	char *path;
 	unsigned step; /* pages read so far, or what else prepare and finish count */
 	bool again;    /* finish queued it once more */
-	bool opens;    /* opens an upload session: once started it is seen to its end */
+	bool awaited;  /* opens an upload or puts an image: once started, seen to its end */
 	bool cleanup;  /* closes one: done even after a cancel */
 };
 

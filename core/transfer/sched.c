@@ -200,7 +200,7 @@ static void drop_active(struct transfer *t, bool all)
 	struct op *next;
 	for (struct op *op = t->active; op; op = next) {
 		next = op->next;
-		if ((op->opens || op->cleanup) && !all)
+		if ((op->awaited || op->cleanup) && !all)
 			continue;
 		deactivate(op);
 		op->side->lane->in_flight--;
@@ -290,18 +290,26 @@ int run_turns(struct transfer *t, struct berth_error *err)
 	return t->ended;
 }
 
-void run_close(struct transfer *t)
+static void close_turns(struct transfer *t)
 {
 	struct berth_error err = ERROR_INIT;
-	t->closing = true;
 	t->close_at_ms = clock_monotonic_ms() + t->set.cleanup_ms;
+	run_pump(t);
+	if (!is_quiet(t) && net_loop_run(t->set.loop, should_stop, t, &err))
+		log_debug("while a run was ended early: %s", err.message);
+}
+
+void run_close(struct transfer *t)
+{
+	t->closing = true;
 	run_drop_ops(t, false);
 	move_drop_all(t, false);
 	if (!t->is_interrupted)
 		move_cancel_old(t);
-	run_pump(t);
-	if (!is_quiet(t) && net_loop_run(t->set.loop, should_stop, t, &err))
-		log_debug("while upload sessions were cancelled: %s", err.message);
+	close_turns(t);
+	if (!t->is_interrupted)
+		publish_look(t);
+	close_turns(t);
 	run_drop_ops(t, true);
 	move_drop_all(t, true);
 }

@@ -14,6 +14,7 @@
  *   --answer-ms=N --low-speed-s=N --connect-ms=N --tries=N --backoff-ms=N
  *                     time-outs        --retry-after-ms=N the most that is waited
  *   --cancel-ms=N     cancel after N ms (SIGTERM does, too)
+ *   --cleanup-ms=N    for what a cancel leaves to be done
  *   --patch          the target wants PATCH
  *   --progress        progress as lines of JSON too
  *   --cache-bytes=N   of manifests kept; those beyond are read again
@@ -216,6 +217,7 @@ static const struct option options[] = {
 	{"backoff-ms", required_argument, NULL, 'b'},
 	{"retry-after-ms", required_argument, NULL, 'R'},
 	{"cancel-ms", required_argument, NULL, 'x'},
+	{"cleanup-ms", required_argument, NULL, 'X'},
 	{"cache-bytes", required_argument, NULL, 'm'},
 	{"spool-mib", required_argument, NULL, 's'},
 	{"journal", required_argument, NULL, 'j'},
@@ -261,6 +263,9 @@ static bool take_option(struct bench *b, int c)
 		return true;
 	case 'b':
 		b->limits.backoff_ms = b->set.backoff_ms = value;
+		return true;
+	case 'X':
+		b->set.cleanup_ms = value;
 		return true;
 	case 'R':
 		b->limits.retry_after_max_ms = value;

@@ -37,6 +37,26 @@ class Copies(Case):
         hits = self.api.get("/v1/images?q=mirror/one/web:v2")["items"]
         self.assertEqual([self.source_digest("shop/web", "2.0.0")], [h["digest"] for h in hits])
 
+    def test_all_outcomes_are_reached_page_by_page_and_by_filter(self):
+        done = self.done(self.copy("hub/shop/jobs", "mirror/paged/jobs", all_tags=True))
+        run = self.api.get(f"/v1/copies/{done['id']}")
+        self.assertEqual(("", 3, done["result"]["outcomes"]),
+                         (run["sync"], run["totals"]["copied"], run["outcomes"]))
+        path, pages = f"/v1/copies/{done['id']}/outcomes?limit=2", []
+        while path:
+            page = self.api.get(path)
+            pages.append(page["items"])
+            path = page.get("next")
+        self.assertEqual([2, 1], [len(page) for page in pages])
+        self.assertEqual(run["outcomes"], pages[0] + pages[1])
+        only = self.api.get(f"/v1/copies/{done['id']}/outcomes?sort=-target&fields=target&filter="
+                            + quote("target like '*:1.*'"))["items"]
+        self.assertEqual([{"target": "mirror/paged/jobs:1.1.0"},
+                          {"target": "mirror/paged/jobs:1.0.0"}], only)
+        for path in ("", "/outcomes"):
+            self.refused(404, "not-found", "GET",
+                         f"/v1/copies/00000000-0000-4000-8000-000000000000{path}")
+
     def test_again_there_is_nothing_to_do(self):
         self.done(self.copy("hub/legacy/app:stable", "mirror"))
         result = self.done(self.copy("hub/legacy/app:stable", "mirror"))["result"]
@@ -227,6 +247,11 @@ class Syncs(Case):
         run = self.api.get(f"/v1/syncs/report/runs/{done['id']}")
         self.assertEqual({"copied"}, {one["state"] for one in run["outcomes"]})
         self.assertEqual(4, run["totals"]["copied"])
+        self.assertEqual(run["outcomes"], self.api.get(
+            f"/v1/syncs/report/runs/{done['id']}/outcomes")["items"])
+        self.assertEqual(run, self.api.get(f"/v1/copies/{done['id']}"))
+        single = self.done(self.copy("hub/shop/web:1.0.0", "mirror/report/one"))["id"]
+        self.refused(404, "not-found", "GET", f"/v1/syncs/report/runs/{single}/outcomes")
         last = self.api.get("/v1/syncs/report")["status"]["last_run"]
         self.assertEqual(done["id"], last["id"])
         again = self.done(self.run_sync("report"))["result"]

@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -585,6 +586,24 @@ class Live(unittest.TestCase):
             client.request("DELETE", f"/v2/compared/web/manifests/{web}")
         self.assertRegex(self.ctl("sync", "verify", "rule2", status=9).stdout,
                          r"MISSING +lab/compared/web:1.0.0")
+
+    def test_a_report_has_more_outcomes_than_come_with_a_run(self):
+        done = json.loads(self.ctl("copy", "hub/shop/web:1.0.0", "lab/long/web", "-o",
+                                   "json").stdout)
+        store = sqlite3.connect(os.path.join(self.daemon.state, "berth.db"), timeout=60)
+        with store:
+            store.executemany(
+                "INSERT INTO sync_outcomes SELECT run_id, ?, source, ?, digest, state, cause, "
+                "attempts, bytes, updated_ms FROM sync_outcomes WHERE run_id = ? AND number = 1",
+                [(n, f"lab/long/web:{n:04}", done["id"]) for n in range(2, 1502)])
+        store.close()
+        shown = json.loads(self.ctl("sync", "report", done["id"], "-o", "json").stdout)
+        self.assertEqual(1000, len(shown["outcomes"]))
+        lines = self.ctl("sync", "report", done["id"], "-o", "ndjson").stdout.splitlines()
+        self.assertEqual(1501, len(lines))
+        self.assertIn("lab/long/web:1501", lines[-1])
+        self.assertIn("lab/long/web:1501", self.ctl("sync", "report", done["id"]).stdout)
+        self.ctl("sync", "retry", done["id"], status=5)
 
     def test_a_verified_copy_says_what_the_target_lacks_and_ends_with_9(self):
         words = ["copy", "hub/shop/jobs", "lab/verified/jobs", "--all-tags", "--verify"]

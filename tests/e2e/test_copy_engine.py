@@ -516,15 +516,15 @@ class Faults(Case):
         source, target = self.pair()
         self.fill(source, 8 << 20, 6)
         link = self.link(target, rate=10 << 20)
-        result = copy(source.url, link.url, rule(), "--cancel-ms=1500")
+        result = copy(source.url, link.url, rule(), "--cancel-ms=1500", "--cleanup-ms=60000")
         self.assertEqual(1, result.exit)
         self.assertEqual("cancelled", result.summary["error"]["code"])
         self.assertIn("skipped", result.states().values())
         with Client(target.url) as client:
             for name, state in result.states().items():
                 repository, tag = name.split(":")
-                if state == "skipped":
-                    self.assertIsNone(client.digest(repository, tag))
+                self.assertEqual(state == "copied",
+                                 client.digest(repository, tag) is not None, name)
         proc.wait_until(lambda: not open_uploads(target), "the uploads are cancelled")
 
     def test_a_cancel_waits_for_the_address_of_an_upload_to_cancel_it(self):
@@ -542,6 +542,45 @@ class Faults(Case):
         counts = target.counts()
         self.assertGreater(len(opened), 0)
         self.assertEqual(len(opened), counts["PUT upload"] + counts["DELETE upload"])
+
+    def cancel_at_a_tag(self, source, link, target, cleanup_ms, *stall):
+        """What a copy over a slow link says that is cancelled once a first tag is stored."""
+        process = proc.Process(argv_of(source.url, link.url, rule(),
+                                       f"--cleanup-ms={cleanup_ms}"),
+                               os.path.join(self.dir, "cancelled.log"), stdout=subprocess.PIPE)
+        proc.wait_until(lambda: [path for method, path, status, _ in
+                                 target.requests(settle=False)
+                                 if (method, status) == ("PUT", 201) and path.endswith("/1")],
+                        "a tag is stored", 240, step=0.01)
+        for each in stall:
+            link.set(stall=each)
+        process.popen.terminate()
+        lines = process.popen.communicate(timeout=300)[0].splitlines()
+        return [json.loads(line) for line in lines[:-1]]
+
+    def test_a_tag_whose_put_was_under_way_at_a_cancel_is_not_called_skipped(self):
+        source, target = self.pair()
+        self.fill(source, 1000, 12)
+        link = self.link(target, rtt_ms=600)
+        items = self.cancel_at_a_tag(source, link, target, 60000)
+        states = {item["name"]: item["more"]["state"] for item in items}
+        self.assertEqual(12, len(states))
+        self.assertIn("copied", states.values())
+        with Client(target.url) as client:
+            for name, state in states.items():
+                self.assertEqual(state == "copied",
+                                 client.digest(*name.split(":")) is not None, name)
+
+    def test_a_tag_that_cannot_be_asked_for_after_a_cancel_is_said_to_be_in_doubt(self):
+        source, target = self.pair()
+        self.fill(source, 1000, 1)
+        link = self.link(target, rtt_ms=2000)
+        item, = self.cancel_at_a_tag(source, link, target, 1500, 1)
+        if item["more"]["state"] == "skipped":
+            self.assertIn("whether the target has it could not be asked",
+                          item["more"]["error"]["message"])
+        else:  # all was answered before the link fell silent
+            self.assertEqual("copied", item["more"]["state"])
 
     def test_tokens_are_asked_for_once_a_repository(self):
         tokens = TokenServer(os.path.join(self.dir, "tokens"), {"user": "word"})
