@@ -55,6 +55,13 @@
 		 .field = "tls.verify"},                                                             \
 		{"probe-period",           0, FLAG_SECONDS, "TIME", "how often to probe it",         \
 		 .field = "probe_period_s"},                                                         \
+		{"limit",                                                                            \
+		 0,                                                                                  \
+		 FLAG_BYTES,                                                                         \
+		 "RATE",                                                                             \
+		 "read from it, and write to it, at most so many bytes a second in all copies "      \
+		 "together, as 10M (0: no limit)",                                                   \
+		 .field = "limit_bytes_per_s"},                                                      \
 		{"upload-host",                                                                      \
 		 0,                                                                                  \
 		 FLAG_LIST,                                                                          \
@@ -99,6 +106,7 @@ static const struct column columns[] = {
 	{"REASON", "status.reason", COL_LONG, true},
 	{"MESSAGE", "status.message", COL_LONG, true},
 	{"SINCE", "status.since", COL_TIME, true},
+	{"LIMIT", "limit_bytes_per_s", COL_BYTES, true},
 	{"USER", "username", COL_TEXT, true},
 	{"DESCRIPTION", "description", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},

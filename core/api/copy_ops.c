@@ -14,17 +14,20 @@
 
 #define PLAN_STEPS_MAX 1000
 
-static int add_instance(struct daemon_state *d, json_t *instances, const char *name,
-			struct berth_error *err)
+/* One end of a copy: its instance, and the rate that its registry is given. */
+static int add_end(struct daemon_state *d, json_t *instances, const char *name, char *ret_id,
+		   struct berth_error *err)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	json_t *desired AUTO_JSON = NULL;
 	json_t *instance = NULL;
 
-	if (json_object_get(instances, name))
-		return 0;
 	if (integration_get(d->store, name, &row, err) ||
-	    integration_check_usable(&row, false, err) || instance_of_row(d, &row, &instance, err))
+	    integration_check_usable(&row, false, err) || api_parse(row.desired, &desired, err) ||
+	    rates_of_integration(d, row.id, desired, err) ||
+	    instance_of_row(d, &row, &instance, err))
 		return err->code;
+	snprintf(ret_id, UUID_ROOM, "%s", row.id);
 	return json_object_set_new(instances, name, instance) ? berth_fail_memory(err) : 0;
 }
 
@@ -40,12 +43,13 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 	bool is_plan = copy_only_reads(op->type->kind);
 	json_t *instances AUTO_JSON = json_object();
 	json_t *args AUTO_JSON = json_pack("{s:O}", "rule", json_object_get(op->arguments, "rule"));
+	char source_id[UUID_ROOM], target_id[UUID_ROOM];
 
 	job_release_json(op);
 	if (!args || !instances)
 		return berth_fail_memory(err);
-	if (add_instance(d, instances, js_str(op->arguments, "source", ""), err) ||
-	    add_instance(d, instances, js_str(op->arguments, "target", ""), err))
+	if (add_end(d, instances, js_str(op->arguments, "source", ""), source_id, err) ||
+	    add_end(d, instances, js_str(op->arguments, "target", ""), target_id, err))
 		return err->code;
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
@@ -56,7 +60,11 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 				.deadline_ms = d->settings.jobs.copy_ms,
 				.instances = instances,
 				.arguments = args};
-	return job_call(op, &call, ret, err);
+	if (job_call(op, &call, ret, err))
+		return err->code;
+	return is_plan || !json_object_set_new(*ret, "budget", rates_of_copy(source_id, target_id))
+		       ? 0
+		       : berth_fail_memory(err);
 }
 
 /* "app:1" of a job becomes "hub/app:1". */

@@ -100,6 +100,14 @@ void integration_work(const struct integration *row, const char *kind, struct op
 MUST_USE int integration_schedule(struct daemon_state *d, const struct integration *row,
 				  struct berth_error *err);
 void integration_unschedule(struct daemon_state *d, const char *id);
+/* rates.c: what copies may move a second, shared by all that run. */
+/* Of all of them together, as the configuration says now. */
+MUST_USE int rates_configured(struct daemon_state *d, struct berth_error *err);
+/* Of one integration, as desired says; NULL: none, it is gone. */
+MUST_USE int rates_of_integration(struct daemon_state *d, const char *id, const json_t *desired,
+				  struct berth_error *err);
+/* The rates that the bytes of a copy count in: budget_join's wanted; new. */
+json_t *rates_of_copy(const char *source_id, const char *target_id) MUST_USE;
 /* The names of copy rules that an integration is an end of: an array. */
 MUST_USE int sync_users(struct daemon_state *d, const char *integration, json_t **ret,
 			struct berth_error *err);

@@ -10,6 +10,7 @@
 
 #include "core/base/text.h"
 #include "core/net/url.h"
+#include "core/ops/budget.h"
 
 const json_t *catalog_find(const struct daemon_state *d, const char *name)
 {
@@ -125,10 +126,10 @@ int integration_split(const struct daemon_state *d, const char *kind, const json
 
 int integration_defaults(const struct daemon_state *d, json_t *desired, struct berth_error *err)
 {
-	json_t *defaults AUTO_JSON =
-		json_pack("{s:s, s:{s:b}, s:i, s:b, s:[], s:[], s:{}}", "description", "", "tls",
-			  "verify", 1, "probe_period_s", (int)d->settings.probe_period_s, "enabled",
-			  1, "auth_realms", "upload_hosts", "options");
+	json_t *defaults AUTO_JSON = json_pack(
+		"{s:s, s:{s:b}, s:i, s:i, s:b, s:[], s:[], s:{}}", "description", "", "tls",
+		"verify", 1, "probe_period_s", (int)d->settings.probe_period_s, "limit_bytes_per_s",
+		0, "enabled", 1, "auth_realms", "upload_hosts", "options");
 	static const char *const fixed[] = {"name", "kind", "scope"};
 
 	if (!defaults)
@@ -272,6 +273,15 @@ static const json_t *check_plugin(const struct daemon_state *d, const char *kind
 	return NULL;
 }
 
+static void check_limit(const json_t *desired, struct findings *f)
+{
+	int64_t limit = js_int(desired, "limit_bytes_per_s", 0);
+
+	if (limit && limit < BUDGET_PIECE)
+		findings_add(f, "/limit_bytes_per_s", "limit-invalid",
+			     "expected 0 (no limit), or at least %u", BUDGET_PIECE);
+}
+
 void integration_check(const struct daemon_state *d, const char *kind, json_t *desired,
 		       const struct integration_secrets *secrets, struct findings *f)
 {
@@ -279,6 +289,7 @@ void integration_check(const struct daemon_state *d, const char *kind, json_t *d
 
 	check_address(desired, f);
 	check_tls(json_object_get(desired, "tls"), secrets, f);
+	check_limit(desired, f);
 	if (secrets->has_password && !*js_str(desired, "username", ""))
 		findings_add(f, "/username", "missing", "a password needs a user name");
 	if (plugin)

@@ -234,6 +234,7 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 			 json_object_get(arguments, "fields"), err) ||
 	    kept_store(d->store, d->sealer, row.id, "{}", err) ||
 	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
+	    rates_of_integration(d, row.id, desired, err) ||
 	    api_tell(d, path, "changed", op->id, err) || follow_with_refresh(op, &row, err))
 		return err->code;
 	return integration_schedule(d, &row, err);

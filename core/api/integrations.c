@@ -9,6 +9,7 @@
 #include "core/api/integration.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/http/patch.h"
 #include "core/store/logins.h"
 #include "core/store/spaces.h"
@@ -237,7 +238,7 @@ static int apply_change(struct daemon_state *d, struct change *c, struct berth_e
 	bool is_off = !js_bool(c->desired, "enabled", true);
 	if (settle_secrets(d, c, err) || integration_change(d->store, &row, err) ||
 	    (is_off && note_disabled(d, &row, err)) || api_tell(d, path, "changed", NULL, err) ||
-	    store_commit(STEAL(undo), err))
+	    store_commit(STEAL(undo), err) || rates_of_integration(d, row.id, c->desired, err))
 		return err->code;
 	return integration_schedule(d, &row, err);
 }
@@ -387,8 +388,12 @@ void api_integrations_delete(struct request *q, struct answer *a)
 	    !is_free(q, a, &c.row))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
-	if (api_remove(q, a, path, c.row.id, integration_remove))
-		integration_unschedule(request_daemon(q), c.row.id);
+	if (!api_remove(q, a, path, c.row.id, integration_remove))
+		return;
+	integration_unschedule(request_daemon(q), c.row.id);
+	struct berth_error err = ERROR_INIT;
+	if (rates_of_integration(request_daemon(q), c.row.id, NULL, &err))
+		log_warning("the rate of a deleted integration stays: %s", err.message);
 }
 
 /* Work on one integration: a kind of operation with {id, name}; a second one

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/integration.h"
 #include "core/api/login.h"
 #include "core/api/selector.h"
 #include "core/api/slot.h"
@@ -261,12 +262,14 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 		return err->code;
 	if (selector_attach(d, err) || integration_clock_start(d, err))
 		return err->code;
-	if (sync_clock_start(d, err))
+	if (sync_clock_start(d, err) || rates_configured(d, err))
 		return err->code;
 	return login_clock_start(d, err);
 }
 
 int api_configured(struct daemon_state *d, struct berth_error *err)
 {
+	if (rates_configured(d, err))
+		return err->code;
 	return clock_start_common(d, err);
 }

@@ -11,6 +11,8 @@
 
 /* CLOCK_MONOTONIC in milliseconds: deadlines and durations. */
 uint64_t clock_monotonic_ms(void);
+/* The same in microseconds: for rates. */
+uint64_t clock_monotonic_us(void);
 /* Unix time in milliseconds: what is stored and shown. */
 int64_t clock_unix_ms(void);
 

@@ -153,6 +153,9 @@ const struct config_option settings_options[] = {
 	      "Blobs in flight of one copy"),
 	COUNT("copy", "requests_max", 1, 1024, "16", copy_requests_max,
 	      "Requests in flight at one registry of one copy"),
+	ROW("copy", "limit_bytes_per_s", "bytes a second", 16 * K, 1 * G, "0",
+	    copy_limit_bytes_per_s,
+	    "Bytes a second that all copies together may read; 0 is no limit", OPTION_U64, true),
 	BIG_BYTES(
 		"copy", "spool_bytes", 0, 1024 * G, "0", copy_spool_bytes,
 		"Bytes of big blobs that the worker's cache folder keeps until they have arrived, "

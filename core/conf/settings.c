@@ -108,10 +108,13 @@ static int take_number(struct source *src, const config_setting_t *at,
 	long long value = type == CONFIG_TYPE_INT64 ? config_setting_get_int64(at)
 						    : config_setting_get_int(at);
 	bool is_number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
-	if (!is_number || value < 0 || (uint64_t)value < o->min || (uint64_t)value > o->max) {
-		snprintf(what, sizeof what, "a whole number from %llu to %llu%s%s",
-			 (unsigned long long)o->min, (unsigned long long)o->max, o->unit ? " " : "",
-			 o->unit ? o->unit : "");
+	/* A default of 0 below the least is "off". */
+	bool may_be_off = o->min && !strcmp(o->deflt, "0");
+	bool fits = value >= 0 && (uint64_t)value >= o->min && (uint64_t)value <= o->max;
+	if (!is_number || !(fits || (may_be_off && !value))) {
+		snprintf(what, sizeof what, "%sa whole number from %llu to %llu%s%s",
+			 may_be_off ? "0 or " : "", (unsigned long long)o->min,
+			 (unsigned long long)o->max, o->unit ? " " : "", o->unit ? o->unit : "");
 		return expected(src, at, o, what);
 	}
 	if (o->type == OPTION_U64)

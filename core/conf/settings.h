@@ -72,10 +72,11 @@ struct settings {
 	struct job_limits jobs;
 	struct operation_limits operations;
 	struct network_rules platform, workspace;
-	uint32_t copy_transfers_max; /* blobs in flight of one copy */
-	uint32_t copy_requests_max;  /* requests in flight at one registry */
-	uint64_t copy_spool_bytes;   /* of big blobs kept until they arrived; 0: none */
-	uint64_t copy_buffer_bytes;  /* between source and target, of all blobs together */
+	uint32_t copy_transfers_max;     /* blobs in flight of one copy */
+	uint32_t copy_requests_max;      /* requests in flight at one registry */
+	uint64_t copy_limit_bytes_per_s; /* read by all copies together; 0: no limit */
+	uint64_t copy_spool_bytes;       /* of big blobs kept until they arrived; 0: none */
+	uint64_t copy_buffer_bytes;      /* between source and target, of all blobs together */
 };
 
 enum config_type { OPTION_U32, OPTION_U64, OPTION_BOOL, OPTION_TEXT, OPTION_LEVEL, OPTION_CIDRS };

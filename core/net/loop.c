@@ -27,6 +27,9 @@ struct net_loop {
 	struct net_task queue, ticks; /* heads of rings */
 	uint64_t tick_ms;
 	int running; /* easy handles, as libcurl counted them last */
+	int watched_fd;
+	void (*ready)(void *user);
+	void *ready_user;
 };
 
 static int fail_multi(struct berth_error *err, CURLMcode code)
@@ -42,6 +45,7 @@ int net_loop_new(struct net_loop **ret, struct berth_error *err)
 	AUTO(net_loop) struct net_loop *l = calloc(1, sizeof *l);
 	if (!l)
 		return berth_fail_memory(err);
+	l->watched_fd = -1;
 	l->queue.next = l->queue.prev = &l->queue;
 	l->ticks.next = l->ticks.prev = &l->ticks;
 	l->multi = curl_multi_init();
@@ -211,6 +215,24 @@ static int pause_ms(const struct net_loop *loop, int wait_ms)
 	return most < (uint64_t)wait_ms ? (int)most : wait_ms;
 }
 
+void net_loop_watch(struct net_loop *loop, int fd, void (*ready)(void *user), void *user)
+{
+	loop->watched_fd = fd;
+	loop->ready = ready;
+	loop->ready_user = user;
+}
+
+static CURLMcode wait_for_work(struct net_loop *loop, int wait_ms)
+{
+	struct curl_waitfd own = {.fd = loop->watched_fd, .events = CURL_WAIT_POLLIN};
+	unsigned own_count = own.fd >= 0;
+	CURLMcode r = curl_multi_poll(loop->multi, own_count ? &own : NULL, own_count,
+				      pause_ms(loop, wait_ms), NULL);
+	if (r == CURLM_OK && own.revents)
+		loop->ready(loop->ready_user);
+	return r;
+}
+
 int net_loop_turn(struct net_loop *loop, int wait_ms, int *ret_active, struct berth_error *err)
 {
 	uint64_t now = clock_monotonic_ms();
@@ -224,7 +246,7 @@ int net_loop_turn(struct net_loop *loop, int wait_ms, int *ret_active, struct be
 	*ret_active = loop->running || loop->timers || loop->queue.next != &loop->queue;
 	if (!*ret_active)
 		return 0;
-	r = curl_multi_poll(loop->multi, NULL, 0, pause_ms(loop, wait_ms), NULL);
+	r = wait_for_work(loop, wait_ms);
 	return r == CURLM_OK ? 0 : fail_multi(err, r);
 }
 

@@ -41,6 +41,8 @@ MUST_USE int net_loop_run(struct net_loop *loop, int (*stop)(void *user), void *
 /* One round: waits at most wait_ms. ret_active: transfers and timers left. */
 MUST_USE int net_loop_turn(struct net_loop *loop, int wait_ms, int *ret_active,
 			   struct berth_error *err);
+/* Calls ready(user) whenever something can be read from fd (-1: no more). One a loop. */
+void net_loop_watch(struct net_loop *loop, int fd, void (*ready)(void *user), void *user);
 /* Calls fire(user) once after delay_ms; the handle is for net_timer_cancel. */
 struct net_timer;
 MUST_USE int net_timer_start(struct net_loop *loop, uint64_t delay_ms, void (*fire)(void *user),

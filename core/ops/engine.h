@@ -7,6 +7,7 @@
 #define CORE_OPS_ENGINE_H
 
 #include "core/base/log.h"
+#include "core/ops/budget.h"
 #include "core/ops/events.h"
 #include "core/ops/ops.h"
 #include "core/ops/schedule.h"
@@ -30,12 +31,13 @@ struct log_line {
 /* An operation that has not ended. op is first: a pointer to it is one to this. */
 struct entry {
 	struct operation op;
-	bool is_stored;         /* its transaction is on disk */
-	unsigned depth;         /* of that transaction, until then */
-	struct job_client *job; /* while running */
-	bool is_lost;           /* the worker is gone, there is no result */
-	bool is_ended;          /* out of the list, to be freed */
-	json_t *items;          /* batch in the making */
+	bool is_stored;             /* its transaction is on disk */
+	unsigned depth;             /* of that transaction, until then */
+	struct job_client *job;     /* while running */
+	struct budget_share *share; /* of the rates that its job counts in, or NULL */
+	bool is_lost;               /* the worker is gone, there is no result */
+	bool is_ended;              /* out of the list, to be freed */
+	json_t *items;              /* batch in the making */
 	uint64_t items_since_ms;
 	struct berth_error broken;         /* code: a batch could not be taken */
 	uint64_t deadline_ms, hangup_ms;   /* monotonic; 0: none */
@@ -64,6 +66,7 @@ struct ops {
 	struct op_runner runner;
 	struct events *events;
 	struct schedule *schedule;
+	struct budget *budget;
 	struct entry *entries; /* in order of creation */
 	struct entry *ended;   /* to be freed at the end of a turn */
 	uint32_t open_count;

@@ -54,6 +54,11 @@ struct schedule *ops_schedule(struct ops *o)
 	return o->schedule;
 }
 
+struct budget *ops_budget(struct ops *o)
+{
+	return o->budget;
+}
+
 uint32_t ops_running(const struct ops *o)
 {
 	uint32_t count = 0;
@@ -206,6 +211,8 @@ static int start(struct ops *o, struct berth_error *err)
 
 	if (!rc)
 		rc = schedule_new(&o->schedule, err);
+	if (!rc)
+		rc = budget_new(o->settings.loop, &o->budget, err);
 	if (!rc && o->settings.loop)
 		rc = loop_timer_new(o->settings.loop, fire, o, &o->timer, err);
 	if (!rc)
@@ -248,12 +255,14 @@ void ops_free(struct ops *o)
 	store_remove_hook(o->settings.store, o);
 	for (struct entry *e = o->entries, *next; e; e = next) {
 		next = e->next;
+		budget_leave(e->share);
 		if (e->job)
 			o->runner.free(o->runner.user, e->job);
 		entry_free(e);
 	}
 	free_ended(o);
 	schedule_free(o->schedule);
+	budget_free(o->budget);
 	events_free(o->events);
 	free(o);
 }

@@ -16,6 +16,7 @@
 #include "core/base/fail.h"
 #include "core/worker/job.h"
 
+struct budget;
 struct events;
 struct loop;
 struct ops;
@@ -61,8 +62,9 @@ struct op_type {
 	bool is_resumable;
 	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
-	 * "deadline_ms" where the default is not right. Secrets are read here, at the
-	 * last moment. An error fails the operation. */
+	 * "deadline_ms" where the default is not right, and with "budget": the rates that
+	 * its bytes count in (budget_join), where there are any. Secrets are read here, at
+	 * the last moment. An error fails the operation. */
 	int (*build_call)(struct operation *op, json_t **ret_call, struct berth_error *err);
 	/* A batch of item frames, in order, inside a transaction that is rolled
 	 * back on error (and the operation then fails). NULL: items are dropped. */
@@ -87,6 +89,8 @@ struct op_runner {
 	bool (*is_lost)(void *user, const struct job_client *c);
 	void (*free)(void *user, struct job_client *c);
 	void *user;
+	/* Gives it a frame; NULL: jobs take no part in shared rates. */
+	void (*send)(void *user, struct job_client *c, const json_t *frame);
 };
 
 /* Zero means the default that is written here. Pointers are borrowed for the
@@ -133,6 +137,7 @@ uint32_t ops_running(const struct ops *o);
 struct store *ops_store(struct ops *o);
 const struct sealer *ops_sealer(struct ops *o);
 struct events *ops_events(struct ops *o); /* core/ops/events.h */
+struct budget *ops_budget(struct ops *o); /* core/ops/budget.h */
 
 /* What is asked for. Borrowed for the call. */
 struct op_request {

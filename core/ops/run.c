@@ -71,6 +71,8 @@ static void hang_up(struct entry *e)
 {
 	struct ops *o = e->op.ops;
 
+	budget_leave(e->share);
+	e->share = NULL;
 	if (e->job)
 		o->runner.free(o->runner.user, e->job);
 	e->job = NULL;
@@ -436,7 +438,16 @@ static void on_result(void *user, const json_t *value, const struct berth_error 
 	end_run(e, value, why);
 }
 
-static const struct job_events events = {on_item, on_progress, on_log, on_keep, on_result};
+static void on_budget(void *user, const json_t *frame)
+{
+	struct entry *e = user;
+
+	if (e->share)
+		budget_frame(e->share, frame);
+}
+
+static const struct job_events events = {on_item, on_progress, on_log,
+					 on_keep, on_result,   on_budget};
 
 bool run_can_start(const struct entry *e, uint64_t now_ms)
 {
@@ -503,6 +514,35 @@ static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 	return is_short ? berth_fail_memory(err) : 0;
 }
 
+static void send_budget(void *user, json_t *take_frame)
+{
+	struct entry *e = user;
+	struct ops *o = e->op.ops;
+	AUTO_JSON json_t *frame = take_frame;
+
+	if (e->job && !json_object_set_new(frame, "t", json_string("budget")))
+		o->runner.send(o->runner.user, e->job, frame);
+}
+
+/* The call names the rates that the job counts in; the job is told only whether it
+ * has to ask. */
+static int join_budget(struct entry *e, json_t *call, struct berth_error *err)
+{
+	struct ops *o = e->op.ops;
+	json_t *wanted = json_object_get(call, "budget");
+	int rc = 0;
+
+	if (wanted && o->runner.send)
+		rc = budget_join(o->budget, wanted, send_budget, e, &e->share, err);
+	if (!rc && e->share)
+		rc = json_object_set_new(call, "budget", budget_limited(e->share))
+			     ? berth_fail_memory(err)
+			     : 0;
+	else
+		json_object_del(call, "budget");
+	return rc;
+}
+
 /* The worker can't be reached: wait for it, not for ever. */
 static void wait_for_worker(struct entry *e, uint64_t now_ms, const struct berth_error *why)
 {
@@ -537,7 +577,8 @@ void run_start(struct entry *e, uint64_t now_ms)
 		return;
 	}
 	watch_tell(e, false);
-	if (make_call(e, &call, &err)) {
+	if (make_call(e, &call, &err) || join_budget(e, call, &err)) {
+		hang_up(e);
 		finish(e, OP_FAILED, NULL, &err, true);
 		return;
 	}
@@ -547,6 +588,7 @@ void run_start(struct entry *e, uint64_t now_ms)
 		e->unreachable_ms = 0;
 		return;
 	}
+	hang_up(e);
 	if (err.code == BERTH_E_UNAVAILABLE)
 		wait_for_worker(e, now_ms, &err);
 	else

@@ -48,6 +48,13 @@ static void cancel(void *user, struct job_client *c)
 	job_client_cancel(c);
 }
 
+/* A lease that can't be sent is one that nobody uses: the job is on its way out. */
+static void send_frame(void *user, struct job_client *c, const json_t *frame)
+{
+	(void)user;
+	job_client_send(c, frame);
+}
+
 static bool is_lost(void *user, const struct job_client *c)
 {
 	(void)user;
@@ -72,6 +79,10 @@ static void end(void *user, struct job_client *c)
 
 struct op_runner worker_runner(struct ops *o)
 {
-	return (struct op_runner){
-		.start = start, .cancel = cancel, .is_lost = is_lost, .free = end, .user = o};
+	return (struct op_runner){.start = start,
+				  .cancel = cancel,
+				  .is_lost = is_lost,
+				  .free = end,
+				  .user = o,
+				  .send = send_frame};
 }

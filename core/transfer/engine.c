@@ -46,7 +46,7 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 	if (ends[0]->registry == ends[1]->registry)
 		t->sides[SIDE_TARGET].lane = t->sides[SIDE_SOURCE].lane;
 	pool_init(&t->pool, t->set.ring_bytes);
-	limit_init(&t->limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_ms() * 1000);
+	limit_init(&t->limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_us());
 	*ret = t;
 	return 0;
 }
@@ -227,6 +227,11 @@ static void open_journal(struct transfer *t)
 		say(t, "no journal of this copy is kept", err.message);
 	else if (journal_dropped(t->journal))
 		say(t, "the journal of an earlier run is dropped", journal_dropped(t->journal));
+}
+
+void transfer_wake(struct transfer *t)
+{
+	move_tick(t);
 }
 
 int transfer_run(struct transfer *t, struct berth_error *err)

@@ -61,6 +61,12 @@ struct transfer_settings {
 	/* At most twice a second; more: {"rate","images","failed","streams":[..]}. */
 	void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes, const char *stage,
 			 const json_t *more);
+	/* Rates that are shared with other runs (NULL: there are none). side 0: read at the
+	 * source, 1: written to the target. How many bytes may be moved at once (UINT64_MAX:
+	 * any number), and that so many were; after a 0 transfer_wake says that there are
+	 * more. */
+	uint64_t (*leased)(void *user, int side);
+	void (*spend)(void *user, int side, uint64_t byte_count);
 	/* Something that a person should know of the run; optional. */
 	void (*say)(void *user, const char *text);
 	void *user;
@@ -98,6 +104,8 @@ json_t *transfer_report_verify(struct transfer *t) MUST_USE;
  * An error only where the run as a whole ended (cancelled, out of memory): the
  * images' own errors are in their items and in the totals. */
 MUST_USE int transfer_run(struct transfer *t, struct berth_error *err);
+/* Streams that wait for bytes of a shared rate try again. */
+void transfer_wake(struct transfer *t);
 /* {"images","copied","present","kept","failed","skipped","blobs","bytes",
  *  "mounts","requests","bytes_done","blobs_done","mounts_done",...}; new. */
 json_t *transfer_totals(const struct transfer *t) MUST_USE;

@@ -34,6 +34,7 @@ struct copy {
 
 static void copy_done(struct copy *c)
 {
+	job_give_back(c->job);
 	transfer_free(c->transfer);
 	if (c->registries[1] != c->registries[0])
 		registry_close(c->registries[1]);
@@ -77,6 +78,11 @@ static bool is_true(const char *text, bool otherwise)
 /* Under a limit the system must not take in more than we count. */
 #define LIMITED_RECEIVE_BYTES (32u << 10)
 
+static bool is_limited(const struct copy *c)
+{
+	return c->rule->limit_bytes_per_s || job_leased(c->job, JOB_READ) != UINT64_MAX;
+}
+
 static int open_registry(struct copy *c, struct backend *b, const struct berth_oci_endpoint *at,
 			 struct registry **ret, struct berth_error *err)
 {
@@ -93,7 +99,7 @@ static int open_registry(struct copy *c, struct backend *b, const struct berth_o
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
 		.proxy = backend_option(b, "proxy"),
-		.receive_bytes = c->rule->limit_bytes_per_s ? LIMITED_RECEIVE_BYTES : 0,
+		.receive_bytes = is_limited(c) ? LIMITED_RECEIVE_BYTES : 0,
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};
@@ -182,6 +188,26 @@ static void say(void *user, const char *text)
 	job_log(((struct copy *)user)->job, LOG_LEVEL_WARNING, "%s", text);
 }
 
+static uint64_t leased(void *user, int side)
+{
+	return job_leased(((struct copy *)user)->job, side ? JOB_WRITE : JOB_READ);
+}
+
+static void spend(void *user, int side, uint64_t byte_count)
+{
+	job_spend(((struct copy *)user)->job, side ? JOB_WRITE : JOB_READ, byte_count);
+}
+
+/* berthd said something: a lease, perhaps. What ends the run is seen to in its turn. */
+static void hear(void *user)
+{
+	struct copy *c = user;
+	if (job_cancelled(c->job))
+		net_loop_watch(c->loop, -1, NULL, NULL); /* an end stays to be read */
+	else if (c->transfer)
+		transfer_wake(c->transfer);
+}
+
 /* What two processes of one operation must agree on. */
 static int set_identity(struct copy *c, struct berth_error *err)
 {
@@ -218,6 +244,8 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.cancelled = cancelled,
 		.item = send_item,
 		.progress = send_progress,
+		.leased = leased,
+		.spend = spend,
 		.say = say,
 		.user = c,
 	};
@@ -329,6 +357,8 @@ static int prepare(struct copy *c, struct berth_error *err)
 		code = open_backends(c, err);
 	if (!code)
 		code = net_loop_new(&c->loop, err);
+	if (!code)
+		net_loop_watch(c->loop, job_fd(c->job), hear, c);
 	if (!code)
 		code = find_repositories(c, err);
 	return code ? code : plan(c, err);

@@ -33,8 +33,9 @@ static void move_free(struct move *m)
 	t->sides[SIDE_SOURCE].lane->in_flight--;
 	t->sides[SIDE_TARGET].lane->in_flight--;
 	t->move_count--;
-	if (t->line == m)
-		t->line = m->next;
+	for (int i = 0; i < 2; i++)
+		if (t->line[i] == m)
+			t->line[i] = m->next;
 	if (m->previous)
 		m->previous->next = m->next;
 	else
@@ -238,19 +239,19 @@ void move_drop_all(struct transfer *t, bool all)
 	}
 }
 
-static struct move *next_in_line(struct transfer *t)
+static struct move *next_in_line(struct transfer *t, int side)
 {
-	struct move *m = t->line ? t->line : t->moves;
-	t->line = m->next;
+	struct move *m = t->line[side] ? t->line[side] : t->moves;
+	t->line[side] = m->next;
 	return m;
 }
 
 /* Those that can go on do, one after the other where there is a limit. */
 static void wake_readers(struct transfer *t)
 {
-	uint64_t pieces = limit_pieces(t);
+	uint64_t pieces = pace_pieces(t, SIDE_SOURCE);
 	for (unsigned n = t->move_count; n && pieces; n--) {
-		struct move *m = next_in_line(t);
+		struct move *m = next_in_line(t, SIDE_SOURCE);
 		if (!m->reader_paused || !m->reader || !ring_has_room(&m->ring, PIECE_BYTES))
 			continue;
 		m->reader_paused = false;
@@ -259,16 +260,26 @@ static void wake_readers(struct transfer *t)
 	}
 }
 
+static void wake_writers(struct transfer *t)
+{
+	uint64_t pieces = pace_pieces(t, SIDE_TARGET);
+	for (unsigned n = t->move_count; n; n--) {
+		struct move *m = next_in_line(t, SIDE_TARGET);
+		bool is_over = m->verified && m->sent == move_size(m);
+		bool can_send = is_over || (m->ring.byte_count && pieces);
+		if (!m->writer_paused || !m->writer || !can_send || m->bad.code)
+			continue;
+		m->writer_paused = false;
+		registry_resume(m->writer);
+		pieces -= is_over ? 0 : 1;
+	}
+}
+
 void move_tick(struct transfer *t)
 {
-	for (struct move *m = t->moves; m; m = m->next) {
+	for (struct move *m = t->moves; m; m = m->next)
 		read_feed(m);
-		bool can_send = m->ring.byte_count || (m->verified && m->sent == move_size(m));
-		if (m->writer_paused && m->writer && can_send && !m->bad.code) {
-			m->writer_paused = false;
-			registry_resume(m->writer);
-		}
-	}
+	wake_writers(t);
 	wake_readers(t);
 }
 

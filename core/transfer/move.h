@@ -65,9 +65,13 @@ bool is_passing(int code);
 void read_start(struct move *m);
 void drop_reader(struct move *m);
 void read_feed(struct move *m); /* puts more from the spool into the ring, if that is on */
-void limit_arm(struct transfer *t, uint64_t wait_us); /* wakes streams then */
-/* How many pieces may be taken now, by the limit. */
-uint64_t limit_pieces(struct transfer *t);
+
+/* pace.c: rates. side is SIDE_SOURCE for reading there, SIDE_TARGET for writing. */
+bool pace_is_on(struct transfer *t, int side); /* is there a rate at all? */
+/* How many pieces may be moved now; where it is none, streams are woken later. */
+uint64_t pace_pieces(struct transfer *t, int side);
+/* May byte_count bytes (at most a piece) be moved now? They count then. */
+MUST_USE bool pace_take(struct transfer *t, int side, size_t byte_count);
 
 /* move_write.c */
 void drop_writer(struct move *m);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/text.h"
 #include "core/transfer/move.h"
@@ -62,47 +61,6 @@ static bool verify(struct move *m)
 	return false;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
-static void fire_limit(void *user)
-{
-	struct transfer *t = user;
-	t->limit_timer = NULL;
-	move_tick(t);
-}
-
-void limit_arm(struct transfer *t, uint64_t wait_us)
-{
-	struct berth_error err = ERROR_INIT;
-	if (!t->limit_timer &&
-	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire_limit, t, &t->limit_timer, &err))
-		run_abort(t, &err);
-}
-
-uint64_t limit_pieces(struct transfer *t)
-{
-	if (!t->limit.bytes_per_s)
-		return t->move_count;
-	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, now_us());
-	if (wait_us && t->moves)
-		limit_arm(t, wait_us); /* also where the timer came a moment too early */
-	return wait_us ? 0 : t->limit.tokens / 1000000u / PIECE_BYTES;
-}
-
-static bool limit_allows(struct transfer *t, size_t byte_count)
-{
-	uint64_t now = t->limit.bytes_per_s ? now_us() : 0;
-	if (limit_take(&t->limit, byte_count, now))
-		return true;
-	limit_arm(t, limit_wait_us(&t->limit, PIECE_BYTES, now));
-	return false;
-}
-
 /* Hashes what came and puts into the ring what the target does not have yet. */
 static int take_in(struct move *m, const char *bytes, size_t byte_count)
 {
@@ -135,7 +93,7 @@ static ssize_t read_consume(void *user, struct registry_request *q, const char *
 			   move_size(m));
 		return -1;
 	}
-	if (fresh && (!ring_has_room(&m->ring, fresh) || !limit_allows(m->run, fresh))) {
+	if (fresh && (!ring_has_room(&m->ring, fresh) || !pace_take(m->run, SIDE_SOURCE, fresh))) {
 		m->reader_paused = true;
 		return NET_PAUSE;
 	}

@@ -42,11 +42,22 @@ int write_request(struct move *m, struct registry_call *call, struct berth_error
 	return registry_start(target_of(m), call, &m->writer, err);
 }
 
+/* How much of what is there may be given now. */
+static size_t paced(const struct move *m, size_t room)
+{
+	size_t n = m->ring.byte_count < room ? m->ring.byte_count : room;
+	struct transfer *t = m->run;
+	if (!n || !pace_is_on(t, SIDE_TARGET))
+		return n;
+	n = n < PIECE_BYTES ? n : PIECE_BYTES;
+	return pace_take(t, SIDE_TARGET, n) ? n : 0;
+}
+
 static ssize_t write_produce(void *user, struct registry_request *q, char *to, size_t room)
 {
 	struct move *m = user;
 	(void)q;
-	size_t n = m->bad.code ? 0 : ring_take(&m->ring, to, room);
+	size_t n = m->bad.code ? 0 : ring_take(&m->ring, to, paced(m, room));
 	m->sent += (int64_t)n;
 	if (n)
 		move_tick(m->run); /* there is room again, for others too */

@@ -17,9 +17,9 @@
 #ifndef CORE_TRANSFER_RUN_H
 #define CORE_TRANSFER_RUN_H
 
+#include "core/base/limit.h"
 #include "core/oci/media.h"
 #include "core/transfer/engine.h"
-#include "core/transfer/limit.h"
 #include "core/transfer/ring.h"
 
 struct vec {
@@ -207,8 +207,8 @@ struct transfer {
 	void *docs, *blobs; /* trees by digest */
 	struct node *probe; /* asked first whether the source has a referrers API */
 	struct op *active;
-	struct move *moves; /* on their way */
-	struct move *line;  /* whose turn it is to be woken; NULL: the first one's */
+	struct move *moves;   /* on their way */
+	struct move *line[2]; /* whose turn it is to be woken, by side; NULL: the first one's */
 	unsigned move_count;
 	struct vec ready; /* places to be moved, in order */
 	size_t ready_next;

@@ -99,6 +99,14 @@ void job_client_cancel(struct job_client *c)
 	shutdown(c->fd, SHUT_WR);
 }
 
+void job_client_send(struct job_client *c, const json_t *frame)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (frame_send_now(c->fd, frame, &err))
+		log_debug("job %s: %s: %s", c->id, err.message, err.cause);
+}
+
 static void take_result(struct job_client *c, const json_t *frame)
 {
 	struct berth_error err = ERROR_INIT;
@@ -133,6 +141,8 @@ static void take_frame(struct job_client *c, const json_t *frame)
 	else if (!strcmp(type, "keep") && c->events->keep &&
 		 (json_is_object(state) || json_is_null(state)))
 		c->events->keep(c->user, js_str(frame, "instance", ""), state);
+	else if (!strcmp(type, "budget") && c->events->budget)
+		c->events->budget(c->user, frame);
 	else if (!strcmp(type, "result"))
 		take_result(c, frame);
 }

@@ -18,6 +18,13 @@
 #include "core/worker/child.h"
 #include "core/worker/frame.h"
 
+/* A lease of bytes at one end: asked for early, so that it is there in time. */
+#define LEASE_WANT_BYTES (1u << 20) /* as much as there is: berthd says how much that is */
+struct lease {
+	bool is_limited, is_asked;
+	uint64_t left, last;
+};
+
 struct job {
 	int fd;
 	const struct child_setup *setup;
@@ -27,7 +34,10 @@ struct job {
 	bool is_lost;
 	uint64_t progress_due_ms;
 	json_t *progress; /* the last one, held back by the rate */
+	struct lease leases[2];
 };
+
+static const char *const chain_names[] = {"read", "write"};
 
 const char *job_kind(const struct job *j)
 {
@@ -107,21 +117,55 @@ void job_net_limits(const struct job *j, struct net_limits *ret)
 	}
 }
 
-/* Reads what berthd sent meanwhile: only a cancel, or the end. */
-static void look(struct job *j)
+static void set_limited(struct job *j, const json_t *budget)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(j->leases); i++) {
+		const json_t *value = json_object_get(budget, chain_names[i]);
+		if (value)
+			j->leases[i].is_limited = json_is_true(value);
+	}
+}
+
+static void take_lease(struct job *j, const json_t *frame)
+{
+	const char *name = js_str(frame, "chain", "");
+	int64_t bytes = js_int(frame, "bytes", 0);
+	for (size_t i = 0; i < ARRAY_COUNT(j->leases); i++) {
+		struct lease *l = &j->leases[i];
+		if (strcmp(chain_names[i], name) != 0 || bytes <= 0)
+			continue;
+		l->is_asked = false;
+		l->last = (uint64_t)bytes;
+		l->left += (uint64_t)bytes;
+	}
+}
+
+/* Reads one frame that berthd sent meanwhile: a cancel, a lease, or the end. */
+static bool look(struct job *j)
 {
 	AUTO_JSON json_t *frame = NULL;
 	struct berth_error err = ERROR_INIT;
 	bool is_gone = frame_receive(j->fd, &frame, &err) != 0;
+	const char *type = js_str(frame, "t", "");
 	j->is_lost = j->is_lost || is_gone;
-	if (is_gone || (frame && !strcmp(js_str(frame, "t", ""), "cancel")))
+	if (is_gone || !strcmp(type, "cancel"))
 		j->stopped = BERTH_E_CANCELLED;
+	if (!strcmp(type, "budget")) {
+		set_limited(j, frame);
+		take_lease(j, frame);
+	}
+	return frame != NULL;
+}
+
+int job_fd(const struct job *j)
+{
+	return j->fd;
 }
 
 int job_cancelled(struct job *j)
 {
-	if (!j->stopped)
-		look(j);
+	while (!j->stopped && look(j))
+		continue;
 	if (!j->stopped && j->deadline_ms && clock_monotonic_ms() >= j->deadline_ms)
 		j->stopped = BERTH_E_TIMEOUT;
 	return j->stopped;
@@ -200,6 +244,41 @@ void job_log(struct job *j, int level, const char *fmt, ...)
 		send_quietly(j, frame);
 }
 
+static void send_budget(struct job *j, enum job_chain chain, const char *key, uint64_t bytes)
+{
+	AUTO_JSON json_t *frame = json_pack("{s:s, s:s, s:I}", "t", "budget", "chain",
+					    chain_names[chain], key, (json_int_t)bytes);
+	if (frame)
+		send_quietly(j, frame);
+}
+
+uint64_t job_leased(struct job *j, enum job_chain chain)
+{
+	struct lease *l = &j->leases[chain];
+	if (!l->is_limited)
+		return UINT64_MAX;
+	if (!l->is_asked && l->left <= l->last / 2) {
+		l->is_asked = true;
+		send_budget(j, chain, "want", LEASE_WANT_BYTES);
+	}
+	return l->left;
+}
+
+void job_spend(struct job *j, enum job_chain chain, uint64_t byte_count)
+{
+	struct lease *l = &j->leases[chain];
+	l->left -= byte_count < l->left ? byte_count : l->left;
+}
+
+void job_give_back(struct job *j)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(j->leases); i++) {
+		if (j->leases[i].left)
+			send_budget(j, (enum job_chain)i, "back", j->leases[i].left);
+		j->leases[i].left = 0;
+	}
+}
+
 int job_keep(struct job *j, const char *instance, const json_t *state, struct berth_error *err)
 {
 	AUTO_JSON json_t *frame =
@@ -225,6 +304,7 @@ static int read_call(struct job *j, struct berth_error *err)
 		return berth_fail(err, BERTH_E_PROTOCOL,
 				  "the first frame is no call with args and deadline_ms");
 	j->deadline_ms = clock_monotonic_ms() + (uint64_t)deadline_ms;
+	set_limited(j, json_object_get(j->call, "budget"));
 	snprintf(j->setup->board->job, sizeof j->setup->board->job, "%s", job_id(j));
 	atomic_store(&j->setup->board->deadline_ms, j->deadline_ms);
 	return 0;

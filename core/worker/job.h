@@ -4,8 +4,11 @@
  * packet). One connection is one job.
  *
  * berthd -> job   {"t":"call", "job":ID, "kind":KIND, "request":ID, "deadline_ms":N (from now),
- *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...}}
+ *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...},
+ *                  "budget":{"read":BOOL,"write":BOOL}}
  *                 {"t":"cancel"}
+ *                 {"t":"budget","chain":"read"|"write","bytes":N}  a lease
+ *                 {"t":"budget","read":BOOL,"write":BOOL}  must it ask for leases from now on?
  * job -> berthd   {"t":"hello","pid":N}
  *                 {"t":"item","kind":"tag"|...,
  * "id","name","digest","bytes","updated_ms","more":{}}
@@ -13,6 +16,8 @@
  *                  "more":{}}
  *                 {"t":"log","level":N,"text":TEXT}
  *                 {"t":"keep","instance":NAME,"state":{...}|null}
+ *                 {"t":"budget","chain":"read"|"write","want":N,"back":N}  asks for a lease, or
+ *                  gives back what is left of the last one (core/ops/budget.h)
  *                 {"t":"result","ok":true,"value":{...}}
  *                 {"t":"result","ok":false,"error":{code,message,cause,from,upstream,retry_ms}}
  * The result is last. A connection that ends without one is a lost worker.
@@ -79,6 +84,8 @@ struct job_events {
 	/* Once, last: err->code 0 and the value, or why not. A lost worker is
 	 * BERTH_E_INTERNAL with the signal in from/upstream where known. */
 	void (*result)(void *user, const json_t *value, const struct berth_error *err);
+	/* It asks for a lease of shared rates, or gives one back. */
+	void (*budget)(void *user, const json_t *frame);
 };
 /* Connects, sends the call. The client is freed by job_client_free, also from result. */
 MUST_USE int job_client_start(const char *socket_path, const json_t *call,
@@ -89,6 +96,8 @@ void job_client_turn(struct job_client *c);    /* read what is there */
 /* Asked from result: did the connection end without one? An error that the job
  * itself reports, a registry out of reach, is no loss. */
 bool job_client_is_lost(const struct job_client *c);
+/* Gives it a frame, without waiting. What can't be sent is dropped. */
+void job_client_send(struct job_client *c, const json_t *frame);
 void job_client_cancel(struct job_client *c); /* ask; the result still comes */
 void job_client_free(struct job_client *c);   /* hangs up; the worker ends the job */
 
@@ -103,6 +112,15 @@ int job_cancelled(struct job *j);
 MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err);
 void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit, const char *stage,
 		  const json_t *more);
+/* Rates that are shared with other jobs: bytes are moved only with a lease. */
+enum job_chain { JOB_READ, JOB_WRITE };
+/* How many bytes may be moved at once; asks for another lease where few are left.
+ * UINT64_MAX: no rate is set. */
+uint64_t job_leased(struct job *j, enum job_chain chain);
+void job_spend(struct job *j, enum job_chain chain, uint64_t byte_count);
+void job_give_back(struct job *j); /* what is left of its leases: at its end */
+/* For the job's own loop: readable when berthd said something; then job_cancelled. */
+int job_fd(const struct job *j);
 void job_log(struct job *j, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* A kind of job: run returns 0 and may set *ret_value (owned by the caller). */

@@ -3,8 +3,8 @@
  * more than half a percent and a quarter of a burst above the rate. Who comes late to take
  * its bytes makes up for a tenth of a second. Pure; time is given by the caller.
  */
-#ifndef CORE_TRANSFER_LIMIT_H
-#define CORE_TRANSFER_LIMIT_H
+#ifndef CORE_BASE_LIMIT_H
+#define CORE_BASE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,9 +25,13 @@ struct limit {
 
 /* With a burst at the beginning. */
 void limit_init(struct limit *l, uint64_t bytes_per_s, uint64_t now_us);
+/* Another rate from now on; what was taken in the last second still counts. */
+void limit_change(struct limit *l, uint64_t bytes_per_s, uint64_t now_us);
 /* Takes byte_count bytes (at most a burst) if they are there. */
 bool limit_take(struct limit *l, uint64_t byte_count, uint64_t now_us) MUST_USE;
 /* Microseconds until byte_count bytes will be there; 0: they are. */
 uint64_t limit_wait_us(struct limit *l, uint64_t byte_count, uint64_t now_us);
+/* Puts bytes back that were taken and not moved. */
+void limit_give_back(struct limit *l, uint64_t byte_count, uint64_t now_us);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The token bucket and its window: see limit.h. */
-#include "core/transfer/limit.h"
+#include "core/base/limit.h"
 
 #define MILLION 1000000u
 #define SLOT_US 5000u /* LIMIT_SLOTS of them are a second and one more */
@@ -57,6 +57,18 @@ static void refill(struct limit *l, uint64_t now_us)
 	move_window(l, now_us);
 }
 
+void limit_change(struct limit *l, uint64_t bytes_per_s, uint64_t now_us)
+{
+	if (!l->bytes_per_s || !bytes_per_s) {
+		limit_init(l, bytes_per_s, now_us);
+		return;
+	}
+	refill(l, now_us);
+	l->bytes_per_s = bytes_per_s;
+	if (l->tokens > full_of(bytes_per_s) * MILLION)
+		l->tokens = full_of(bytes_per_s) * MILLION;
+}
+
 static bool fits_window(const struct limit *l, uint64_t byte_count)
 {
 	return l->in_window + byte_count <= window_of(l->bytes_per_s);
@@ -83,4 +95,19 @@ uint64_t limit_wait_us(struct limit *l, uint64_t byte_count, uint64_t now_us)
 	if (l->tokens < byte_count * MILLION)
 		return (byte_count * MILLION - l->tokens) / l->bytes_per_s + 1;
 	return fits_window(l, byte_count) ? 0 : SLOT_US - now_us % SLOT_US;
+}
+
+void limit_give_back(struct limit *l, uint64_t byte_count, uint64_t now_us)
+{
+	uint64_t full = full_of(l->bytes_per_s) * MILLION;
+	uint32_t *taken = &l->taken[now_us / SLOT_US % LIMIT_SLOTS];
+	if (!l->bytes_per_s)
+		return;
+	refill(l, now_us);
+	l->tokens =
+		full - l->tokens < byte_count * MILLION ? full : l->tokens + byte_count * MILLION;
+	/* Of this slot alone: the older ones are other bytes, by now. */
+	uint32_t back = *taken < byte_count ? *taken : (uint32_t)byte_count;
+	*taken -= back;
+	l->in_window -= back;
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/transfer/limit.h"
+#include "core/base/limit.h"
 
 #define PIECE 16384u
 #define SECOND 1000000u

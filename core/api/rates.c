@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rates that copies share (core/ops/budget.h): which there are, from the
+ * configuration and the integrations, and which of them a copy's bytes count in.
+ * Runs in berthd.
+ */
+#include <stdio.h>
+
+#include "core/api/integration.h"
+#include "core/ops/budget.h"
+
+#define BUCKET_ROOM 64
+
+int rates_configured(struct daemon_state *d, struct berth_error *err)
+{
+	return budget_set(ops_budget(d->ops), "all", d->settings.copy_limit_bytes_per_s, err);
+}
+
+int rates_of_integration(struct daemon_state *d, const char *id, const json_t *desired,
+			 struct berth_error *err)
+{
+	static const char *const directions[] = {"read", "write"};
+	uint64_t rate = (uint64_t)js_int(desired, "limit_bytes_per_s", 0);
+	char bucket[BUCKET_ROOM];
+
+	for (size_t i = 0; i < ARRAY_COUNT(directions); i++) {
+		snprintf(bucket, sizeof(bucket), "%s:%s", directions[i], id);
+		if (budget_set(ops_budget(d->ops), bucket, rate, err))
+			return err->code;
+	}
+	return 0;
+}
+
+json_t *rates_of_copy(const char *source_id, const char *target_id)
+{
+	return json_pack("{s:[s, s+], s:[s+]}", "read", "all", "read:", source_id, "write",
+			 "write:", target_id);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How fast bytes may move: by the rule's own rate, which this run alone keeps, and by
+ * rates that are shared with other runs, of which it has leases. Bytes are asked for
+ * before they are taken from the source's stream or given to the target's; who gets none
+ * pauses its stream and is woken in its turn. Without a rate all of this is two tests.
+ */
+#include "core/base/clock.h"
+#include "core/transfer/move.h"
+
+static void fire(void *user)
+{
+	struct transfer *t = user;
+	t->limit_timer = NULL;
+	move_tick(t);
+}
+
+/* Wakes the streams that wait for the rule's rate. */
+static void arm(struct transfer *t, uint64_t wait_us)
+{
+	struct berth_error err = ERROR_INIT;
+	if (!t->limit_timer &&
+	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire, t, &t->limit_timer, &err))
+		run_abort(t, &err);
+}
+
+static uint64_t leased(struct transfer *t, int side)
+{
+	return t->set.leased ? t->set.leased(t->set.user, side) : UINT64_MAX;
+}
+
+/* The rule's rate is that of reading. */
+static bool has_own(const struct transfer *t, int side)
+{
+	return side == SIDE_SOURCE && t->limit.bytes_per_s;
+}
+
+bool pace_is_on(struct transfer *t, int side)
+{
+	return has_own(t, side) || leased(t, side) != UINT64_MAX;
+}
+
+uint64_t pace_pieces(struct transfer *t, int side)
+{
+	uint64_t pieces = leased(t, side) / PIECE_BYTES;
+	if (!pieces || !has_own(t, side))
+		return pieces;
+	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, clock_monotonic_us());
+	if (wait_us) {
+		if (t->moves)
+			arm(t, wait_us); /* also where the timer came a moment too early */
+		return 0;
+	}
+	uint64_t own = t->limit.tokens / 1000000u / PIECE_BYTES;
+	return own < pieces ? own : pieces;
+}
+
+bool pace_take(struct transfer *t, int side, size_t byte_count)
+{
+	if (leased(t, side) < byte_count)
+		return false;
+	if (has_own(t, side)) {
+		uint64_t now_us = clock_monotonic_us();
+		if (!limit_take(&t->limit, byte_count, now_us)) {
+			arm(t, limit_wait_us(&t->limit, PIECE_BYTES, now_us));
+			return false;
+		}
+	}
+	if (t->set.spend)
+		t->set.spend(t->set.user, side, byte_count);
+	return true;
+}
