@@ -27,7 +27,7 @@ CCACHE := $(shell command -v ccache)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
 
-PKGS := libcurl jansson libmicrohttpd libconfig sqlite3 libsystemd libcrypto libpsl
+PKGS := libcurl jansson libmicrohttpd libconfig sqlite3 libsystemd libcrypto libpsl yaml-0.1
 PKGS_cli := jansson smartcols libcrypto yaml-0.1
 PKGS_plugin := libcurl jansson libcrypto libpsl
 CFLAGS ?= -O2 -g

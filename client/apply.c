@@ -10,7 +10,7 @@
 
 #include "client/api.h"
 #include "client/secret.h"
-#include "client/yaml_in.h"
+#include "core/base/yaml_in.h"
 #include "core/base/text.h"
 
 const struct kind apply_kinds[] = {

@@ -8,7 +8,7 @@
 #include "client/cmd.h"
 #include "client/secret.h"
 #include "client/show.h"
-#include "client/yaml_in.h"
+#include "core/base/yaml_in.h"
 #include "core/base/text.h"
 
 static const struct flag set_flags[] = {

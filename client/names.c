@@ -109,6 +109,9 @@ void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t bud
 	case NAMES_WORKSPACE:
 		from_list(c, "/v1/workspaces?limit=200", "{name}", &t);
 		break;
+	case NAMES_CLUSTER:
+		from_list(c, "/v1/clusters?limit=200", "{name}", &t);
+		break;
 	case NAMES_PLUGIN:
 		from_list(c, "/v1/plugins", "{name}", &t);
 		break;

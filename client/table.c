@@ -16,6 +16,7 @@ const struct noun *const nouns[] = {
 	NOUN(integration, "Registry servers that Berth knows"),
 	NOUN(space, "Image namespaces of an integration"),
 	NOUN(workspace, "Tenants, their members and what they may use"),
+	NOUN(cluster, "Kubernetes clusters that workspaces run in"),
 	NOUN(image, "Repositories, tags and what is behind them"),
 	NOUN(login, "Temporary credentials for a space"),
 	NOUN(retention, "What a registry keeps of a space, and removes"),

@@ -112,6 +112,16 @@ json_t *rates_of_copy(const char *source_id, const char *target_id) MUST_USE;
 MUST_USE int sync_users(struct daemon_state *d, const char *integration, json_t **ret,
 			struct berth_error *err);
 
+/* The word that says which part of a probe failed; other_kind: where the server is
+ * something else than was said. */
+const char *probe_reason(const struct berth_error *why, const char *other_kind);
+/* Does the outcome of a probe say something of its server? A lost worker, a crash of
+ * ours and a cancel do not. */
+bool probe_says_something(const struct berth_error *why);
+/* What the API shows of a secret: {"set", "updated_at", "fingerprint"}. */
+MUST_USE int secret_state(struct daemon_state *d, const char *owner, const char *field,
+			  json_t **ret, struct berth_error *err);
+
 /* Writes an observed status: phase, reason and message with the time since
  * when; an event when the phase changes. facts: of a probe, or NULL. */
 MUST_USE int integration_observe(struct daemon_state *d, const struct integration *row,

@@ -51,8 +51,7 @@ void integration_proof_release(struct operation *op)
 	job_release_json(op);
 }
 
-/* The word that says which part of a proof failed. */
-static const char *reason_of(const struct berth_error *why)
+const char *probe_reason(const struct berth_error *why, const char *other_kind)
 {
 	switch (why->code) {
 	case 0:
@@ -68,7 +67,7 @@ static const char *reason_of(const struct berth_error *why)
 	case BERTH_E_DENIED:
 		return "RightsMissing";
 	case BERTH_E_PROTOCOL:
-		return "NotARegistry";
+		return other_kind;
 	case BERTH_E_UNSUPPORTED:
 		return "TooOld";
 	case BERTH_E_ADDRESS:
@@ -94,6 +93,11 @@ static int tell_health(struct daemon_state *d, const struct integration *row, co
 		return berth_fail_memory(err);
 	path_of(row->name, path, sizeof(path));
 	return events_add(ops_events(d->ops), EVENT_HEALTH, path, document, err);
+}
+
+static const char *reason_of(const struct berth_error *why)
+{
+	return probe_reason(why, "NotARegistry");
 }
 
 static void set_condition(json_t *status, const char *phase, const struct berth_error *why)
@@ -280,9 +284,7 @@ int integration_probe_call(struct operation *op, json_t **ret, struct berth_erro
 	return job_call_one(op, "probe", api_daemon()->settings.jobs.probe_ms, args, ret, err);
 }
 
-/* Does an outcome say something of the registry? A lost worker, a crash of ours
- * and a cancel do not. */
-static bool is_of_registry(const struct berth_error *why)
+bool probe_says_something(const struct berth_error *why)
 {
 	switch (why->code) {
 	case BERTH_E_CANCELLED:
@@ -303,7 +305,7 @@ int integration_probed(struct operation *op, const json_t *value, const struct b
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 
 	(void)value;
-	if (!is_of_registry(why))
+	if (!probe_says_something(why))
 		return 0;
 	int code = integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err);
 	if (code == BERTH_E_NOT_FOUND)

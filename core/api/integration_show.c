@@ -9,8 +9,8 @@
 
 #include "core/base/log.h"
 
-static int show_secret(struct daemon_state *d, const char *owner, const char *field, json_t **ret,
-		       struct berth_error *err)
+int secret_state(struct daemon_state *d, const char *owner, const char *field, json_t **ret,
+		 struct berth_error *err)
 {
 	struct secret_info info = {.set = false};
 
@@ -41,7 +41,7 @@ static int show_option_secrets(struct daemon_state *d, const struct integration 
 		    !strcmp(key, "tls_client_key"))
 			continue;
 		snprintf(field, sizeof(field), "option_%s", key);
-		if (show_secret(d, row->id, field, &state, err))
+		if (secret_state(d, row->id, field, &state, err))
 			return err->code;
 		json_object_set_new(options, key, state);
 	}
@@ -53,12 +53,12 @@ static int show_secrets(struct daemon_state *d, const struct integration *row, j
 {
 	json_t *password = NULL, *key = NULL;
 
-	if (show_secret(d, row->id, "password", &password, err))
+	if (secret_state(d, row->id, "password", &password, err))
 		return err->code;
 	bool is_open = !js_bool(password, "set", false) && !*js_str(shown, "username", "");
 	json_object_set_new(shown, "password", password);
 	json_object_set_new(shown, "public", json_boolean(is_open));
-	if (show_secret(d, row->id, "tls_client_key", &key, err))
+	if (secret_state(d, row->id, "tls_client_key", &key, err))
 		return err->code;
 	json_object_set_new(json_object_get(shown, "tls"), "client_key", key);
 	return show_option_secrets(d, row, json_object_get(shown, "options"), err);

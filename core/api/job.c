@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/cluster.h"
 #include "core/api/integration.h"
 #include "core/api/login.h"
 #include "core/api/selector.h"
@@ -117,6 +118,24 @@ const struct op_type api_op_types[] = {
 	 .on_items = refresh_items,
 	 .on_result = refresh_ended,
 	 .release = refresh_release},
+	{.kind = "cluster-create",
+	 .is_resumable = true,
+	 .build_call = cluster_proof_call,
+	 .on_items = slot_items,
+	 .on_result = cluster_proved,
+	 .release = cluster_proof_release},
+	{.kind = "cluster-change",
+	 .is_resumable = true,
+	 .build_call = cluster_proof_call,
+	 .on_items = slot_items,
+	 .on_result = cluster_proved,
+	 .release = cluster_proof_release},
+	{.kind = "cluster-probe",
+	 .is_resumable = true,
+	 .build_call = cluster_probe_call,
+	 .on_items = slot_items,
+	 .on_result = cluster_probed,
+	 .release = job_release_json},
 	{.kind = "artifact",
 	 .is_resumable = true,
 	 .build_call = artifact_call,
@@ -262,7 +281,7 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 		return err->code;
 	if (selector_attach(d, err) || integration_clock_start(d, err))
 		return err->code;
-	if (sync_clock_start(d, err) || rates_configured(d, err))
+	if (sync_clock_start(d, err) || rates_configured(d, err) || cluster_clock_start(d, err))
 		return err->code;
 	return login_clock_start(d, err);
 }

@@ -35,6 +35,14 @@ void integration_proof_release(struct operation *op);
 int integration_probe_call(struct operation *op, json_t **ret, struct berth_error *err);
 int integration_probed(struct operation *op, const json_t *value, const struct berth_error *why,
 		       json_t **ret_result, struct berth_error *err);
+/* cluster_ops.c */
+int cluster_proof_call(struct operation *op, json_t **ret, struct berth_error *err);
+int cluster_proved(struct operation *op, const json_t *value, const struct berth_error *why,
+		   json_t **ret_result, struct berth_error *err);
+void cluster_proof_release(struct operation *op);
+int cluster_probe_call(struct operation *op, json_t **ret, struct berth_error *err);
+int cluster_probed(struct operation *op, const json_t *value, const struct berth_error *why,
+		   json_t **ret_result, struct berth_error *err);
 /* refresh.c */
 int refresh_call(struct operation *op, json_t **ret, struct berth_error *err);
 int refresh_items(struct operation *op, const json_t *items, struct berth_error *err);

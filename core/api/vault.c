@@ -86,7 +86,8 @@ int vault_sweep(struct daemon_state *d, struct berth_error *err)
 {
 	static const struct store_sql orphans = {
 		"secrets-orphans",
-		"DELETE FROM secrets WHERE owner NOT IN (SELECT id FROM integrations) AND NOT EXISTS "
+		"DELETE FROM secrets WHERE owner NOT IN (SELECT id FROM integrations) AND owner "
+		"NOT IN (SELECT id FROM clusters) AND NOT EXISTS "
 		"(SELECT 1 FROM operations o WHERE o.ended_ms = 0 AND "
 		"o.arguments LIKE '%' || secrets.owner || '%')"};
 

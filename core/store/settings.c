@@ -24,9 +24,13 @@ static const struct store_sql sql[] = {
 const struct store_texts settings_texts = {sql, ARRAY_COUNT(sql)};
 
 const struct store_texts *const store_all_texts[] = {
-	&settings_texts, &integrations_texts, &secrets_texts, &spaces_texts,     &images_texts,
-	&scans_texts,    &syncs_texts,        &logins_texts,  &operations_texts, &plans_texts,
-	&records_texts,  &workspaces_texts,   NULL,
+	&settings_texts,   &integrations_texts,
+	&secrets_texts,    &spaces_texts,
+	&images_texts,     &scans_texts,
+	&syncs_texts,      &logins_texts,
+	&operations_texts, &plans_texts,
+	&records_texts,    &workspaces_texts,
+	&clusters_texts,   NULL,
 };
 const struct store_table *const store_all_tables[] = {
 	&integrations_table,
@@ -51,6 +55,8 @@ const struct store_table *const store_all_tables[] = {
 	&workspaces_table,
 	&workspace_members_table,
 	&space_bindings_table,
+	&clusters_table,
+	&cluster_nodes_table,
 	NULL,
 };
 

@@ -5,6 +5,7 @@
 #ifndef CORE_STORE_TEXTS_H
 #define CORE_STORE_TEXTS_H
 
+#include "core/store/clusters.h"
 #include "core/store/images.h"
 #include "core/store/integrations.h"
 #include "core/store/logins.h"
@@ -21,7 +22,7 @@ struct store_texts {
 };
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
 	logins_texts, images_texts, scans_texts, syncs_texts, operations_texts, plans_texts,
-	records_texts, workspaces_texts;
+	records_texts, workspaces_texts, clusters_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

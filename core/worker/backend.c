@@ -370,6 +370,24 @@ int backend_maintain(struct backend *b, const char *action, const char *argument
 	CALL(integration, maintain, to, action, arguments_json, &c.sink);
 }
 
+int backend_lifecycle_apply(struct backend *b, const char *spec_json, const struct backend_sink *to,
+			    struct berth_error *err)
+{
+	CALL(lifecycle, apply, to, spec_json, &c.sink);
+}
+
+int backend_lifecycle_remove(struct backend *b, const char *spec_json,
+			     const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(lifecycle, remove, to, spec_json, "{}", &c.sink);
+}
+
+int backend_lifecycle_status(struct backend *b, const char *spec_json,
+			     const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(lifecycle, status, to, spec_json, &c.sink);
+}
+
 int backend_oci_endpoint(struct backend *b, const char *repository, struct berth_oci_endpoint *ret,
 			 struct berth_error *err)
 {

@@ -82,6 +82,13 @@ MUST_USE int backend_retention_runs(struct backend *b, const char *space, const 
 				    const struct backend_sink *to, struct berth_error *err);
 MUST_USE int backend_maintain(struct backend *b, const char *action, const char *arguments_json,
 			      const struct backend_sink *to, struct berth_error *err);
+/* The lifecycle table; specs as its plugin takes them. */
+MUST_USE int backend_lifecycle_apply(struct backend *b, const char *spec_json,
+				     const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_lifecycle_remove(struct backend *b, const char *spec_json,
+				      const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_lifecycle_status(struct backend *b, const char *spec_json,
+				      const struct backend_sink *to, struct berth_error *err);
 /* Strings live until the backend's next call. */
 MUST_USE int backend_oci_endpoint(struct backend *b, const char *repository,
 				  struct berth_oci_endpoint *ret, struct berth_error *err);

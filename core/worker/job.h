@@ -51,6 +51,7 @@
  *   space-create   {instance, space, wanted}           -> space
  *   space-change   {instance, space, wanted}           -> space
  *   space-delete   {instance, space}
+ *   cluster-probe  {instance}                          -> fact, object: its nodes
  *   login-create   {instance, request}                 -> login, with its secret
  *   login-clean    {instance, prefix, names}           -> login: name, more {"found": bool}
  *   retention-show {instance, space}                   -> rule; fact schedule

@@ -346,6 +346,7 @@ const struct job_type job_types[] = {
 	{"space-change", run_space_change},
 	{"space-delete", run_space_delete},
 	{"maintain", run_maintain},
+	{"cluster-probe", run_cluster_probe},
 	{"login-create", run_login_create},
 	{"login-clean", run_login_clean},
 	{"retention-show", run_retention_show},

@@ -32,6 +32,8 @@ int run_retention_set(struct job *j, json_t **ret_value, struct berth_error *err
 int run_retention_run(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_retention_runs(struct job *j, json_t **ret_value, struct berth_error *err);
 
+/* kinds_cluster.c */
+int run_cluster_probe(struct job *j, json_t **ret_value, struct berth_error *err);
 /* kinds_login.c */
 int run_login_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_login_clean(struct job *j, json_t **ret_value, struct berth_error *err);

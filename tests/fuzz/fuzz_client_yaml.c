@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/show.h"
-#include "client/yaml_in.h"
+#include "core/base/yaml_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "client/show.h"
-#include "client/yaml_in.h"
+#include "core/base/yaml_in.h"
 
 static void check(const char *yaml, const char *json)
 {

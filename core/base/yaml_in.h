@@ -3,8 +3,8 @@
  * and tags, read with caps. What YAML readers disagree about is refused with
  * the advice to quote it.
  */
-#ifndef CLIENT_YAML_IN_H
-#define CLIENT_YAML_IN_H
+#ifndef CORE_BASE_YAML_IN_H
+#define CORE_BASE_YAML_IN_H
 
 #include <jansson.h>
 

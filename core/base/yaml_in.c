@@ -2,7 +2,7 @@
 /* libyaml's events into JSON values. Its document interface is not used: this
  * one has caps on bytes, depth and events, and no aliases to expand.
  */
-#include "client/yaml_in.h"
+#include "core/base/yaml_in.h"
 
 #include <stdbool.h>
 #include <string.h>
