@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event and audit: what happens, and who did what. */
+/* event: what happens. */
 #include <string.h>
 
 #include "client/cmd.h"
@@ -107,70 +107,6 @@ const struct command event_commands[] = {
 		.method = "GET",
 		.route = "/v1/events",
 		.run = watch_events,
-	},
-	{0},
-};
-
-static const struct column audit_columns[] = {
-	{"NUMBER", "number", COL_COUNT, false},
-	{"TIME", "at", COL_TIME, false},
-	{"BY", "user", COL_TEXT, false},
-	{"ACTION", "action", COL_TEXT, false},
-	{"RESULT", "result", COL_STATE, false},
-	{"RESOURCE", "resource", COL_LONG, false},
-	{"UID", "uid", COL_TEXT, true},
-	{"STATUS", "status", COL_TEXT, true},
-	{"REQUEST", "request", COL_TEXT, true},
-	{"DETAIL", "detail", COL_LONG, true},
-	{0},
-};
-
-static int verify(struct cli *c)
-{
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *verdict = NULL;
-	if (api_get(c, "/v1/audit/verify", &verdict, &err))
-		return cli_report(c, &err);
-	bool is_good = js_bool(verdict, "ok", false);
-	int status = show_machine(c, verdict);
-	if (status < 0 && is_good)
-		fprintf(c->out.file, "%lld rows, an unbroken chain\n",
-			(long long)js_int(verdict, "rows", 0));
-	if (is_good)
-		return EXIT_OK;
-	cli_usage(c, "the audit trail was changed: row %lld does not fit: %s",
-		  (long long)js_int(verdict, "first_bad", 0), js_str(verdict, "message", ""));
-	return EXIT_FINDINGS;
-}
-
-const struct command audit_commands[] = {
-	{
-		.noun = "audit",
-		.verb = "list",
-		.aliases = "ls",
-		.summary = "List who did what, newest first",
-		.examples = {{"berthctl audit list --limit 50", "the last fifty"},
-			     {"berthctl audit list --filter 'result eq \"denied\"' -o csv",
-			      "refusals, for a spreadsheet"}},
-		.method = "GET",
-		.route = "/v1/audit",
-		.traits = CMD_LISTS | CMD_QUERIES,
-		.columns = audit_columns,
-		.name_path = "number",
-		.run = run_list,
-	},
-	{
-		.noun = "audit",
-		.verb = "verify",
-		.summary = "Check that no row of the audit trail was altered, taken out or put in",
-		.details = "Each row's hash covers the one before. Exit 10 says that the chain is "
-			   "broken, and at which row.",
-		.examples = {{"berthctl audit verify", "walks the whole chain"},
-			     {"berthctl audit verify || mail -s 'audit trail' admin </dev/null",
-			      "in a timer"}},
-		.method = "GET",
-		.route = "/v1/audit/verify",
-		.run = verify,
 	},
 	{0},
 };

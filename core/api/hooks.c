@@ -116,25 +116,64 @@ static const char *audit_result(int status)
 	return status < 400 ? "succeeded" : "failed";
 }
 
-static void audit(struct daemon_state *d, const struct http_audit *entry)
+static json_t *groups_of(const struct caller *caller)
 {
-	struct berth_error err = ERROR_INIT;
+	json_t *groups = json_array();
+
+	for (size_t i = 0; groups && i < caller->group_count; i++)
+		json_array_append_new(groups, json_integer(caller->groups[i]));
+	return groups;
+}
+
+static int add_audit(struct daemon_state *d, const struct http_audit *entry,
+		     struct berth_error *err)
+{
 	char user[64];
-	AUTO_JSON json_t *detail = json_pack("{s:s,s:i,s:b}", "method", entry->method, "status",
-					     entry->status, "dry_run", entry->dry_run);
+	AUTO_JSON json_t *groups = groups_of(entry->caller);
+	AUTO_JSON json_t *asked = entry->asked ? audit_masked(entry->asked) : NULL;
+	AUTO_JSON json_t *detail =
+		json_pack("{s:s, s:i, s:b, s:O*, s:O*, s:O*}", "method", entry->method, "status",
+			  entry->status, "dry_run", entry->dry_run, "asked", asked, "before",
+			  entry->before, "after", entry->after);
 	const struct audit_entry row = {.uid = entry->caller->uid,
 					.user_name = user,
 					.request_id = entry->request_id,
 					.action = entry->operation,
 					.resource = entry->path,
 					.result = audit_result(entry->status),
-					.detail = detail};
-	if (!d || !d->store)
-		return;
+					.detail = detail,
+					.groups = groups};
+
+	if (!detail || !groups)
+		return berth_fail_memory(err);
 	api_user_name(entry->caller->uid, user, sizeof user);
 	js_put_str(detail, "problem", entry->problem);
-	if (audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, &err))
+	return audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, err);
+}
+
+static void audit(struct daemon_state *d, const struct http_audit *entry)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (d && d->store && add_audit(d, entry, &err))
 		log_error("an audit row is lost: %s: %s", err.message, err.cause);
+}
+
+static int change_begin(struct daemon_state *d, struct berth_error *err)
+{
+	if (!d || !d->store)
+		return berth_fail(err, BERTH_E_UNAVAILABLE, "there is no store");
+	return store_begin(d->store, err);
+}
+
+static int change_end(struct daemon_state *d, const struct http_audit *entry,
+		      struct berth_error *err)
+{
+	if (!add_audit(d, entry, err))
+		return store_commit(d->store, err);
+	store_rollback(d->store);
+	log_error("what can't be audited is not done: %s: %s", err->message, err->cause);
+	return err->code;
 }
 
 static int member(struct daemon_state *d, const struct caller *caller, enum member *ret,
@@ -236,6 +275,8 @@ static void metrics(struct daemon_state *d, bool is_openmetrics, struct buf *out
 
 const struct http_hooks api_hooks = {.key_begin = key_begin,
 				     .key_finish = key_finish,
+				     .change_begin = change_begin,
+				     .change_end = change_end,
 				     .audit = audit,
 				     .member = member,
 				     .ready = ready,

@@ -65,6 +65,15 @@ static bool needs_if_match(const struct request *q)
 	return q->route->method == METHOD_PUT || q->route->method == METHOD_DELETE;
 }
 
+/* A change's audit row says what the resource was before, and what it is after. */
+static void keep_for_audit(const struct request *q, json_t **to, const json_t *desired)
+{
+	if (q->route->audit != AUDIT_CHANGE)
+		return;
+	json_decref(*to);
+	*to = json_deep_copy(desired);
+}
+
 bool answer_precondition(struct answer *a, const struct request *q, bool exists,
 			 const json_t *desired, int64_t generation)
 {
@@ -72,8 +81,10 @@ bool answer_precondition(struct answer *a, const struct request *q, bool exists,
 	const char *none = request_header(q, "If-None-Match");
 	char etag[ETAG_ROOM] = "";
 
-	if (exists)
+	if (exists) {
 		etag_make(desired, generation, etag);
+		keep_for_audit(a->request, &a->request->before, desired);
+	}
 	if (none && exists && (is_star(none) || etag_in_list(none, etag, true))) {
 		fail_precondition(a, etag, "it exists already, and If-None-Match forbids that");
 		return false;
@@ -108,6 +119,7 @@ void answer_resource(struct answer *a, const struct request *q, json_t *take_bod
 		answer_empty(a, 304);
 	} else {
 		answer_json(a, 200, take_body);
+		keep_for_audit(q, &a->request->after, desired);
 	}
 	answer_header(a, "ETag", etag);
 }
@@ -118,6 +130,7 @@ void answer_created(struct answer *a, const char *location, json_t *take_body,
 	char etag[ETAG_ROOM];
 	etag_make(desired, generation, etag);
 	answer_json(a, 201, take_body);
+	keep_for_audit(a->request, &a->request->after, desired);
 	answer_header(a, "Location", location);
 	answer_header(a, "ETag", etag);
 }

@@ -166,6 +166,37 @@ static void finish_key(struct request *q)
 	}
 }
 
+/* A change and its audit row are one transaction, around that of a key. Where none
+ * can be begun the handler meets the same fault, if it writes at all. */
+static void begin_change(struct request *q)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+	struct berth_error err = ERROR_INIT;
+
+	if (q->route->audit == AUDIT_NONE || !hooks || !hooks->change_begin)
+		return;
+	q->change_is_open = !hooks->change_begin(q->server->config.daemon, &err);
+	if (!q->change_is_open)
+		log_debug("%s: %s", q->route->operation, err.message);
+}
+
+/* What can't be audited is not done; a refusal stays one. */
+static void end_change(struct request *q)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+	struct http_audit entry = request_audit(q);
+	struct berth_error err = ERROR_INIT;
+
+	if (!q->change_is_open)
+		return;
+	q->change_is_open = false;
+	q->is_audited = !hooks->change_end(q->server->config.daemon, &entry, &err);
+	if (!q->is_audited && q->answer.status < 400) {
+		q->answer.is_held = false;
+		answer_error(&q->answer, &err);
+	}
+}
+
 static enum MHD_Result hold(struct request *q)
 {
 	struct conn *c = q->conn;
@@ -180,8 +211,13 @@ static void call_handler(struct request *q)
 	struct answer *a = &q->answer;
 	if (!q->is_begun) {
 		q->is_begun = true;
-		if (!parse_body(q) || !begin_key(q))
+		if (!parse_body(q))
 			return;
+		begin_change(q);
+		if (!begin_key(q)) {
+			end_change(q);
+			return;
+		}
 	}
 	a->is_held = false;
 	q->route->handle(q, a);
@@ -190,6 +226,7 @@ static void call_handler(struct request *q)
 		refuse(q, "internal", "the handler of %s gave no answer", q->route->operation);
 	}
 	finish_key(q);
+	end_change(q);
 }
 
 static enum MHD_Result run(struct request *q)

@@ -32,6 +32,8 @@ struct http_audit {
 	const char *problem; /* code of the problem, or NULL */
 	int status;
 	bool dry_run;
+	/* Borrowed, or NULL: the body; what the resource was and what it is. */
+	const json_t *asked, *before, *after;
 };
 
 struct http_hooks {
@@ -47,8 +49,14 @@ struct http_hooks {
 	 * the one set before the hold (the 202) is kept, at once. */
 	int (*key_finish)(struct daemon_state *daemon, const struct http_key *key,
 			  const json_t *answer, struct berth_error *err);
-	/* One finished request on a route whose audit class is not none, and each
-	 * refusal by role. */
+	/* Opens the transaction that a change and its audit row share, and ends it: the
+	 * row is added and both are on disk, or neither is. A change that could not be
+	 * begun goes on without, and is audited after its answer. */
+	int (*change_begin)(struct daemon_state *daemon, struct berth_error *err);
+	int (*change_end)(struct daemon_state *daemon, const struct http_audit *entry,
+			  struct berth_error *err);
+	/* One finished request on a route whose audit class is not none and which has
+	 * no row by then, and each refusal by role. */
 	void (*audit)(struct daemon_state *daemon, const struct http_audit *entry);
 	/* The highest role that the caller has in any workspace. */
 	int (*member)(struct daemon_state *daemon, const struct caller *caller, enum member *ret,

@@ -59,6 +59,8 @@ struct request {
 	uint32_t wait_s;
 	struct http_key key;
 	bool key_is_open;
+	bool change_is_open, is_audited;
+	json_t *before, *after; /* of the resource, for the audit row; or NULL */
 	void *kept;
 	void (*release)(void *kept);
 	uint64_t started_us;
@@ -149,7 +151,8 @@ void etag_make(const json_t *desired, int64_t generation, char *to);
 /* Is etag in the list of an If-Match (strong) or If-None-Match (weak) header? */
 bool etag_in_list(const char *list, const char *etag, bool is_weak);
 
-/* send.c: the answer as a response. */
+/* send.c: the answer as a response; what the audit says of the request. */
+struct http_audit request_audit(const struct request *q);
 enum MHD_Result answer_send(struct request *q);
 /* A whole response of that problem as bytes, for sockets without a parser. */
 size_t problem_bytes(const char *code, const char *id, char *to, size_t room);

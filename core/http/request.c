@@ -41,6 +41,8 @@ void request_free(struct request *q)
 	route_path_done(&q->path);
 	buf_done(&q->body_bytes);
 	json_decref(q->body);
+	json_decref(q->before);
+	json_decref(q->after);
 	free(q->path_text);
 	free(q->target);
 	free(q);

@@ -80,11 +80,9 @@ static bool may_audit_refusal(struct http_server *s)
 	return s->refusal_count++ < REFUSALS_PER_S;
 }
 
-static void audit(const struct request *q)
+struct http_audit request_audit(const struct request *q)
 {
-	const struct http_hooks *hooks = q->server->config.hooks;
-	bool is_refusal = q->answer.status == 403;
-	struct http_audit entry = {
+	return (struct http_audit){
 		.caller = &q->conn->caller,
 		.request_id = q->id,
 		.method = q->method,
@@ -92,9 +90,22 @@ static void audit(const struct request *q)
 		.operation = q->route ? q->route->operation : "",
 		.problem = q->answer.problem,
 		/* What was held answered its 202 first; the operation's end is audited there. */
-		.status = q->answer.is_woken ? 202 : q->answer.status,
+		.status = q->answer.is_woken || !q->answer.status ? 202 : q->answer.status,
 		.dry_run = request_dry_run(q),
+		.asked = q->body,
+		.before = q->before,
+		.after = q->after,
 	};
+}
+
+static void audit(const struct request *q)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+	bool is_refusal = q->answer.status == 403;
+	struct http_audit entry = request_audit(q);
+
+	if (q->is_audited)
+		return;
 	if (!hooks || !hooks->audit || !q->route || (is_refusal && !may_audit_refusal(q->server)))
 		return;
 	if (q->route->audit != AUDIT_NONE || is_refusal)

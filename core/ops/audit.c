@@ -17,13 +17,19 @@
 #define DETAIL_MAX_BYTES (16 * 1024)
 #define HASH_ROOM 65
 
-/* The row without its hash. */
+/* The row without its hash. Rows of before there were groups have none. */
 static json_t *document(const struct audit_row *row)
 {
-	return json_pack("{sI sI sI ss ss ss ss ss ss}", "number", (json_int_t)row->number,
-			 "time_ms", (json_int_t)row->time_ms, "uid", (json_int_t)row->uid, "user",
-			 row->user_name, "request", row->request_id, "action", row->action,
-			 "resource", row->resource, "result", row->result, "detail", row->detail);
+	json_t *o =
+		json_pack("{sI sI sI ss ss ss ss ss ss}", "number", (json_int_t)row->number,
+			  "time_ms", (json_int_t)row->time_ms, "uid", (json_int_t)row->uid, "user",
+			  row->user_name, "request", row->request_id, "action", row->action,
+			  "resource", row->resource, "result", row->result, "detail", row->detail);
+	if (o && *row->groups && json_object_set_new(o, "groups", json_string(row->groups))) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
 }
 
 static int chain(const struct audit_row *row, const char *previous, char *to,
@@ -61,13 +67,33 @@ static char *clean(const char *text)
 	return copy;
 }
 
+/* The detail without what makes it too long; NULL: no memory. */
+static char *cut_text(const json_t *detail)
+{
+	static const char *const big[] = {"asked", "after", "before"};
+	AUTO_JSON json_t *less = json_copy((json_t *)(uintptr_t)detail);
+	char *text = NULL;
+
+	if (!less || json_object_set_new(less, "cut", json_true()))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(big); i++) {
+		free(text);
+		json_object_del(less, big[i]);
+		text = js_canonical(less);
+		if (!text || strlen(text) <= DETAIL_MAX_BYTES)
+			return text;
+	}
+	free(text);
+	return strdup("{\"cut\":true}");
+}
+
 static char *detail_text(const json_t *detail)
 {
 	char *text = detail ? js_canonical(detail) : strdup("{}");
 
 	if (text && strlen(text) > DETAIL_MAX_BYTES) {
 		free(text);
-		text = strdup("{\"cut\":true}");
+		text = cut_text(detail);
 	}
 	if (text)
 		log_mask(text);
@@ -84,8 +110,9 @@ static int fill(const struct audit_entry *entry, struct audit_row *row, struct b
 	row->resource = clean(entry->resource);
 	row->result = clean(entry->result);
 	row->detail = detail_text(entry->detail);
+	row->groups = json_array_size(entry->groups) ? js_canonical(entry->groups) : strdup("");
 	if (!row->user_name || !row->request_id || !row->action || !row->resource || !row->result ||
-	    !row->detail)
+	    !row->detail || !row->groups)
 		return berth_fail_memory(err);
 	return 0;
 }
@@ -118,6 +145,7 @@ static int add_event(struct events *e, const struct audit_row *row, struct berth
 		return berth_fail_memory(err);
 	json_object_del(object, "time_ms");
 	json_object_del(object, "detail");
+	json_object_del(object, "groups");
 	js_put_time(object, "at", row->time_ms);
 	return events_add(e, EVENT_AUDIT, row->resource, object, err);
 }

@@ -20,11 +20,16 @@ struct audit_entry {
 	const char *resource; /* path */
 	const char *result;   /* "accepted", "succeeded", "denied", "failed" */
 	const json_t *detail; /* object without secrets, or NULL */
+	const json_t *groups; /* array of the caller's group numbers, or NULL: not known */
 };
 /* Writes one row (and its event, where e is not NULL), in the caller's
- * transaction or its own. Texts are cut to 1 KiB, detail to 16 KiB. */
+ * transaction or its own. Texts are cut to 1 KiB; of a detail over
+ * 16 KiB, asked, after and before are left out in this order, and "cut" says so. */
 MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
 		       struct berth_error *err);
+/* A copy of a request's body for a detail: whatever may be a secret by its name is
+ * "***", long texts are cut; new. NULL: no memory. */
+json_t *audit_masked(const json_t *body) MUST_USE;
 /* Walks the chain. BERTH_E_DIGEST: the first row that does not fit, in
  * *ret_number. Otherwise *ret_number is the count of rows. */
 MUST_USE int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err);

@@ -22,8 +22,8 @@ static const struct store_sql sql[] = {
 	[SQL_EVENT_PRUNE] = {"event-prune", "DELETE FROM events WHERE id <= ?"},
 	[SQL_AUDIT_ADD] = {"audit-add",
 			   "INSERT INTO audit (number, time_ms, uid, user_name, request_id, "
-			   "action, resource, result, detail, hash) "
-			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+			   "action, resource, result, detail, hash, group_ids) "
+			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 	[SQL_KEY_PUT] = {"idempotency-put",
 			 "INSERT INTO idempotency (request_key, body_hash, state, status, "
 			 "headers, body, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -63,11 +63,12 @@ static const struct store_column audit_columns[] = {
 	STORE_COLUMN(audit_row, "result", "result", TEXT, result),
 	STORE_COLUMN(audit_row, NULL, "detail", TEXT, detail),
 	STORE_COLUMN(audit_row, NULL, "hash", TEXT, hash),
+	STORE_COLUMN(audit_row, NULL, "group_ids", TEXT, groups),
 };
 const struct store_table audit_table = {
 	.name = "audit row",
 	.select = "SELECT number, time_ms, uid, user_name, request_id, action, resource, result, "
-		  "detail, hash FROM audit",
+		  "detail, hash, group_ids FROM audit",
 	.columns = audit_columns,
 	.column_count = ARRAY_COUNT(audit_columns),
 	.row_bytes = sizeof(struct audit_row),
@@ -124,7 +125,7 @@ int audit_row_add(struct store *s, const struct audit_row *row, struct berth_err
 			 VALUES(V_INT(row->number), V_INT(row->time_ms), V_INT(row->uid),
 				V_TEXT(row->user_name), V_TEXT(row->request_id),
 				V_TEXT(row->action), V_TEXT(row->resource), V_TEXT(row->result),
-				V_TEXT(row->detail), V_TEXT(row->hash)),
+				V_TEXT(row->detail), V_TEXT(row->hash), V_TEXT(row->groups)),
 			 NULL, err);
 }
 

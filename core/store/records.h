@@ -41,6 +41,7 @@ struct audit_row {
 	int64_t uid;
 	char *user_name, *request_id, *action, *resource, *result;
 	char *detail; /* JSON */
+	char *groups; /* JSON array of the caller's group numbers, or "" */
 	char *hash;   /* hex: of the previous row's hash and this row's canonical JSON */
 };
 struct idempotency_row {

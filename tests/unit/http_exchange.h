@@ -13,6 +13,8 @@ static char kept_key[256], kept_body[256];
 static json_t *kept_answer;
 static bool key_runs;
 static int audited_status, audited_count;
+static int changes_begun, changes_ended;
+static bool change_begins, change_fails;
 
 static int key_begin(struct daemon_state *daemon, const struct http_key *key,
 		     enum http_key_state *ret_state, json_t **ret_answer, struct berth_error *err)
@@ -53,8 +55,31 @@ static void audit(struct daemon_state *daemon, const struct http_audit *entry)
 	audited_count++;
 }
 
-static const struct http_hooks hooks = {
-	.key_begin = key_begin, .key_finish = key_finish, .audit = audit};
+static int change_begin(struct daemon_state *daemon, struct berth_error *err)
+{
+	(void)daemon;
+	if (!change_begins)
+		return berth_fail(err, BERTH_E_UNAVAILABLE, "no transaction here");
+	changes_begun++;
+	return 0;
+}
+
+static int change_end(struct daemon_state *daemon, const struct http_audit *entry,
+		      struct berth_error *err)
+{
+	(void)daemon;
+	changes_ended++;
+	if (change_fails)
+		return berth_fail(err, BERTH_E_QUOTA, "no room for the row");
+	audited_status = entry->status;
+	return 0;
+}
+
+static const struct http_hooks hooks = {.key_begin = key_begin,
+					.key_finish = key_finish,
+					.change_begin = change_begin,
+					.change_end = change_end,
+					.audit = audit};
 
 static struct place place;
 static char answer[1 << 16];

@@ -168,6 +168,27 @@ static void refusals_are_audited_but_not_without_end(void **state)
 	assert_in_range(audited_count, 1, REFUSALS - 1);
 }
 
+static void a_change_and_its_audit_row_are_one(void **state)
+{
+	(void)state;
+	change_begins = true;
+	changes_begun = changes_ended = audited_count = 0;
+	answers(KEYED("c1", "{\"name\":\"a\"}", "12"), 201);
+	assert_int_equal(audited_status, 201);
+	answers(KEYED("c1", "{\"name\":\"a\"}", "12"), 201); /* replayed */
+	answers(KEYED("c1", "{\"name\":\"b\"}", "12"), 422);
+	assert_int_equal(audited_status, 422);
+	assert_int_equal(changes_begun, 3);
+	assert_int_equal(changes_ended, 3);
+	assert_int_equal(audited_count, 0); /* they have their rows */
+	change_fails = true;
+	EXPECT({KEYED("c2", "{\"name\":\"a\"}", "12"), 507, "disk-full"},
+	       {KEYED("c2", "{\"name\":\"b\"}", "12"), 422, "key-reused"});
+	change_begins = change_fails = false;
+	answers(KEYED("c3", "{\"name\":\"a\"}", "12"), 201);
+	assert_true(audited_count > 0); /* after the answer, then */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +199,7 @@ int main(void)
 		T(dry_run_keeps_no_key_but_for_an_operation),
 		T(request_ids_are_echoed_or_made),
 		T(connections_are_kept_and_pipelines_answered_in_order),
+		T(a_change_and_its_audit_row_are_one),
 		T(roles_are_checked_before_handlers),
 		T(refusals_are_audited_but_not_without_end),
 	};
