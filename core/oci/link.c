@@ -126,13 +126,30 @@ int link_next_path(const char *header, const char *page_url, const char *base_ur
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
+/* A server may give its links in one header or in one each. */
 int registry_next(const struct registry_request *q, char **ret_path, struct berth_error *err)
 {
-	const char *header = registry_header(q, "link");
+	const char *header;
+	int r = 0;
 	*ret_path = NULL;
-	if (!header)
-		return 0;
-	return link_next_path(header, q->url, q->registry->base_url, ret_path, err);
+	for (int i = 0; q->exchange && !r && !*ret_path && (header = net_exchange_header(q->exchange, "link", i)); i++)
+		r = link_next_path(header, q->url, q->registry->base_url, ret_path, err);
+	return r;
+}
+
+bool trail_repeats(struct trail *t, const char *path)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	for (; *path; path++)
+		hash = (hash ^ (unsigned char)*path) * 1099511628211u;
+	if (t->page_count && hash == t->mark)
+		return true;
+	if (t->page_count >= t->next_mark) {
+		t->mark = hash;
+		t->next_mark = t->next_mark ? 2 * t->next_mark : 1;
+	}
+	t->page_count++;
+	return false;
 }
 
 int link_refuse_upload(const struct url_origin *o, struct berth_error *err)

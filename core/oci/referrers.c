@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/oci/link.h"
 #include "core/oci/reference.h"
 
 #define PAGES_MAX 100
@@ -46,14 +47,14 @@ static int give(const struct buf *body, const char *type,
 }
 
 /* One page: gives its entries and finds the next one. */
-static int take_page(struct registry_request *q, const char *asked,
+static int take_page(struct registry_request *q, struct trail *trail,
 		     int (*each)(void *user, const struct descriptor *d), void *user,
 		     char **ret_next, struct berth_error *err)
 {
 	int rc = give(registry_body(q), registry_header(q, "content-type"), each, user, err);
 	if (!rc)
 		rc = registry_next(q, ret_next, err);
-	if (!rc && *ret_next && !strcmp(*ret_next, asked))
+	if (!rc && *ret_next && trail_repeats(trail, *ret_next))
 		rc = berth_fail(err, BERTH_E_PROTOCOL,
 				"the list of referrers is not whole: its "
 				"pages go round in a circle");
@@ -65,6 +66,9 @@ static int by_api(struct registry *r, const char *repository, const char *digest
 		  bool *ret_is_there, struct berth_error *err)
 {
 	AUTO_FREE char *path = text_printf("/v2/%s/referrers/%s", repository, digest);
+	struct trail trail = {0};
+	if (path)
+		(void)trail_repeats(&trail, path); /* the first page */
 	*ret_is_there = false;
 	for (int page = 0; path; page++) {
 		AUTO(registry_request) struct registry_request *q = NULL;
@@ -79,7 +83,7 @@ static int by_api(struct registry *r, const char *repository, const char *digest
 			rc = berth_fail_http(err, registry_status(q),
 					     "the list of referrers is not whole");
 		if (!rc)
-			rc = take_page(q, asked, each, user, &path, err);
+			rc = take_page(q, &trail, each, user, &path, err);
 		if (rc)
 			return rc;
 		*ret_is_there = true;

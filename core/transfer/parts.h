@@ -23,6 +23,9 @@ void op_ask(struct op *op, struct registry_call *call, const char *method, const
  * repository; 0 or BERTH_E_NO_MEMORY. */
 int op_object(struct op *op, const struct registry_call *call, const char *kind,
 	      const struct digest *d, struct berth_error *err);
+/* op->path becomes the next page of a list, taken from *next; op->step counts the
+ * pages. BERTH_E_PROTOCOL and BERTH_E_LIMIT: the list is not whole. */
+MUST_USE int op_turn_page(struct op *op, char **next, unsigned page_max, struct berth_error *err);
 /* The same op once more, with another prepare or finish; from finish only. */
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
 void run_pump(struct transfer *t); /* starts what has slots */

@@ -117,13 +117,9 @@ static int take_page(struct op *op, struct node *n, bool *ret_more, struct berth
 	r = registry_next(op->q, &next, err);
 	if (r || !next)
 		return r;
-	if (!strcmp(next, op->path) || ++op->step > PAGE_MAX)
-		return berth_fail(err, BERTH_E_PROTOCOL,
-				  "the list of referrers is not whole: pages without end");
-	free(op->path);
-	op->path = STEAL(next);
-	*ret_more = true;
-	return 0;
+	r = op_turn_page(op, &next, PAGE_MAX, err);
+	*ret_more = !r;
+	return r;
 }
 
 /* An index of what the API said, as the tag in its stead would hold it. */

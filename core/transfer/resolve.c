@@ -20,10 +20,19 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Sorts them and keeps each once: servers list some twice. */
 static void sort_tags(struct vec *tags)
 {
+	size_t kept = 0;
 	if (tags->count)
 		qsort(tags->items, tags->count, sizeof *tags->items, by_text);
+	for (size_t i = 0; i < tags->count; i++) {
+		if (kept && !strcmp(tags->items[kept - 1], tags->items[i]))
+			free(tags->items[i]);
+		else
+			tags->items[kept++] = tags->items[i];
+	}
+	tags->count = kept;
 }
 
 bool tags_have(const struct vec *tags, const char *tag)
@@ -285,6 +294,8 @@ static void add_chosen_images(struct transfer *t, struct pair *p)
 					 p->source_tags.count);
 	for (size_t i = 0; i < chosen; i++)
 		add_image(t, p, tags[i]);
+	if (p->odd)
+		add_failed(t, p, p->odd);
 }
 
 /* Both lists are in. */
@@ -297,6 +308,7 @@ static void pair_listed(struct transfer *t, struct pair *p)
 		return;
 	}
 	sort_tags(&p->target_tags);
+	sort_tags(&p->source_tags);
 	if (t->rule->digest || rule_has_literal_tags(t->rule))
 		add_literal_images(t, p);
 	else
@@ -306,28 +318,47 @@ static void pair_listed(struct transfer *t, struct pair *p)
 
 static int prepare_list(struct op *op, struct registry_call *call, struct berth_error *err)
 {
-	static const unsigned short absent[] = {404, 0};
+	/* By side and plainness: a target may be without the repository, and the page
+	 * size may be refused (400) where it is given. */
+	static const unsigned short taken[2][2][3] = {{{400, 0}, {0}}, {{404, 400, 0}, {404, 0}}};
 	struct pair *p = op->object;
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
 	op_ask(op, call, "GET", p);
 	call->accept = "application/json";
-	call->accept_status = at_source ? NULL : absent;
 	if (op->step)
 		return 0; /* path is the next page */
-	return op_path(op, err, "/v2/%s/tags/list?n=1000", call->repository);
+	call->accept_status = taken[!at_source][op->plain];
+	return op_path(op, err, "/v2/%s/tags/list%s", call->repository,
+		       op->plain ? "" : "?n=1000");
 }
 
-static int add_tags(struct transfer *t, struct vec *to, const json_t *tags, struct berth_error *err)
+/* A name that no tag can have (Harbor 2.5 stores some) is an image that fails: the
+ * others are copied. */
+static void note_odd(struct transfer *t, struct pair *p, const char *name)
 {
+	struct berth_error err = ERROR_INIT;
+	if (p->odd)
+		return;
+	berth_fail(&err, BERTH_E_PROTOCOL, "'%.150s' lists '%.60s', which is not a tag",
+		   p->label_source, name);
+	p->odd = run_fault(t, &err);
+}
+
+static int add_tags(struct op *op, struct vec *to, const json_t *tags, struct berth_error *err)
+{
+	struct pair *p = op->object;
+	struct transfer *t = op->run;
 	size_t i;
 	json_t *one;
 	if (to->count + json_array_size(tags) > TAG_MAX)
 		return berth_fail(err, BERTH_E_LIMIT, "more than %d tags", TAG_MAX);
 	json_array_foreach (tags, i, one) {
 		const char *tag = json_string_value(one);
-		if (!reference_is_tag(tag))
-			return berth_fail(err, BERTH_E_PROTOCOL, "it lists '%.60s', not a tag",
-					  tag);
+		if (!reference_is_tag(tag)) {
+			if (to == &p->source_tags)
+				note_odd(t, p, tag);
+			continue;
+		}
 		char *copy = strdup(tag);
 		if (!copy || !vec_add(t, to, copy))
 			return berth_fail_memory(err);
@@ -343,22 +374,14 @@ static int take_page(struct op *op, struct vec *to, bool *ret_more, struct berth
 	AUTO_FREE char *next = NULL;
 	int r = list_parse_page(LIST_TAGS, buf_text(body), body->byte_count, &tags, err);
 	if (!r)
-		r = add_tags(op->run, to, tags, err);
+		r = add_tags(op, to, tags, err);
 	if (!r)
 		r = registry_next(op->q, &next, err);
 	if (r || !next)
 		return r;
-	if (op->path && !strcmp(next, op->path))
-		return berth_fail(err, BERTH_E_PROTOCOL,
-				  "the list is not whole: its next page is "
-				  "the same page again");
-	if (++op->step > PAGE_MAX)
-		return berth_fail(err, BERTH_E_LIMIT, "the list is not whole: more than %d pages",
-				  PAGE_MAX);
-	free(op->path);
-	op->path = STEAL(next);
-	*ret_more = true;
-	return 0;
+	r = op_turn_page(op, &next, PAGE_MAX, err);
+	*ret_more = !r;
+	return r;
 }
 
 static bool is_refusal(int code)
@@ -372,8 +395,11 @@ static void finish_list(struct op *op, const struct berth_error *err)
 	struct transfer *t = op->run;
 	bool at_source = op->side == &t->sides[SIDE_SOURCE], more = false;
 	struct berth_error mine = *err;
-	bool absent = !mine.code && registry_status(op->q) == 404;
-	if (!mine.code && !absent)
+	int status = mine.code ? 0 : registry_status(op->q);
+	bool absent = status == 404;
+	if (status == 400)
+		op->plain = more = true;
+	else if (!mine.code && !absent)
 		take_page(op, at_source ? &p->source_tags : &p->target_tags, &more, &mine);
 	if (more) {
 		op_again(op, prepare_list, finish_list);

@@ -18,6 +18,7 @@
 #define CORE_TRANSFER_RUN_H
 
 #include "core/base/limit.h"
+#include "core/oci/link.h"
 #include "core/oci/media.h"
 #include "core/transfer/engine.h"
 #include "core/transfer/ring.h"
@@ -60,6 +61,7 @@ struct pair {
 	json_t *known[2];          /* by side: {TAG: DIGEST} of a bulk listing, or NULL */
 	void *nodes, *places;      /* trees by digest */
 	struct fault *why;         /* its lists failed */
+	struct fault *odd;         /* the source lists what is no tag; NULL: it does not */
 };
 
 /* One token for all that is asked of a target repository, reads included. */
@@ -193,7 +195,9 @@ struct op {
 	struct registry_request *q;
 	char *path;
 	unsigned step; /* pages read so far, or what else prepare and finish count */
+	struct trail trail;
 	bool again;    /* finish queued it once more */
+	bool plain;    /* a list without our page size, which the server refused */
 	bool awaited;  /* opens an upload or puts an image: once started, seen to its end */
 	bool cleanup;  /* closes one: done even after a cancel */
 };

@@ -106,6 +106,21 @@ int op_object(struct op *op, const struct registry_call *call, const char *kind,
 	return op_path(op, err, "/v2/%s/%s/%s", call->repository, kind, digest);
 }
 
+int op_turn_page(struct op *op, char **next, unsigned page_max, struct berth_error *err)
+{
+	if (!op->step)
+		(void)trail_repeats(&op->trail, op->path); /* the first page */
+	if (trail_repeats(&op->trail, *next))
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "the list is not whole: its pages go round in a circle");
+	if (++op->step > page_max)
+		return berth_fail(err, BERTH_E_LIMIT, "the list is not whole: more than %u pages",
+				  page_max);
+	free(op->path);
+	op->path = STEAL(*next);
+	return 0;
+}
+
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish)
 {
 	op->prepare = prepare;

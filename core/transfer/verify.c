@@ -82,12 +82,11 @@ static int take_list(struct op *op, struct node *root, bool *ret_more, struct be
 	if (json_array_extend(root->found, list))
 		return berth_fail_memory(err);
 	r = registry_next(op->q, &next, err);
-	if (r || !next || !strcmp(next, op->path) || ++op->step > PAGE_MAX)
+	if (r || !next)
 		return r;
-	free(op->path);
-	op->path = STEAL(next);
-	*ret_more = true;
-	return 0;
+	r = op_turn_page(op, &next, PAGE_MAX, err);
+	*ret_more = !r;
+	return r;
 }
 
 /* What the API does not list, or no API at all: the tag in its stead is asked. */

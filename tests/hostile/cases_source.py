@@ -444,10 +444,14 @@ case("tags-link-to-itself", SOURCE, "46", "the next page is the same page", ERRO
      tags_link(lambda s, q: f'<{q.target}>; rel="next"'), limits={"tags": 1100}, **ALL)
 case("tags-link-round", SOURCE, "46", "two pages lead to each other", ERROR,
      tags_link(lambda s, q: f'</v2/{q.name}/tags/list?last={_page(s, q) % 2}>; rel="next"'),
-     limits={"tags": 1100}, **ALL)
+     limits={"tags": 30}, **ALL)
 case("tags-endless-pages", SOURCE, "46", "ever new pages with the same tags", ERROR,
      tags_link(lambda s, q: f'</v2/{q.name}/tags/list?last={_page(s, q)}>; rel="next"'),
      limits={"tags": 1100}, **ALL)
+case("tags-link-in-a-second-header", SOURCE, "46", "two Link headers, the next page in the second",
+     RIGHT, on("tags", lambda s, q, good: _two_links(_tag_pages(s, q))), sees=4, **ALL)
+case("tags-page-size-refused", SOURCE, "46", "400 where a page size is asked for", RIGHT,
+     on("tags", lambda s, q, good: say(400)(s, q, good) if "n" in q.query else None), **ALL)
 case("tags-link-garbage", SOURCE, "46", "a Link that is no link", EITHER,
      tags_link(lambda s, q: '>;;<"rel=next'), **ALL)
 case("tags-link-no-rel", SOURCE, "46", "a Link of another relation", RIGHT,
@@ -475,7 +479,11 @@ for _name, _tag in (("traversal", "../../x"), ("slash", "a/b"), ("empty", ""), (
              200, {"name": q.name, "tags": ["latest", t]}, {"Content-Type": "application/json"})),
          **ALL)
 case("tags-twice", SOURCE, "46", "every tag twice", RIGHT,
-     on("tags", body(lambda data: data.replace(b'"latest"', b'"latest", "latest"'))), **ALL)
+     on("tags", body(lambda data: data.replace(b'"latest"', b'"latest", "latest"'))),
+     limits={"manifest": 8}, **ALL)
+case("tags-one-is-none", SOURCE, "29", "an odd name among tags: the others are copied", ERROR,
+     on("tags", body(lambda data: data.replace(b'"latest"', b'"latest", "-odd!"'))), sees=4,
+     says="-odd!", **ALL)
 case("tags-not-there", SOURCE, "46", "tags that do not exist", ERROR,
      on("tags", lambda s, q, good: Response(200, {"name": q.name, "tags": ["latest", "ghost"]},
                                             {"Content-Type": "application/json"})), **ALL)
@@ -493,6 +501,13 @@ case("tags-cut-once", SOURCE, "55", "the list is cut once", RIGHT, first("tags",
      **ALL)
 case("tags-cut-with-length", SOURCE, "55", "half a list with the length of that half", ERROR,
      on("tags", body(lambda data: data[:20])), **ALL)
+
+
+def _two_links(response):
+    if response and "Link" in response.headers:
+        response.more_headers.append(("Link", response.headers.pop("Link")))
+        response.headers["Link"] = '</v2/>; rel="first"'
+    return response
 
 
 def _tag_pages(server, request, origin=""):
@@ -575,6 +590,10 @@ case("referrers-link-to-itself", SOURCE, "46", "the next page of referrers is th
      on("referrers", change(lambda r, q, s: r.headers.update(
          {"Link": f'<{q.target}>; rel="next"'}))), load=signed, limits={"referrers": 1100},
      **REFERRERS)
+case("referrers-link-round", SOURCE, "46", "two pages of referrers lead to each other", ERROR,
+     on("referrers", change(lambda r, q, s: r.headers.update(
+         {"Link": f'<{q.path}?page={_page(s, q) % 2}>; rel="next"'}))), load=signed,
+     limits={"referrers": 20}, **REFERRERS)
 case("referrers-link-elsewhere", SOURCE, "46", "the next page is at a stranger", EITHER,
      on("referrers", change(lambda r, q, s: "page" in q.query or r.headers.update(
          {"Link": f'<{s.stranger.origin}{q.path}?page=2>; rel="next"'}))), load=signed,

@@ -312,6 +312,24 @@ static void the_next_page_is_asked_for_at_home(void **state)
 	}
 }
 
+static void pages_that_go_round_are_found(void **state)
+{
+	(void)state;
+	for (unsigned length = 1; length < 40; length++) {
+		struct trail round = {0}, straight = {0};
+		unsigned asked = 0;
+		char path[40];
+		do
+			snprintf(path, sizeof path, "/v2/a/tags/list?last=%u", asked % length);
+		while (!trail_repeats(&round, path) && ++asked < 1000);
+		assert_true(asked >= length && asked <= 3 * length + 1);
+		for (unsigned i = 0; i < 1000; i++) {
+			snprintf(path, sizeof path, "/v2/a/tags/list?last=%u", i);
+			assert_false(trail_repeats(&straight, path));
+		}
+	}
+}
+
 /* --- retries --- */
 
 static void retry_after_is_clamped(void **state)
@@ -504,6 +522,7 @@ int main(void)
 		cmocka_unit_test(wider_tokens_cover_narrower_scopes),
 		cmocka_unit_test(the_next_link_is_found_among_others),
 		cmocka_unit_test(the_next_page_is_asked_for_at_home),
+		cmocka_unit_test(pages_that_go_round_are_found),
 		cmocka_unit_test(retry_after_is_clamped),
 		cmocka_unit_test(manifests_are_read),
 		cmocka_unit_test(a_manifest_with_two_meanings_is_refused),
