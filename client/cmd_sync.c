@@ -99,6 +99,24 @@
 		 "ZONE",                                                                            \
 		 "whose clock --cron means, as Europe/Berlin (UTC)",                                \
 		 .field = "time_zone"},                                                             \
+		{"on-change",                                                                       \
+		 0,                                                                                 \
+		 FLAG_TRUE,                                                                         \
+		 NULL,                                                                              \
+		 "run when a tag came or moved at the source",                                      \
+		 .field = "on_change"},                                                             \
+		{"no-on-change",                                                                    \
+		 0,                                                                                 \
+		 FLAG_FALSE,                                                                        \
+		 NULL,                                                                              \
+		 "only by hand or by the clock (the default)",                                      \
+		 .field = "on_change"},                                                             \
+		{"poll-period",                                                                     \
+		 0,                                                                                 \
+		 FLAG_SECONDS,                                                                      \
+		 "TIME",                                                                            \
+		 "how often --on-change looks at the source, as 30s or 5m (60s)",                   \
+		 .field = "poll_period_s"},                                                         \
 		{"enable", 0, FLAG_TRUE, NULL, "let it run (the default)", .field = "enabled"},     \
 		{"disable",         0, FLAG_FALSE, NULL, "keep the rule, do not run it",            \
 		 .field = "enabled"},                                                               \
@@ -150,6 +168,11 @@ static const struct column columns[] = {
 	{"CRON", "cron", COL_TEXT, true},
 	{"ZONE", "time_zone", COL_TEXT, true},
 	{"NEXT RUN", "status.next_run_at", COL_TIME, false},
+	{"ON CHANGE", "on_change", COL_YES, true},
+	{"POLL", "poll_period_s", COL_TEXT, true},
+	{"LOOKED", "status.watch.looked_at", COL_TIME, true},
+	{"CHANGED", "status.watch.changed_at", COL_TIME, true},
+	{"LOOK FAILED", "status.watch.error.message", COL_LONG, true},
 	{"LAST RUN", "status.last_run.state", COL_STATE, false},
 	{"COPIED", "status.last_run.totals.copied", COL_COUNT, true},
 	{"FAILED", "status.last_run.totals.failed", COL_COUNT, true},
@@ -430,14 +453,20 @@ const struct command sync_commands[] = {
 		.noun = "sync",
 		.verb = "create",
 		.aliases = "add",
-		.summary = "Make a rule; it runs when it is told to, or by the clock",
+		.summary = "Make a rule; it runs when told to, by the clock, or on a change",
 		.details =
 			"With --cron a rule runs by itself, on the clock of --time-zone. A run that "
 			"was missed while berthd was down comes once at its start, and a turn that "
 			"comes while the rule runs joins that run. Where the clock is put forward, a "
 			"time that is skipped comes at the end of the gap; where it is put back, one "
 			"that comes twice is taken the first time; but a cron line for every hour "
-			"counts each hour that passes.",
+			"counts each hour that passes.\n\n"
+			"With --on-change berthd looks at the source each --poll-period, in bulk "
+			"where the server can, else by one HEAD a tag, and runs the rule when a tag "
+			"came or has another digest; the first look runs it, too. A look that fails "
+			"is shown by sync show and comes later each time, up to an hour; so does a "
+			"run that failed. Signatures by OCI referrers alone change no tag: they are "
+			"copied by the next run.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = rule_flags,
 		.examples =
@@ -451,7 +480,9 @@ const struct command sync_commands[] = {
 			  "the five newest versions of a range of each repository"},
 			 {"berthctl sync create nightly --from hub/team --to lab --cron '30 2 * * *' "
 			  "--time-zone Europe/Berlin",
-			  "each night, on the clock of Berlin"}},
+			  "each night, on the clock of Berlin"},
+			 {"berthctl sync create live --from hub/team --to lab --on-change",
+			  "within a minute of a push"}},
 		.method = "POST",
 		.route = "/v1/syncs",
 		.traits = CMD_CHANGES,
@@ -601,9 +632,10 @@ const struct command sync_commands[] = {
 		.noun = "sync",
 		.verb = "report",
 		.summary = "Show each image's outcome in a run, or in a single copy",
-		.details = "All outcomes are shown, at most 100 000; -o json and -o yaml, which are "
-			   "berthd's answer as it is, have the first 1 000 of them. The id of a copy "
-			   "without a rule is that of its operation.",
+		.details =
+			"All outcomes are shown, at most 100 000; -o json and -o yaml, which are "
+			"berthd's answer as it is, have the first 1 000 of them. The id of a copy "
+			"without a rule is that of its operation.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_SYNC, "the rule's name, or a run's id"},
 			     {"RUN", OPERAND_MAYBE, NAMES_NONE, "the run's id; without: the last"}},
 		.examples = {{"berthctl sync report nightly", "the last run"},

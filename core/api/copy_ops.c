@@ -182,7 +182,9 @@ static int end_run(struct operation *op, const char *state, const json_t *totals
 	row.totals = text;
 	row.state = word;
 	row.ended_ms = clock_unix_ms();
-	return sync_run_put(d->store, &row, err);
+	if (sync_run_put(d->store, &row, err))
+		return err->code;
+	return sync_watch_run_ended(d, row.rule_id, state, err);
 }
 
 int copy_ended(struct operation *op, const json_t *value, const struct berth_error *why,

@@ -152,6 +152,14 @@ const struct op_type api_op_types[] = {
 	 .build_call = copy_call,
 	 .on_items = copy_items,
 	 .on_result = copy_ended},
+	{.kind = "sync-look",
+	 .is_resumable = true,
+	 .concurrency = 4,
+	 .is_routine = true,
+	 .build_call = look_call,
+	 .on_items = job_facts,
+	 .on_result = look_ended,
+	 .release = job_release_json},
 	{.kind = "copy-plan",
 	 .is_resumable = true,
 	 .build_call = copy_call,
@@ -281,7 +289,8 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 		return err->code;
 	if (selector_attach(d, err) || integration_clock_start(d, err))
 		return err->code;
-	if (sync_clock_start(d, err) || rates_configured(d, err) || cluster_clock_start(d, err))
+	if (sync_clock_start(d, err) || sync_watch_start(d, err) || rates_configured(d, err) ||
+	    cluster_clock_start(d, err))
 		return err->code;
 	return login_clock_start(d, err);
 }

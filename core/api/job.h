@@ -105,6 +105,11 @@ int plan_items(struct operation *op, const json_t *items, struct berth_error *er
 int plan_ended(struct operation *op, const json_t *value, const struct berth_error *why,
 	       json_t **ret_result, struct berth_error *err);
 
+/* sync_watch.c */
+int look_call(struct operation *op, json_t **ret, struct berth_error *err);
+int look_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
+
 /* sync_plans.c */
 int apply_items(struct operation *op, const json_t *items, struct berth_error *err);
 int apply_ended(struct operation *op, const json_t *value, const struct berth_error *why,

@@ -5,7 +5,7 @@
  * "desired" of a rule is the API's object: source and target as
  * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
  * platforms, override, referrers, flatten, verify, enabled, description, cron,
- * time_zone.
+ * time_zone, on_change, poll_period_s.
  */
 #ifndef CORE_API_SYNC_H
 #define CORE_API_SYNC_H
@@ -38,6 +38,21 @@ void sync_check_clock(const json_t *desired, struct findings *f);
 /* Looks after turns from now on; and looks at once, since rules have changed. */
 MUST_USE int sync_clock_start(struct daemon_state *d, struct berth_error *err);
 void sync_clock_changed(struct daemon_state *d);
+
+/* sync_watch.c: rules that run when their source changes. */
+/* Makes, changes or removes the watch of a rule; within the caller's transaction. */
+MUST_USE int sync_watch_save(struct daemon_state *d, const char *rule_id, const json_t *desired,
+			     struct berth_error *err);
+/* Sets status.watch where the rule has one. */
+MUST_USE int sync_watch_show(struct daemon_state *d, const char *rule_id, json_t *status,
+			     struct berth_error *err);
+/* A run of a rule has ended, in that state: one that failed comes again. */
+MUST_USE int sync_watch_run_ended(struct daemon_state *d, const char *rule_id, const char *state,
+				  struct berth_error *err);
+/* Looks at sources from now on; and at those that are due now at once. */
+MUST_USE int sync_watch_start(struct daemon_state *d, struct berth_error *err);
+void sync_watch_changed(struct daemon_state *d);
+
 /* What starts a run that no request asks for: a word as in struct sync_run, and the
  * operation whose requester it is for (NULL: berthd's own). */
 struct run_cause {

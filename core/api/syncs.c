@@ -33,7 +33,10 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	json_t *status = last ? json_pack("{s:o}", "last_run", last) : json_object();
 	js_put_time(status, "next_run_at", it->next_run_ms);
 	json_object_set_new(*ret, "status", status);
-	return 0;
+	if (!sync_watch_show(request_daemon(q), it->id, status, err))
+		return 0;
+	json_decref(STEAL(*ret));
+	return err->code;
 }
 
 void api_syncs_list(struct request *q, struct answer *a)
@@ -86,10 +89,11 @@ static int fill_defaults(json_t *desired, struct berth_error *err)
 {
 	json_t *defaults AUTO_JSON = json_pack(
 		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:b, s:i, s:b, s:s, s:s, "
-		"s:i}",
+		"s:i, s:b, s:i}",
 		"description", "", "repositories", "exclude", "tags", "exclude_tags", "semver", "",
-		"newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0, "flatten", 0, "enabled", 1,
-		"cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0);
+		"newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0, "flatten", 0,
+		"enabled", 1, "cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0, "on_change",
+		0, "poll_period_s", 60);
 
 	json_object_del(desired, "name");
 	if (!defaults || json_object_update_missing(desired, defaults))
@@ -162,7 +166,8 @@ static int save(struct daemon_state *d, const struct sync_rule *before, const ch
 	struct store *undo AUTO_UNDO = d->store;
 	int code = before->id ? sync_rule_change(d->store, &row, err)
 			      : sync_rule_add(d->store, &row, err);
-	if (code || api_tell(d, path, before->id ? "changed" : "created", NULL, err))
+	if (code || sync_watch_save(d, row.id, desired, err) ||
+	    api_tell(d, path, before->id ? "changed" : "created", NULL, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);
 }
@@ -189,6 +194,7 @@ static void finish(struct request *q, struct answer *a, const struct sync_rule *
 		return;
 	}
 	sync_clock_changed(d);
+	sync_watch_changed(d);
 	answer_row(q, a, &row, !before->id);
 }
 

@@ -61,6 +61,8 @@ struct op_type {
 	 * reads, and copies that go on from their outcomes. Else: interrupted. */
 	bool is_resumable;
 	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
+	/* So frequent by the clock that a good end is no audit row and no news. */
+	bool is_routine;
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
 	 * "deadline_ms" where the default is not right, and with "budget": the rates that
 	 * its bytes count in (budget_join), where there are any. Secrets are read here, at

@@ -284,7 +284,7 @@ static int end_at_once(struct entry *e, const json_t *value, struct berth_error 
 		rc = entry_save(e, result, why, err);
 	if (!rc)
 		rc = entry_announce(e, result, why, err);
-	if (!rc)
+	if (!rc && (why->code || !e->op.type->is_routine))
 		rc = audit_end(e, why, err);
 	return rc ? rc : transaction_commit(&t, err);
 }
@@ -313,8 +313,8 @@ static void log_end(const struct entry *e, const struct berth_error *why)
 		log_line(LOG_LEVEL_WARNING, &context, "%s %s: %s", e->op.type->kind,
 			 op_state_name(e->op.state), why->message);
 	else
-		log_line(LOG_LEVEL_INFO, &context, "%s %s", e->op.type->kind,
-			 op_state_name(e->op.state));
+		log_line(e->op.type->is_routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &context,
+			 "%s %s", e->op.type->kind, op_state_name(e->op.state));
 }
 
 static void finish(struct entry *e, enum op_state state, const json_t *value,

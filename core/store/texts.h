@@ -14,6 +14,7 @@
 #include "core/store/scans.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
+#include "core/store/watches.h"
 #include "core/store/workspaces.h"
 
 struct store_texts {
@@ -22,7 +23,7 @@ struct store_texts {
 };
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
 	logins_texts, images_texts, scans_texts, syncs_texts, operations_texts, plans_texts,
-	records_texts, workspaces_texts, clusters_texts;
+	records_texts, watches_texts, workspaces_texts, clusters_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

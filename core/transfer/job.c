@@ -83,9 +83,11 @@ static bool is_limited(const struct copy *c)
 	return c->rule->limit_bytes_per_s || job_leased(c->job, JOB_READ) != UINT64_MAX;
 }
 
-static int open_registry(struct copy *c, struct backend *b, const struct berth_oci_endpoint *at,
-			 struct registry **ret, struct berth_error *err)
+int copy_registry_open(const struct copy_place *from, struct registry **ret,
+		       struct berth_error *err)
 {
+	struct backend *b = from->backend;
+	const struct berth_oci_endpoint *at = from->at;
 	struct registry_settings s = {
 		.base_url = at->base_url,
 		.username = at->username,
@@ -99,12 +101,12 @@ static int open_registry(struct copy *c, struct backend *b, const struct berth_o
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
 		.proxy = backend_option(b, "proxy"),
-		.receive_bytes = is_limited(c) ? LIMITED_RECEIVE_BYTES : 0,
+		.receive_bytes = from->is_limited ? LIMITED_RECEIVE_BYTES : 0,
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};
-	job_net_limits(c->job, &s.limits);
-	return registry_open(c->loop, &s, ret, err);
+	job_net_limits(from->job, &s.limits);
+	return registry_open(from->loop, &s, ret, err);
 }
 
 /* Where a repository of one end is; the first one opens the end's registry. */
@@ -130,7 +132,12 @@ static int find_endpoint(struct copy *c, int end, const char *repository, char *
 		if (end && is_one_instance(c))
 			c->registries[1] = c->registries[0];
 		else
-			code = open_registry(c, b, &at, &c->registries[end], err);
+			code = copy_registry_open(&(struct copy_place){.job = c->job,
+								       .backend = b,
+								       .loop = c->loop,
+								       .at = &at,
+								       .is_limited = is_limited(c)},
+						  &c->registries[end], err);
 	} else if (strcmp(c->base_urls[end], at.base_url) != 0) {
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
 				  "repositories of one rule are at different addresses: '%.150s' "

@@ -6,7 +6,20 @@
 #ifndef CORE_TRANSFER_JOB_H
 #define CORE_TRANSFER_JOB_H
 
-#include "core/worker/job.h"
+#include "core/oci/registry.h"
+#include "core/worker/backend.h"
+
+/* The client of the registry at which an opened instance says that its bytes are:
+ * with the instance's TLS and network rules and the job's limits. */
+struct copy_place {
+	struct job *job;
+	struct backend *backend;
+	struct net_loop *loop;
+	const struct berth_oci_endpoint *at; /* as the backend gave it; borrowed for the call */
+	bool is_limited;                     /* what is read there is counted */
+};
+MUST_USE int copy_registry_open(const struct copy_place *from, struct registry **ret,
+				struct berth_error *err);
 
 /* One "step" item an image: more.action is copy, tag, present, keep or fail.
  * The value is transfer_totals. */

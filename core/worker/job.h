@@ -69,6 +69,7 @@
  *   copy-plan      {rule}                              -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
+ *   source-look    {instance, rules:[{name, rule}]}    -> fact: what each rule would read
  * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
  * core/transfer/rule.h}

@@ -6,6 +6,7 @@
 
 #include "core/base/js.h"
 #include "core/transfer/job.h"
+#include "core/transfer/look.h"
 #include "core/worker/backend.h"
 #include "core/worker/child.h"
 #include "core/worker/kinds.h"
@@ -362,5 +363,6 @@ const struct job_type job_types[] = {
 	{"copy-plan", transfer_job_plan},
 	{"copy-verify", transfer_job_verify},
 	{"copy-run", transfer_job_run},
+	{"source-look", look_job_run},
 	{NULL, NULL},
 };
