@@ -43,9 +43,11 @@ static char *base_of(const char *address)
 
 /* With a certificate that it knows, the API server never looks at a token
  * (seen at 1.34): a wrong or expired one would go unnoticed. */
-static int check_credentials(const struct kube *k, struct berth_error *err)
+static int check_credentials(const struct berth_host *host, const void *config,
+			     struct berth_error *err)
 {
-	if (k->token && k->has_certificate)
+	const struct remote r = {.host = host, .config = config};
+	if (remote_option(&r, "token") && remote_option(&r, "tls_client_cert"))
 		return berth_fail(err, BERTH_E_INVALID,
 				  "token and tls_client_cert are both given: the API server would "
 				  "take the certificate and not look at the token; give one");
@@ -55,10 +57,10 @@ static int check_credentials(const struct kube *k, struct berth_error *err)
 static int open_kube(const struct berth_host *host, const void *config, void **ret_self,
 		     struct berth_error *err)
 {
+	int r = check_credentials(host, config, err);
 	struct kube *k = calloc(1, sizeof *k);
-	if (!k)
-		return berth_fail_memory(err);
-	int r = remote_open(&k->remote, host, config, err);
+	if (!r)
+		r = k ? remote_open(&k->remote, host, config, err) : berth_fail_memory(err);
 	if (r) {
 		free(k);
 		return r;
@@ -66,10 +68,9 @@ static int open_kube(const struct berth_host *host, const void *config, void **r
 	k->token = remote_option(&k->remote, "token");
 	k->has_certificate = remote_option(&k->remote, "tls_client_cert");
 	k->base = base_of(remote_option(&k->remote, "address"));
-	r = k->base ? check_credentials(k, err) : berth_fail_memory(err);
-	if (r) {
+	if (!k->base) {
 		close_kube(k);
-		return r;
+		return berth_fail_memory(err);
 	}
 	*ret_self = k;
 	return 0;

@@ -51,7 +51,7 @@ static int read_phase(struct kube *k, const char *namespace, char to[32], struct
 static int check_phase(struct kube *k, const struct pull *p, struct findings *f,
 		       struct berth_error *err)
 {
-	char phase[32];
+	char phase[32] = "";
 	AUTO_FREE char *object = text_printf("namespace %s", p->namespace);
 	int r = object ? read_phase(k, p->namespace, phase, err) : berth_fail_memory(err);
 	if (r)
@@ -146,7 +146,7 @@ static const char *word(bool is_true)
 static int give_namespace(struct kube *k, const struct pull *p, struct berth_sink *sink,
 			  struct berth_error *err)
 {
-	char phase[32];
+	char phase[32] = "";
 	int r = read_phase(k, p->namespace, phase, err);
 	if (r)
 		return r;
