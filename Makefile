@@ -99,6 +99,7 @@ help:
 	@echo "make            build/berthd, build/berthctl, build/plugins/*.so"
 	@echo "make unit       unit tests, seconds"
 	@echo "make check      every suite (installs what it needs; see tests/README.md)"
+	@echo "make check-kube what needs a Kubernetes API server (built once, 10 minutes)"
 	@echo "make demo       two registries, a daemon and a guided tour"
 	@echo "make lint fuzz bench e2e conform    one kind of check"
 	@echo "make install uninstall dist         DESTDIR and PREFIX are heeded"

@@ -23,7 +23,13 @@ check-here: all $(UNITS:%=$(O)/unit/%) $(CHECK_NEEDS)
 e2e: all $(CHECK_NEEDS)
 	@MAKEFLAGS= tests/run --build $(O) e2e
 
+# What runs against a real Kubernetes API server, which is built first where it is
+# missing: see tests/tools/kube.
+KUBE_SUITES := e2e/kube
+check-kube: all $(CHECK_NEEDS)
+	@BERTH_KUBE_BUILD=yes MAKEFLAGS= tests/run --build $(O) $(KUBE_SUITES)
+
 demo-here: all
 	@BERTH_BUILD=$(O) tests/demo/demo
 
-.PHONY: check check-here demo demo-here e2e
+.PHONY: check check-here check-kube demo demo-here e2e

@@ -8,6 +8,7 @@ a process of its own on a free loopback port, ended by its id.
     tls       a private certificate authority made with the openssl command
     tokens    a token server for registries with Bearer authentication
     registry  docker-registry 2.8 (Registry) and distribution 3 (Registry3)
+    kube      a real Kubernetes API server (Kube), built once
     images    images made from a seed, and a client that pushes and reads them
     sets      the image sets that tests and benchmarks copy
     link      a delaying, limiting, cutting, counting TCP link

@@ -29,7 +29,7 @@ from .tls import Authority, openssl
 
 VERSION = "v1.34.4"
 SOURCE = os.path.join(TREE, "tests", "tools", "kube")
-BUILD_S = 900
+BUILD_S = 600
 _FLAGS = ("-s -w -X k8s.io/component-base/version.gitVersion=" + VERSION +
           " -X k8s.io/component-base/version.gitMajor=1"
           " -X k8s.io/component-base/version.gitMinor=34")
