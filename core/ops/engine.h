@@ -8,6 +8,7 @@
 
 #include "core/base/log.h"
 #include "core/ops/budget.h"
+#include "core/ops/claims.h"
 #include "core/ops/events.h"
 #include "core/ops/ops.h"
 #include "core/ops/schedule.h"
@@ -35,6 +36,7 @@ struct entry {
 	unsigned depth;             /* of that transaction, until then */
 	struct job_client *job;     /* while running */
 	struct budget_share *share; /* of the rates that its job counts in, or NULL */
+	struct claims_part *claims; /* of blobs, once its job has asked for one */
 	bool is_lost;               /* the worker is gone, there is no result */
 	bool is_ended;              /* out of the list, to be freed */
 	json_t *items;              /* batch in the making */
@@ -67,6 +69,7 @@ struct ops {
 	struct events *events;
 	struct schedule *schedule;
 	struct budget *budget;
+	struct claims *claims;
 	struct entry *entries; /* in order of creation */
 	struct entry *ended;   /* to be freed at the end of a turn */
 	uint32_t open_count;

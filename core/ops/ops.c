@@ -213,6 +213,8 @@ static int start(struct ops *o, struct berth_error *err)
 		rc = schedule_new(&o->schedule, err);
 	if (!rc)
 		rc = budget_new(o->settings.loop, &o->budget, err);
+	if (!rc)
+		rc = claims_new(&o->claims, err);
 	if (!rc && o->settings.loop)
 		rc = loop_timer_new(o->settings.loop, fire, o, &o->timer, err);
 	if (!rc)
@@ -256,6 +258,7 @@ void ops_free(struct ops *o)
 	for (struct entry *e = o->entries, *next; e; e = next) {
 		next = e->next;
 		budget_leave(e->share);
+		claims_leave(e->claims);
 		if (e->job)
 			o->runner.free(o->runner.user, e->job);
 		entry_free(e);
@@ -263,6 +266,7 @@ void ops_free(struct ops *o)
 	free_ended(o);
 	schedule_free(o->schedule);
 	budget_free(o->budget);
+	claims_free(o->claims);
 	events_free(o->events);
 	free(o);
 }

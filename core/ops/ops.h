@@ -91,7 +91,7 @@ struct op_runner {
 	bool (*is_lost)(void *user, const struct job_client *c);
 	void (*free)(void *user, struct job_client *c);
 	void *user;
-	/* Gives it a frame; NULL: jobs take no part in shared rates. */
+	/* Gives it a frame; NULL: jobs take no part in shared rates, nor claim blobs. */
 	void (*send)(void *user, struct job_client *c, const json_t *frame);
 };
 

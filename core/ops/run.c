@@ -73,6 +73,8 @@ static void hang_up(struct entry *e)
 
 	budget_leave(e->share);
 	e->share = NULL;
+	claims_leave(e->claims);
+	e->claims = NULL;
 	if (e->job)
 		o->runner.free(o->runner.user, e->job);
 	e->job = NULL;
@@ -446,8 +448,33 @@ static void on_budget(void *user, const json_t *frame)
 		budget_frame(e->share, frame);
 }
 
-static const struct job_events events = {on_item, on_progress, on_log,
-					 on_keep, on_result,   on_budget};
+static void send_claim(void *user, json_t *take_frame)
+{
+	struct entry *e = user;
+	struct ops *o = e->op.ops;
+	AUTO_JSON json_t *frame = take_frame;
+
+	if (e->job && o->runner.send)
+		o->runner.send(o->runner.user, e->job, frame);
+}
+
+/* Claims count within the integration that an operation is for: a job can't say which. */
+static void on_claim(void *user, const json_t *frame)
+{
+	struct entry *e = user;
+	struct berth_error err = ERROR_INIT;
+
+	if (!e->claims && claims_join(e->op.ops->claims, e->op.integration, send_claim, e,
+				      &e->claims, &err)) {
+		e->broken = err;
+		ask_to_stop(e, clock_monotonic_ms());
+		return;
+	}
+	claims_frame(e->claims, frame);
+}
+
+static const struct job_events events = {on_item,   on_progress, on_log,  on_keep,
+					 on_result, on_budget,   on_claim};
 
 bool run_can_start(const struct entry *e, uint64_t now_ms)
 {

@@ -48,7 +48,7 @@ static void cancel(void *user, struct job_client *c)
 	job_client_cancel(c);
 }
 
-/* A lease that can't be sent is one that nobody uses: the job is on its way out. */
+/* What can't be sent is for a job that is on its way out: nobody misses it. */
 static void send_frame(void *user, struct job_client *c, const json_t *frame)
 {
 	(void)user;

@@ -28,7 +28,7 @@ void place_failed(struct transfer *t, struct place *p, struct fault *why)
 		node_fail(t, p->waiters.items[i], why);
 }
 
-static int prepare_head(struct op *op, struct registry_call *call, struct berth_error *err)
+int blob_prepare_head(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	static const unsigned short absent[] = {404, 0};
 	struct place *p = op->object;
@@ -63,7 +63,7 @@ void place_ask(struct transfer *t, struct place *p)
 		return;
 	}
 	p->state = PLACE_ASKED;
-	op_add(t, SIDE_TARGET, p, prepare_head, finish_head);
+	op_add(t, SIDE_TARGET, p, blob_prepare_head, finish_head);
 }
 
 static const unsigned short gone[] = {404, 405, 416, 0};
@@ -167,6 +167,7 @@ static void finish_mount(struct op *op, const struct berth_error *err)
 		return;
 	}
 	t->total_bytes += (uint64_t)p->blob->byte_count;
+	t->total_blobs++;
 	p->state = PLACE_MOVING;
 	vec_add(t, &t->ready, p);
 }

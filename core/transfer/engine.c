@@ -58,6 +58,7 @@ void transfer_free(struct transfer *t)
 	run_drop_ops(t, true);
 	move_drop_all(t, true);
 	net_timer_cancel(t->limit_timer);
+	net_timer_cancel(t->claim_timer);
 	pool_done(&t->pool);
 	journal_close(t->journal, t->is_interrupted);
 	run_free_model(t);

@@ -67,6 +67,11 @@ struct transfer_settings {
 	 * more. */
 	uint64_t (*leased)(void *user, int side);
 	void (*spend)(void *user, int side, uint64_t byte_count);
+	/* Before a big blob is sent: asks whether another run is sending it to that target
+	 * (NULL: nobody is asked); transfer_claimed is the answer. What was given is released:
+	 * the blob is there in that repository; or, NULL, it was not sent. */
+	void (*claim)(void *user, const char *digest);
+	void (*release)(void *user, const char *digest, const char *repository);
 	/* Something that a person should know of the run; optional. */
 	void (*say)(void *user, const char *text);
 	void *user;
@@ -106,6 +111,10 @@ json_t *transfer_report_verify(struct transfer *t) MUST_USE;
 MUST_USE int transfer_run(struct transfer *t, struct berth_error *err);
 /* Streams that wait for bytes of a shared rate try again. */
 void transfer_wake(struct transfer *t);
+/* What became of a claim: "yours", "wait" (another answer follows), or "there" in a
+ * repository of the target. From within cancelled, or between two rounds of the loop. */
+void transfer_claimed(struct transfer *t, const char *digest, const char *state,
+		      const char *repository);
 /* {"images","copied","present","kept","failed","skipped","blobs","bytes",
  *  "mounts","requests","bytes_done","blobs_done","mounts_done",...}; new. */
 json_t *transfer_totals(const struct transfer *t) MUST_USE;

@@ -148,10 +148,30 @@ static int find_endpoint(struct copy *c, int end, const char *repository, char *
 	return code || *ret_path ? code : berth_fail_memory(err);
 }
 
+static void take_claims(struct copy *c)
+{
+	for (json_t *one; (one = job_take_claim(c->job)); json_decref(one))
+		if (c->transfer)
+			transfer_claimed(c->transfer, js_str(one, "digest", ""),
+					 js_str(one, "state", ""),
+					 js_str(one, "repository", NULL));
+}
+
+static void claim(void *user, const char *digest)
+{
+	job_claim(((struct copy *)user)->job, digest);
+}
+
+static void release(void *user, const char *digest, const char *repository)
+{
+	job_release(((struct copy *)user)->job, digest, repository);
+}
+
 static int cancelled(void *user)
 {
 	struct job *j = ((struct copy *)user)->job;
 	int code = job_cancelled(j);
+	take_claims(user);
 	/* berthd was killed or restarted, and will come back for this operation. */
 	return code == BERTH_E_CANCELLED && job_is_hung_up(j) ? BERTH_E_UNAVAILABLE : code;
 }
@@ -209,7 +229,9 @@ static void spend(void *user, int side, uint64_t byte_count)
 static void hear(void *user)
 {
 	struct copy *c = user;
-	if (job_cancelled(c->job))
+	bool is_over = job_cancelled(c->job) != 0;
+	take_claims(c);
+	if (is_over)
 		net_loop_watch(c->loop, -1, NULL, NULL); /* an end stays to be read */
 	else if (c->transfer)
 		transfer_wake(c->transfer);
@@ -253,6 +275,8 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.progress = send_progress,
 		.leased = leased,
 		.spend = spend,
+		.claim = claim,
+		.release = release,
 		.say = say,
 		.user = c,
 	};

@@ -117,6 +117,12 @@ static struct blob *run_blob(struct transfer *t, const struct digest *d, int64_t
 	return b;
 }
 
+struct blob *run_find_blob(struct transfer *t, const struct digest *d)
+{
+	void **at = tfind(d, &t->blobs, by_digest);
+	return at ? *at : NULL;
+}
+
 struct place *run_place(struct transfer *t, struct pair *p, const struct digest *d,
 			int64_t byte_count)
 {
@@ -192,6 +198,13 @@ static void free_place(void *object)
 	free(p);
 }
 
+static void free_blob(void *object)
+{
+	struct blob *b = object;
+	free(b->foreign_home);
+	free(b);
+}
+
 static void free_pair(struct pair *p)
 {
 	tdestroy(p->nodes, free_node);
@@ -224,13 +237,14 @@ void run_free_model(struct transfer *t)
 	for (size_t i = 0; i < t->pairs.count; i++)
 		free_pair(t->pairs.items[i]);
 	tdestroy(t->docs, free_doc);
-	tdestroy(t->blobs, free);
+	tdestroy(t->blobs, free_blob);
 	vec_done(&t->images);
 	vec_done(&t->pairs);
 	vec_done(&t->places_ordered);
 	vec_done(&t->nodes_ordered);
 	vec_done(&t->probing);
 	vec_done(&t->ready);
+	vec_done(&t->granted);
 	while (t->faults) {
 		struct fault *f = t->faults;
 		t->faults = f->next;

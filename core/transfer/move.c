@@ -59,6 +59,7 @@ void move_end(struct move *m, bool by_us)
 		node_account(p->waiters.items[0], by_us ? bytes : 0, 0, m->attempt);
 	move_free(m);
 	b->led = false;
+	claim_release(t, b, p->pair->target);
 	place_present(t, p);
 	blob_start(t, b);
 	run_pump(t);
@@ -77,6 +78,7 @@ void move_fail(struct move *m, struct berth_error *err)
 		node_account(p->waiters.items[0], 0, 0, m->attempt);
 	move_free(m);
 	b->led = false;
+	claim_release(t, b, NULL);
 	place_failed(t, p, run_fault(t, err));
 	blob_start(t, b);
 	run_pump(t);

@@ -90,6 +90,7 @@ MUST_USE int companion_unite(struct transfer *t, struct image *i, const char *by
 			     size_t byte_count, bool *ret_same, struct berth_error *err);
 
 /* blob.c: blobs: looked for, mounted, moved. */
+op_prepare blob_prepare_head; /* of a place: is it there? 404 is an answer */
 void place_ask(struct transfer *t, struct place *p);
 void blob_start(struct transfer *t, struct blob *b);
 void place_failed(struct transfer *t, struct place *p, struct fault *why);
@@ -99,6 +100,13 @@ void place_present(struct transfer *t, struct place *p);
 void node_account(struct node *n, uint64_t bytes, unsigned mounts, unsigned attempts);
 /* Cancels an upload at the target; takes the URL. */
 void session_cancel(struct transfer *t, struct pair *p, char *take_session);
+
+/* claim.c: blobs that other runs may be sending, too. */
+/* Sends the blob to that place, or asks first whether it may. There is a slot. */
+void place_go(struct transfer *t, struct place *p);
+/* A blob that we sent is there in that repository; or, NULL, it won't be. */
+void claim_release(struct transfer *t, struct blob *b, const char *repository);
+void claim_stay_awake(struct transfer *t); /* while claims are open */
 
 /* move.c: one blob streamed from end to end. */
 void move_start(struct transfer *t, struct place *p);

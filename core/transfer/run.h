@@ -128,6 +128,7 @@ enum place_state {
 	PLACE_UNKNOWN,
 	PLACE_ASKED,
 	PLACE_ABSENT,
+	PLACE_CLAIMING, /* is another run sending the blob? */
 	PLACE_MOUNTING,
 	PLACE_MOVING,
 	PLACE_PRESENT,
@@ -151,6 +152,11 @@ struct blob {
 	struct place *places, *last_place;
 	const char *home; /* a repository of the target that has it; NULL: none known */
 	bool led;         /* a leader is moving it */
+	char *foreign_home;   /* where another run put it: home then */
+	struct place *asking; /* it is claimed for this place; NULL: it is not */
+	bool is_waiting;      /* another run has the claim */
+	bool is_ours;         /* we have it, and release it */
+	bool is_settled;      /* nobody is asked any more */
 };
 
 enum image_state {
@@ -216,6 +222,10 @@ struct transfer {
 	unsigned move_count;
 	struct vec ready; /* places to be moved, in order */
 	size_t ready_next;
+	struct vec granted; /* of these, whose claim was given */
+	size_t granted_next;
+	unsigned claims_asked, claims_open; /* not answered; these and those that wait */
+	struct net_timer *claim_timer;      /* keeps the loop going while one waits */
 	struct pool pool;
 	struct limit limit;
 	struct net_timer *limit_timer; /* streams wait for the limit */
@@ -241,6 +251,7 @@ struct doc *run_doc(struct transfer *t, struct pair *p, const struct digest *d);
 struct node *run_node(struct transfer *t, struct pair *p, const struct digest *d);
 struct place *run_place(struct transfer *t, struct pair *p, const struct digest *d,
 			int64_t byte_count);
+struct blob *run_find_blob(struct transfer *t, const struct digest *d); /* NULL: none */
 struct image *run_image(struct transfer *t, struct pair *p, const char *source_tag,
 			const char *target_tag);
 struct fault *run_fault(struct transfer *t, const struct berth_error *err);

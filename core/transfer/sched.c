@@ -186,7 +186,7 @@ static bool has_slot(const struct side *s)
 static bool has_slots_for_move(const struct transfer *t)
 {
 	const struct lane *a = t->sides[SIDE_SOURCE].lane, *b = t->sides[SIDE_TARGET].lane;
-	if (t->move_count >= t->set.moves)
+	if (t->move_count + t->claims_asked >= t->set.moves)
 		return false;
 	if (a == b)
 		return a->in_flight + 2 <= a->limit;
@@ -206,8 +206,10 @@ void run_pump(struct transfer *t)
 	for (int i = 0; i < 2; i++)
 		for (struct op *op; (op = next_op(t, &t->sides[i]));)
 			op_start(op);
+	while (!t->ended && t->granted_next < t->granted.count && has_slots_for_move(t))
+		move_start(t, t->granted.items[t->granted_next++]);
 	while (!t->ended && t->ready_next < t->ready.count && has_slots_for_move(t))
-		move_start(t, t->ready.items[t->ready_next++]);
+		place_go(t, t->ready.items[t->ready_next++]);
 }
 
 static void drop_active(struct transfer *t, bool all)
@@ -248,12 +250,15 @@ void run_drop_ops(struct transfer *t, bool all)
 	drop_waiting(&t->sides[SIDE_SOURCE], all);
 	drop_waiting(&t->sides[SIDE_TARGET], all);
 	t->ready_next = t->ready.count;
+	t->granted_next = t->granted.count;
+	t->claims_asked = t->claims_open = 0;
 }
 
 static bool is_quiet(const struct transfer *t)
 {
 	return !t->active && !t->moves && !t->sides[SIDE_SOURCE].first &&
-	       !t->sides[SIDE_TARGET].first && t->ready_next >= t->ready.count;
+	       !t->sides[SIDE_TARGET].first && t->ready_next >= t->ready.count &&
+	       t->granted_next >= t->granted.count && !t->claims_open;
 }
 
 static int should_stop(void *user)
@@ -285,7 +290,7 @@ static void check_stuck(struct transfer *t)
 {
 	struct berth_error err = ERROR_INIT;
 	run_pump(t);
-	if (is_quiet(t) || t->active || !move_is_stuck(t) || t->ended)
+	if (is_quiet(t) || t->active || t->claims_open || !move_is_stuck(t) || t->ended)
 		return;
 	berth_fail(&err, BERTH_E_INTERNAL, "the copy waits for something that does not come");
 	run_abort(t, &err);

@@ -143,6 +143,8 @@ static void take_frame(struct job_client *c, const json_t *frame)
 		c->events->keep(c->user, js_str(frame, "instance", ""), state);
 	else if (!strcmp(type, "budget") && c->events->budget)
 		c->events->budget(c->user, frame);
+	else if ((!strcmp(type, "claim") || !strcmp(type, "release")) && c->events->claim)
+		c->events->claim(c->user, frame);
 	else if (!strcmp(type, "result"))
 		take_result(c, frame);
 }

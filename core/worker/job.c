@@ -35,6 +35,7 @@ struct job {
 	uint64_t progress_due_ms;
 	json_t *progress; /* the last one, held back by the rate */
 	struct lease leases[2];
+	json_t *claims;   /* answers to claims that nobody has taken yet, or NULL */
 };
 
 static const char *const chain_names[] = {"read", "write"};
@@ -140,7 +141,15 @@ static void take_lease(struct job *j, const json_t *frame)
 	}
 }
 
-/* Reads one frame that berthd sent meanwhile: a cancel, a lease, or the end. */
+static void keep_claim(struct job *j, json_t *frame)
+{
+	if (!j->claims)
+		j->claims = json_array();
+	if (!j->claims || json_array_append(j->claims, frame))
+		j->stopped = BERTH_E_NO_MEMORY;
+}
+
+/* Reads one frame that berthd sent meanwhile: a cancel, an answer, or the end. */
 static bool look(struct job *j)
 {
 	AUTO_JSON json_t *frame = NULL;
@@ -154,6 +163,8 @@ static bool look(struct job *j)
 		set_limited(j, frame);
 		take_lease(j, frame);
 	}
+	if (!strcmp(type, "claim"))
+		keep_claim(j, frame);
 	return frame != NULL;
 }
 
@@ -279,6 +290,30 @@ void job_give_back(struct job *j)
 	}
 }
 
+void job_claim(struct job *j, const char *digest)
+{
+	AUTO_JSON json_t *frame = json_pack("{s:s, s:s}", "t", "claim", "digest", digest);
+	if (frame)
+		send_quietly(j, frame);
+}
+
+json_t *job_take_claim(struct job *j)
+{
+	json_t *first = json_incref(json_array_get(j->claims, 0));
+	if (first)
+		json_array_remove(j->claims, 0);
+	return first;
+}
+
+void job_release(struct job *j, const char *digest, const char *repository)
+{
+	AUTO_JSON json_t *frame = json_pack("{s:s, s:s}", "t", "release", "digest", digest);
+	if (!frame)
+		return;
+	js_put_str(frame, "repository", repository);
+	send_quietly(j, frame);
+}
+
 int job_keep(struct job *j, const char *instance, const json_t *state, struct berth_error *err)
 {
 	AUTO_JSON json_t *frame =
@@ -357,6 +392,7 @@ int child_serve(const struct child_setup *setup, struct berth_error *err)
 		code = send_result(&j, NULL, err, &lost);
 	}
 	json_decref(j.progress);
+	json_decref(j.claims);
 	json_decref(j.call);
 	return code;
 }
