@@ -199,6 +199,27 @@ static int probe(struct cli *c)
 	return path ? send_change(c, &change) : EXIT_ERROR;
 }
 
+static const struct flag changed_flags[] = {
+	{"repository", 0, FLAG_TEXT, "PATH", .help = "only in this repository (all)",
+	 .field = "repository"},
+	{"tag", 0, FLAG_TEXT, "TAG", .help = "only this tag (all)", .field = "tag"},
+	{0},
+};
+
+/* One hint, of all that the flags leave open. */
+static int changed(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *change = json_object();
+	if (!change || cli_fill_body(c, change, &err))
+		return cli_report(c, change ? &err : (berth_fail_memory(&err), &err));
+	AUTO_JSON json_t *body =
+		json_pack("{s:s, s:[O]}", "integration", cli_operand(c, 0), "changes", change);
+	struct change call = {.call = {.method = "POST", .path = "/v1/changes", .body = body},
+			      .done = "taken as a hint"};
+	return body ? send_change(c, &call) : cli_report(c, (berth_fail_memory(&err), &err));
+}
+
 static const struct column overview_columns[] = {
 	{"SPACES", "spaces", COL_COUNT, false},
 	{"REPOSITORIES", "repositories", COL_COUNT, false},
@@ -376,6 +397,23 @@ const struct command integration_commands[] = {
 		.columns = space_columns,
 		.name_path = "{integration}/{name}",
 		.run = run_list,
+	},
+	{
+		.noun = "integration",
+		.verb = "changed",
+		.summary = "Tell that a registry has changed, so that rules look there now",
+		.details = "For pipelines that have pushed: copy rules with --on-change that may "
+			   "read it look at their source at once. It is a hint; what is found "
+			   "counts. Members of the group berth-hooks may do this and need no role.",
+		.operands = {THE_NAME},
+		.flags = changed_flags,
+		.examples = {{"berthctl integration changed hub", "anything there"},
+			     {"berthctl integration changed hub --repository team/app --tag 1.4",
+			      "after a push"}},
+		.method = "POST",
+		.route = "/v1/changes",
+		.traits = CMD_CHANGES,
+		.run = changed,
 	},
 	{
 		.noun = "integration",

@@ -24,11 +24,13 @@ static gid_t find_group(const char *name)
 }
 
 void access_config_load(struct access_config *ret, const char *admin_group,
-			const char *operator_group, const char *viewer_group)
+			const char *operator_group, const char *viewer_group,
+			const char *reporter_group)
 {
 	ret->admin_gid = find_group(admin_group);
 	ret->operator_gid = find_group(operator_group);
 	ret->viewer_gid = find_group(viewer_group);
+	ret->reporter_gid = find_group(reporter_group);
 	ret->private_admin_uid = ACCESS_NO_ID;
 }
 
@@ -63,6 +65,7 @@ static void set_groups(struct caller *c, const struct access_config *config, con
 	c->group_count = count < room ? count : room;
 	memcpy(c->groups, groups, c->group_count * sizeof *groups);
 	c->role = access_role(config, c->uid, groups, count);
+	c->is_reporter = has_group(groups, count, config->reporter_gid);
 }
 
 int access_identify(int fd, const struct access_config *config, struct caller *ret,
@@ -127,7 +130,7 @@ const char *access_member_name(enum member member)
 enum access_verdict access_decide(const struct caller *caller, enum member member,
 				  const struct route *route)
 {
-	if (caller->role >= route->role)
+	if (caller->role >= route->role || (caller->is_reporter && route->takes_reporters))
 		return ACCESS_ALLOW;
 	if (route->scope == SCOPE_WORKSPACE && member >= route->member)
 		return ACCESS_ALLOW;

@@ -10,12 +10,14 @@
 #define ACCESS_NO_ID ((uint32_t)-1)
 /* Group ids, looked up once at start and at reload (a look-up may block). */
 struct access_config {
-	gid_t admin_gid, operator_gid, viewer_gid; /* ACCESS_NO_ID: no such group */
+	/* ACCESS_NO_ID: no such group */
+	gid_t admin_gid, operator_gid, viewer_gid, reporter_gid;
 	uid_t private_admin_uid; /* a private daemon's starting user, else ACCESS_NO_ID */
 };
-/* Looks the three groups up by name; one that doesn't exist gives no role. */
+/* Looks the groups up by name; one that doesn't exist gives no role. */
 void access_config_load(struct access_config *ret, const char *admin_group,
-			const char *operator_group, const char *viewer_group);
+			const char *operator_group, const char *viewer_group,
+			const char *reporter_group);
 /* Reads SO_PEERCRED and SO_PEERGROUPS of an accepted socket and sets the role. */
 MUST_USE int access_identify(int fd, const struct access_config *config, struct caller *ret,
 			     struct berth_error *err);

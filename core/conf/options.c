@@ -49,6 +49,8 @@ const struct config_option settings_options[] = {
 	GROUP("operator_group", "\"berth-operator\"", operator_group,
 	      "Members may copy, refresh and delete images, and see everything"),
 	GROUP("viewer_group", "\"berth-viewer\"", viewer_group, "Members may see everything"),
+	GROUP("reporter_group", "\"berth-hooks\"", reporter_group,
+	      "Members may tell of changes at a registry, and nothing else"),
 
 	BYTES("http", "line_max_bytes", 256, 64 * K, "8192", http.line_max_bytes,
 	      "Longest request line"),

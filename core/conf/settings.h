@@ -64,7 +64,7 @@ struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
 	char admin_group[SETTINGS_GROUP_ROOM], operator_group[SETTINGS_GROUP_ROOM];
-	char viewer_group[SETTINGS_GROUP_ROOM];
+	char viewer_group[SETTINGS_GROUP_ROOM], reporter_group[SETTINGS_GROUP_ROOM];
 	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
 	struct http_limits http;

@@ -79,7 +79,7 @@ static void http_config_of(struct daemon_state *d, struct http_config *ret)
 {
 	*ret = (struct http_config){.limits = d->settings.http, .hooks = &api_hooks, .daemon = d};
 	access_config_load(&ret->access, d->settings.admin_group, d->settings.operator_group,
-			   d->settings.viewer_group);
+			   d->settings.viewer_group, d->settings.reporter_group);
 	ret->access.private_admin_uid = d->is_private ? d->owner_uid : ACCESS_NO_ID;
 }
 

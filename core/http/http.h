@@ -26,6 +26,7 @@ struct caller {
 	size_t group_count;
 	pid_t pid; /* for the log; never trusted */
 	enum role role;
+	bool is_reporter; /* may tell of changes at registries, whatever the role */
 };
 
 struct daemon_state; /* berthd's whole: store, operations, plugins; core/daemon.h */

@@ -250,6 +250,8 @@ static void put_access(struct generator *g, const json_t *operation)
 	} else if (json_object_get(operation, "x-member")) {
 		fail_at(g, "x-member goes with x-scope workspace");
 	}
+	if (json_is_true(json_object_get(operation, "x-reporter")))
+		fputs(", .takes_reporters = true", g->out);
 	fputs(", .audit = ", g->out);
 	put_word(g, operation, "x-audit", "AUDIT", " none change secret ");
 	fputs(",\n\t ", g->out);

@@ -28,7 +28,8 @@ struct route {
 	route_handler *handle;
 	enum role role;
 	enum route_scope scope;
-	enum member member; /* scope workspace: the least role in one */
+	enum member member;   /* scope workspace: the least role in one */
+	bool takes_reporters; /* whoever may only tell of changes may call it, too */
 	enum route_audit audit;
 	bool idempotent;             /* takes Idempotency-Key: every POST */
 	const char *const *segments; /* of path; "{name}" for a parameter */

@@ -4,7 +4,7 @@
 
 #include "core/store/texts.h"
 
-enum { SQL_PUT, SQL_CHANGE, SQL_REMOVE, SQL_FORGET };
+enum { SQL_PUT, SQL_CHANGE, SQL_HINT, SQL_REMOVE, SQL_FORGET };
 static const struct store_sql sql[] = {
 	[SQL_PUT] = {"sync-watch-put",
 		     "INSERT INTO sync_watches (rule_id, integration, period_ms, next_ms, "
@@ -16,6 +16,8 @@ static const struct store_sql sql[] = {
 			"looked_ms = ?, changed_ms = ?, failures = ?, run_failures = ?, "
 			"retry_ms = ?, error = ? "
 			"WHERE rule_id = ?"},
+	[SQL_HINT] = {"sync-watch-hint",
+		      "UPDATE sync_watches SET hinted_ms = ?, next_ms = ? WHERE rule_id = ?"},
 	[SQL_REMOVE] = {"sync-watch-remove", "DELETE FROM sync_watches WHERE rule_id = ?"},
 	[SQL_FORGET] = {"sync-look-forget",
 			"DELETE FROM operations WHERE kind = 'sync-look' AND state = 'succeeded' "
@@ -83,6 +85,13 @@ int sync_watch_change(struct store *s, const struct sync_watch *row, struct bert
 				    V_INT(row->run_failures), V_INT(row->retry_ms),
 				    V_TEXT(row->error), V_TEXT(row->rule_id)),
 			     err);
+}
+
+int sync_watch_hint(struct store *s, const char *rule_id, int64_t hinted_ms, int64_t next_ms,
+		    struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_HINT],
+			 VALUES(V_INT(hinted_ms), V_INT(next_ms), V_TEXT(rule_id)), NULL, err);
 }
 
 int sync_watch_remove(struct store *s, const char *rule_id, struct berth_error *err)

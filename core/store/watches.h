@@ -34,6 +34,9 @@ MUST_USE int sync_watch_put(struct store *s, const struct sync_watch *row, struc
 /* Writes all that a look or a run changes. */
 MUST_USE int sync_watch_change(struct store *s, const struct sync_watch *row,
 			       struct berth_error *err);
+/* Somebody says that there was a change: when, and when to look. */
+MUST_USE int sync_watch_hint(struct store *s, const char *rule_id, int64_t hinted_ms,
+			     int64_t next_ms, struct berth_error *err);
 /* Nothing where there is none. */
 MUST_USE int sync_watch_remove(struct store *s, const char *rule_id, struct berth_error *err);
 /* Drops the operations of looks that went well and ended before then: nobody asks

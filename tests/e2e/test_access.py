@@ -20,8 +20,8 @@ ALLOWED = {200, 204, 304, 400, 404, 409, 412, 415, 422, 428}
 
 
 def some_groups():
-    """Two groups that every system has and no test user is in."""
-    return [entry for entry in grp.getgrall() if 0 < entry.gr_gid < 100][:2]
+    """Three groups that every system has and no test user is in."""
+    return [entry for entry in grp.getgrall() if 0 < entry.gr_gid < 100][:3]
 
 
 @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
@@ -32,8 +32,9 @@ class AccessCase(ApiCase):
     def setUpClass(cls):
         if os.getuid() != 0:
             raise unittest.SkipTest("needs root to be somebody else")
-        cls.viewers, cls.operators = some_groups()
+        cls.viewers, cls.operators, cls.reporters = some_groups()
         cls.config = (f'access: {{ viewer_group = "{cls.viewers.gr_name}"; '
+                      f'reporter_group = "{cls.reporters.gr_name}"; '
                       f'operator_group = "{cls.operators.gr_name}"; }};\n')
         super().setUpClass()
         cls.api.post("/v1/workspaces", {"name": "red", "members": [
@@ -90,6 +91,7 @@ class Table(AccessCase):
     def test_every_route_answers_each_caller_as_the_table_says(self):
         viewer = self.person(self.daemon.socket, 71005, self.viewers.gr_gid)
         operator = self.person(self.daemon.socket, 71006, self.operators.gr_gid)
+        reporter = self.person(self.daemon.socket, 71007, self.reporters.gr_gid)
         callers = [("nobody", self.nobody, "none", "none"), ("viewer", viewer, "viewer", "none"),
                    ("operator", operator, "operator", "none"),
                    ("member", self.red, "none", "plain"),
@@ -100,6 +102,9 @@ class Table(AccessCase):
             for name, person, role, member in callers:
                 answer = person.ask(method, path)
                 self.expect(operation, role, member, f"{name}: {method} {path}", answer)
+            role = "admin" if operation.get("x-reporter") else "none"
+            self.expect(operation, role, "none", f"reporter: {method} {path}",
+                        reporter.ask(method, path))
 
 
 class Isolation(AccessCase):

@@ -188,6 +188,34 @@ class Watching(unittest.TestCase):
         self.assertEqual(["1"], self.at_lab("failing/app"))
         self.assertNotIn("retry_at", self.status("failing")["watch"])
 
+    def tell(self, *changes, integration="hub"):
+        return self.api.request("POST", "/v1/changes",
+                                {"integration": integration, "changes": list(changes)})
+
+    def test_a_hint_makes_the_rules_look_that_it_may_concern_and_no_others(self):
+        self.push("app", "1")
+        self.make("live", repositories=["app"], tags=["*"], exclude_tags=["debug*"])
+        self.make("other", repositories=["lib/**"])
+        self.wait_runs("live", "succeeded")
+        self.push("app", "2")
+        looked = self.status("other")["watch"]["looked_at"]
+        for wrong in ({"repository": "web"}, {"repository": "app", "tag": "debug1"}):
+            self.assertEqual(204, self.tell(wrong).status)
+            watch = self.status("live")["watch"]
+            self.assertGreater(self.seconds(watch["looked_at"], watch["next_look_at"]), 500)
+        self.assertEqual(204, self.tell({"repository": "web"},
+                                        {"repository": "app", "tag": "2"}).status)
+        self.wait_runs("live", "succeeded", "succeeded")
+        self.assertEqual(["1", "2"], self.at_lab("live/app"))
+        self.assertEqual(looked, self.status("other")["watch"]["looked_at"])
+        self.assertEqual(0, self.daemon.ctl("integration", "changed", "hub").returncode)
+        wait_until(lambda: self.status("other")["watch"]["looked_at"] > looked, "both looked")
+        self.assertEqual([("change", "succeeded")] * 2, self.runs("live"))
+        answer = self.tell({}, integration="absent")
+        self.assertEqual((422, "/integration"), (answer.status,
+                                                 answer.body["errors"][0]["pointer"]))
+        self.assertEqual(422, self.tell().status)
+
     def test_a_rule_without_on_change_or_disabled_has_no_watch(self):
         self.make("off")
         self.assertIn("watch", self.status("off"))

@@ -103,6 +103,7 @@ static struct http_config small_config(void)
 				.access = {.admin_gid = ACCESS_NO_ID,
 					   .operator_gid = ACCESS_NO_ID,
 					   .viewer_gid = ACCESS_NO_ID,
+					   .reporter_gid = ACCESS_NO_ID,
 					   .private_admin_uid = getuid()},
 				.hooks = &hooks};
 	return c;
