@@ -67,8 +67,8 @@ class Rates(ApiCase):
 
     def test_the_rate_of_all_copies_is_shared_and_a_reload_lifts_it(self):
         self.assertEqual(200, self.reload("copy: { limit_bytes_per_s = 16384; };").status)
-        held = [self.begun(self.copy(image, "mirror/rates/all"))
-                for image in ("hub/big/three:1", "free/big/five:1")]
+        held = [self.begun(self.copy(f"{end}/big/{name}:1", f"mirror/rates/{name}"))
+                for end, name in (("hub", "three"), ("free", "five"))]
         self.api.run("/v1/integrations/free/probe", None)
         for one in held:
             self.assert_held(one)
