@@ -8,6 +8,7 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/ops/audit.h"
+#include "core/ops/audit_seal.h"
 #include "core/store/records.h"
 
 static int show_audit(struct request *q, const void *row, json_t **ret, struct berth_error *err)
@@ -133,21 +134,35 @@ void api_audit_list(struct request *q, struct answer *a)
 	api_list(&all, q, a);
 }
 
+static json_t *show_seal(const struct chain_seal *seal)
+{
+	json_t *o = json_pack("{s:I, s:s}", "number", (json_int_t)seal->number, "hash", seal->hash);
+
+	js_put_time(o, "at", seal->time_ms);
+	return o;
+}
+
 void api_audit_verify(struct request *q, struct answer *a)
 {
 	struct berth_error err = ERROR_INIT;
-	int64_t number = 0;
-	int code = audit_verify(request_daemon(q)->store, &number, &err);
+	struct chain_seal start;
+	struct chain_walk w;
+	int code = audit_check(request_daemon(q)->store, &w, &start, &err);
 
 	if (code && code != BERTH_E_DIGEST) {
 		api_fail(a, &err, NULL);
 		return;
 	}
-	if (!code) {
-		answer_json(a, 200, json_pack("{s:b, s:I}", "ok", 1, "rows", (json_int_t)number));
-		return;
+	json_t *verdict = json_pack("{s:b, s:I, s:b}", "ok", !code, "rows", (json_int_t)w.row_count,
+				    "signed", *seal_public_key() != '\0');
+	js_put_str(verdict, "public_key", *seal_public_key() ? seal_public_key() : NULL);
+	if (start.number)
+		json_object_set_new(verdict, "pruned", show_seal(&start));
+	if (w.unsigned_to)
+		json_object_set_new(verdict, "unsigned_to", json_integer(w.unsigned_to));
+	if (code) {
+		json_object_set_new(verdict, "first_bad", json_integer(w.number + 1));
+		js_put_str(verdict, "message", err.message);
 	}
-	answer_json(a, 200,
-		    json_pack("{s:b, s:I, s:s}", "ok", 0, "first_bad", (json_int_t)number,
-			      "message", err.message));
+	answer_json(a, 200, verdict);
 }

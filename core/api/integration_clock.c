@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/audit.h"
 #include "core/api/integration.h"
 #include "core/api/job.h"
 #include "core/base/clock.h"
@@ -125,7 +126,8 @@ int clock_start_common(struct daemon_state *d, struct berth_error *err)
 	uint64_t period_ms = (uint64_t)d->settings.refresh_period_s * 1000;
 	uint64_t first_ms = period_ms < FIRST_REFRESH_MS ? period_ms : FIRST_REFRESH_MS;
 
-	if (schedule_set(clock, "prune", PRUNE_MS, PRUNE_MS, prune_is_due, d, err))
+	if (schedule_set(clock, "prune", PRUNE_MS, PRUNE_MS, prune_is_due, d, err) ||
+	    audit_clock_start(d, err))
 		return err->code;
 	if (period_ms)
 		return schedule_set(clock, "refresh", first_ms, period_ms, refresh_is_due, d, err);

@@ -151,6 +151,9 @@ const struct config_option settings_options[] = {
 	COUNT_FIXED("operations", "step_tries", 1, 100, "3", operations.step_tries,
 		    "Runs of an operation that was interrupted, before it is given up"),
 
+	COUNT("audit", "keep_days", 0, 36500, "400", audit_keep_days,
+	      "Days that a row of the audit trail is kept; 0 keeps all"),
+
 	COUNT("copy", "transfers_max", 1, 256, "16", copy_transfers_max,
 	      "Blobs in flight of one copy"),
 	COUNT("copy", "requests_max", 1, 1024, "16", copy_requests_max,
@@ -184,6 +187,7 @@ static const struct {
 	{"net", "Time-outs and caps of requests to registries"},
 	{"integrations", "How often servers are looked at"},
 	{"operations", "How long records are kept"},
+	{"audit", "The audit trail"},
 	{"copy", "Copying of images"},
 	{"networks", "Where integrations may point to"},
 	{"networks.platform",

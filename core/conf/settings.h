@@ -71,6 +71,7 @@ struct settings {
 	struct net_limits net;
 	struct job_limits jobs;
 	struct operation_limits operations;
+	uint32_t audit_keep_days; /* 0: for ever */
 	struct network_rules platform, workspace;
 	uint32_t copy_transfers_max;     /* blobs in flight of one copy */
 	uint32_t copy_requests_max;      /* requests in flight at one registry */

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audit chain: hash = SHA-256 of the previous hash, a newline and the row's
- * canonical JSON. The first row's previous hash is the empty text.
- */
+/* The audit trail: rows made harmless, chained (core/base/chain.h) and sealed. */
 #include "core/ops/audit.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/digest.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/ops/audit_seal.h"
 
 #define TEXT_MAX_BYTES 1024
 #define DETAIL_MAX_BYTES (16 * 1024)
-#define HASH_ROOM 65
 
-/* The row without its hash. Rows of before there were groups have none. */
-static json_t *document(const struct audit_row *row)
+json_t *audit_document(const struct audit_row *row)
 {
 	json_t *o =
 		json_pack("{sI sI sI ss ss ss ss ss ss}", "number", (json_int_t)row->number,
@@ -30,28 +27,6 @@ static json_t *document(const struct audit_row *row)
 		return NULL;
 	}
 	return o;
-}
-
-static int chain(const struct audit_row *row, const char *previous, char *to,
-		 struct berth_error *err)
-{
-	AUTO_JSON json_t *object = document(row);
-	AUTO_FREE char *text = object ? js_canonical(object) : NULL;
-	AUTO(hasher) struct hasher *h = NULL;
-	struct digest d;
-	int rc;
-
-	if (!text)
-		return berth_fail_memory(err);
-	rc = hasher_new(DIGEST_SHA256, &h, err);
-	if (rc)
-		return rc;
-	hasher_add(h, previous, strlen(previous));
-	hasher_add(h, "\n", 1);
-	hasher_add(h, text, strlen(text));
-	hasher_end(h, &d);
-	text_hex(d.bytes, d.byte_count, to);
-	return 0;
 }
 
 /* A copy that is valid UTF-8, without control characters and cut. */
@@ -117,29 +92,9 @@ static int fill(const struct audit_entry *entry, struct audit_row *row, struct b
 	return 0;
 }
 
-/* Where the chain ends; an empty one ends at row 0 with an empty hash. */
-static int find_end(struct store *s, int64_t *ret_number, char *hash, struct berth_error *err)
-{
-	AUTO_AUDIT_ROW struct audit_row last = {0};
-	struct berth_error why = ERROR_INIT;
-	int rc = audit_row_last(s, &last, &why);
-
-	*ret_number = 0;
-	hash[0] = '\0';
-	if (rc == BERTH_E_NOT_FOUND)
-		return 0;
-	if (rc) {
-		*err = why;
-		return rc;
-	}
-	*ret_number = last.number;
-	snprintf(hash, HASH_ROOM, "%s", last.hash);
-	return 0;
-}
-
 static int add_event(struct events *e, const struct audit_row *row, struct berth_error *err)
 {
-	AUTO_JSON json_t *object = document(row);
+	AUTO_JSON json_t *object = audit_document(row);
 
 	if (!object)
 		return berth_fail_memory(err);
@@ -150,75 +105,113 @@ static int add_event(struct events *e, const struct audit_row *row, struct berth
 	return events_add(e, EVENT_AUDIT, row->resource, object, err);
 }
 
+/* The row that goes after that number and hash, with the seal that follows. */
+static int append(struct store *s, struct events *e, struct audit_row *row, int64_t number,
+		  const char *previous, struct berth_error *err)
+{
+	char hash[CHAIN_HASH_ROOM];
+
+	row->number = number + 1;
+	AUTO_JSON json_t *document = audit_document(row);
+	if (!document)
+		return berth_fail_memory(err);
+	if (chain_hash(document, previous, hash, err))
+		return err->code;
+	free(row->hash);
+	row->hash = strdup(hash);
+	if (!row->hash)
+		return berth_fail_memory(err);
+	if (audit_row_add(s, row, err) || seal_store(s, CHAIN_END, row->number, hash, err))
+		return err->code;
+	return e ? add_event(e, row, err) : 0;
+}
+
+/* From here on rows are signed; those before were not. */
+static int note_sealing(struct store *s, struct events *e, struct berth_error *err)
+{
+	const struct audit_entry entry = {.uid = getuid(),
+					  .user_name = "berthd",
+					  .action = CHAIN_SEALED_ACTION,
+					  .resource = "/v1/audit",
+					  .result = "noted"};
+	AUTO_AUDIT_ROW struct audit_row row = {0};
+	char hash[CHAIN_HASH_ROOM];
+	bool is_unsigned;
+	int64_t number;
+
+	if (fill(&entry, &row, err) || seal_find_end(s, &number, hash, &is_unsigned, err))
+		return err->code;
+	return append(s, e, &row, number, hash, err);
+}
+
 int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
 	      struct berth_error *err)
 {
 	AUTO_AUDIT_ROW struct audit_row row = {0};
-	char previous[HASH_ROOM], hash[HASH_ROOM];
+	char hash[CHAIN_HASH_ROOM];
+	bool is_unsigned = false;
+	int64_t number = 0;
 	TRANSACTION t = {0};
 	int rc = fill(entry, &row, err);
 
 	if (!rc)
 		rc = transaction_begin(&t, s, err);
 	if (!rc)
-		rc = find_end(s, &row.number, previous, err);
-	if (rc)
-		return rc;
-	row.number++;
-	rc = chain(&row, previous, hash, err);
-	if (rc)
-		return rc;
-	row.hash = strdup(hash);
-	if (!row.hash)
-		return berth_fail_memory(err);
-	rc = audit_row_add(s, &row, err);
-	if (!rc && e)
-		rc = add_event(e, &row, err);
+		rc = seal_find_end(s, &number, hash, &is_unsigned, err);
+	if (!rc && is_unsigned) {
+		rc = note_sealing(s, e, err);
+		if (!rc)
+			rc = seal_find_end(s, &number, hash, &is_unsigned, err);
+	}
+	if (!rc)
+		rc = append(s, e, &row, number, hash, err);
 	return rc ? rc : transaction_commit(&t, err);
 }
 
-struct walk {
-	int64_t number;
-	char hash[HASH_ROOM];
-	int64_t *ret_number;
-};
-
 static int check_row(void *user, const void *each, struct berth_error *err)
 {
-	struct walk *w = user;
 	const struct audit_row *row = each;
-	char hash[HASH_ROOM];
-	int rc = chain(row, w->hash, hash, err);
+	AUTO_JSON json_t *document = audit_document(row);
 
-	*w->ret_number = row->number;
-	if (rc)
-		return rc;
-	if (row->number != w->number + 1)
-		return berth_fail(err, BERTH_E_DIGEST,
-				  "audit: row %lld follows row %lld: rows are missing",
-				  (long long)row->number, (long long)w->number);
-	if (strcmp(hash, row->hash) != 0)
-		return berth_fail(err, BERTH_E_DIGEST, "audit: row %lld was altered",
-				  (long long)row->number);
-	w->number = row->number;
-	memcpy(w->hash, hash, sizeof(hash));
-	return 0;
+	return document ? chain_step(user, document, row->hash, err) : berth_fail_memory(err);
+}
+
+int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_start,
+		struct berth_error *err)
+{
+	static const struct store_page all = {.tail = "ORDER BY number"};
+	struct chain_seal end;
+	int rc;
+
+	*w = (struct chain_walk){.public_key = ""};
+	*ret_start = (struct chain_seal){.number = 0};
+	rc = seal_load(s, CHAIN_START, ret_start, err);
+	if (!rc)
+		rc = seal_load(s, CHAIN_END, &end, err);
+	if (rc == BERTH_E_NOT_FOUND)
+		return berth_fail(err, BERTH_E_DIGEST, "audit: a seal of the chain was removed");
+	if (rc || chain_begin(w, seal_public_key(), ret_start, err) ||
+	    store_list(s, &audit_table, &all, check_row, w, NULL, err))
+		return err->code;
+	return chain_end(w, &end, err);
 }
 
 int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err)
 {
-	static const struct store_page all = {.tail = "ORDER BY number"};
-	struct walk w = {.ret_number = ret_number};
+	struct chain_seal start;
+	struct chain_walk w;
+	int rc = audit_check(s, &w, &start, err);
 
-	*ret_number = 0;
-	return store_list(s, &audit_table, &all, check_row, &w, NULL, err);
+	*ret_number = rc ? w.number + 1 : w.row_count;
+	return rc;
 }
 
 int audit_log_end(struct store *s, int64_t *last_number, struct berth_error *err)
 {
-	char hash[HASH_ROOM];
+	char hash[CHAIN_HASH_ROOM];
+	bool is_unsigned;
 	int64_t number;
-	int rc = find_end(s, &number, hash, err);
+	int rc = seal_find_end(s, &number, hash, &is_unsigned, err);
 
 	if (rc || number == *last_number)
 		return rc;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit trail: every change and every refusal, as rows that are chained by
  * hash: each row's hash covers the one before, so that a row altered, taken out
- * or put in shows. (Cutting off the newest rows shows against the last hash
- * that went to the journal.)
+ * or put in shows. The chain's ends are sealed: see audit_seal.h.
  */
 #ifndef CORE_OPS_AUDIT_H
 #define CORE_OPS_AUDIT_H
@@ -11,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/chain.h"
 #include "core/ops/events.h"
 
 struct audit_entry {
@@ -30,7 +30,13 @@ MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_ent
 /* A copy of a request's body for a detail: whatever may be a secret by its name is
  * "***", long texts are cut; new. NULL: no memory. */
 json_t *audit_masked(const json_t *body) MUST_USE;
-/* Walks the chain. BERTH_E_DIGEST: the first row that does not fit, in
+/* The row as it is hashed: without its hash, detail and groups as texts; rows of
+ * before there were groups have none. New; NULL: no memory. */
+json_t *audit_document(const struct audit_row *row) MUST_USE;
+/* Walks the chain from seal to seal. BERTH_E_DIGEST: *w says how far it holds. */
+MUST_USE int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_start,
+			 struct berth_error *err);
+/* The same in short. BERTH_E_DIGEST: the first row that does not fit, in
  * *ret_number. Otherwise *ret_number is the count of rows. */
 MUST_USE int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err);
 

@@ -12,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/daemon/loop.h"
 #include "core/ops/audit.h"
+#include "core/ops/audit_seal.h"
 #include "core/ops/engine.h"
 #include "core/ops/idempotency.h"
 #include "core/store/syncs.h"
@@ -224,6 +225,7 @@ static int start(struct ops *o, struct berth_error *err)
 	if (rc)
 		return rc;
 	store_add_hook(o->settings.store, &hook);
+	seal_set_sealer(o->settings.sealer);
 	check_unclean(o);
 	ops_wake(o);
 	return 0;
@@ -268,6 +270,7 @@ void ops_free(struct ops *o)
 	budget_free(o->budget);
 	claims_free(o->claims);
 	events_free(o->events);
+	seal_set_sealer(NULL);
 	free(o);
 }
 

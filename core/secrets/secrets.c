@@ -18,6 +18,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/folder.h"
+#include "core/base/sign.h"
 #include "core/base/text.h"
 #include "core/store/store.h"
 
@@ -32,6 +33,7 @@
 struct sealer {
 	unsigned char key[KEY_BYTES];
 	unsigned char hash_key[KEY_BYTES]; /* for fingerprints, derived from key */
+	unsigned char sign_key[KEY_BYTES]; /* a seed of Ed25519, derived from key */
 };
 
 void secret_free(char *text)
@@ -167,7 +169,7 @@ static int open_key(const char *path, bool create, int *ret_fd, struct berth_err
 
 int sealer_open(const char *path, bool create, struct sealer **ret, struct berth_error *err)
 {
-	static const char purpose[] = "berth fingerprint 1";
+	static const char purpose[] = "berth fingerprint 1", signing[] = "berth signature 1";
 	AUTO(sealer) struct sealer *sealer = calloc(1, sizeof(*sealer));
 	AUTO_FD int fd = -1;
 	unsigned int count = 0;
@@ -183,7 +185,9 @@ int sealer_open(const char *path, bool create, struct sealer **ret, struct berth
 	if (rc)
 		return rc;
 	if (!HMAC(EVP_sha256(), sealer->key, KEY_BYTES, (const unsigned char *)purpose,
-		  sizeof(purpose) - 1, sealer->hash_key, &count))
+		  sizeof(purpose) - 1, sealer->hash_key, &count) ||
+	    !HMAC(EVP_sha256(), sealer->key, KEY_BYTES, (const unsigned char *)signing,
+		  sizeof(signing) - 1, sealer->sign_key, &count))
 		return berth_fail(err, BERTH_E_INTERNAL, "cannot derive a key");
 	*ret = STEAL(sealer);
 	return 0;
@@ -280,6 +284,16 @@ void secret_fingerprint(const struct sealer *sealer, const char *text, char *to)
 		HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
 		     strlen(text), hash, &count);
 	text_hex(hash, 4, to);
+}
+
+int secret_sign(const struct sealer *sealer, const char *text, char *to, struct berth_error *err)
+{
+	return sign_text(sealer->sign_key, text, to, err);
+}
+
+int secret_sign_public(const struct sealer *sealer, char *to, struct berth_error *err)
+{
+	return sign_public(sealer->sign_key, to, err);
 }
 
 /* The proof is a fixed text's keyed hash: it says which key, and not what. */

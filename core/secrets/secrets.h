@@ -36,6 +36,11 @@ MUST_USE int secret_unseal(const struct sealer *sealer, const char *row_id, cons
 			   size_t sealed_count, char **ret, struct berth_error *err);
 /* First 8 hex of HMAC-SHA-256 under a key derived for this; to has 9 bytes. */
 void secret_fingerprint(const struct sealer *sealer, const char *text, char *to);
+/* Signs with a key derived for this; to has SIGN_TEXT_ROOM bytes, and its public key
+ * SIGN_PUBLIC_ROOM (core/base/sign.h). */
+MUST_USE int secret_sign(const struct sealer *sealer, const char *text, char *to,
+			 struct berth_error *err);
+MUST_USE int secret_sign_public(const struct sealer *sealer, char *to, struct berth_error *err);
 /* Wipes and frees a text; accepts NULL. */
 void secret_free(char *text);
 static inline void scope_secret(char **p)

@@ -10,6 +10,8 @@ enum {
 	SQL_EVENT_FIRST,
 	SQL_EVENT_PRUNE,
 	SQL_AUDIT_ADD,
+	SQL_AUDIT_PRUNE,
+	SQL_SEAL_PUT,
 	SQL_KEY_PUT,
 	SQL_KEY_REMOVE,
 	SQL_KEY_PRUNE
@@ -24,6 +26,12 @@ static const struct store_sql sql[] = {
 			   "INSERT INTO audit (number, time_ms, uid, user_name, request_id, "
 			   "action, resource, result, detail, hash, group_ids) "
 			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+	[SQL_AUDIT_PRUNE] = {"audit-prune", "DELETE FROM audit WHERE number <= ?"},
+	[SQL_SEAL_PUT] = {"audit-seal-put",
+			  "INSERT INTO audit_seals (kind, number, hash, time_ms, signature) "
+			  "VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind) DO UPDATE SET "
+			  "number = excluded.number, hash = excluded.hash, "
+			  "time_ms = excluded.time_ms, signature = excluded.signature"},
 	[SQL_KEY_PUT] = {"idempotency-put",
 			 "INSERT INTO idempotency (request_key, body_hash, state, status, "
 			 "headers, body, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -74,6 +82,23 @@ const struct store_table audit_table = {
 	.row_bytes = sizeof(struct audit_row),
 	.key = "number",
 	.default_sort = "-number",
+};
+
+static const struct store_column seal_columns[] = {
+	STORE_COLUMN(audit_seal, NULL, "kind", TEXT, kind),
+	STORE_COLUMN(audit_seal, NULL, "number", INT, number),
+	STORE_COLUMN(audit_seal, NULL, "hash", TEXT, hash),
+	STORE_COLUMN(audit_seal, NULL, "time_ms", TIME, time_ms),
+	STORE_COLUMN(audit_seal, NULL, "signature", TEXT, signature),
+};
+const struct store_table audit_seals_table = {
+	.name = "seal of the audit trail",
+	.select = "SELECT kind, number, hash, time_ms, signature FROM audit_seals",
+	.columns = seal_columns,
+	.column_count = ARRAY_COUNT(seal_columns),
+	.row_bytes = sizeof(struct audit_seal),
+	.key = "kind",
+	.default_sort = "",
 };
 
 static const struct store_column key_columns[] = {
@@ -139,6 +164,32 @@ int audit_row_last(struct store *s, struct audit_row *ret, struct berth_error *e
 void audit_row_done(struct audit_row *row)
 {
 	store_row_done(&audit_table, row);
+}
+
+int audit_row_prune(struct store *s, int64_t up_to_number, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_AUDIT_PRUNE], VALUES(V_INT(up_to_number)), NULL, err);
+}
+
+int audit_seal_get(struct store *s, const char *kind, struct audit_seal *ret,
+		   struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(kind);
+
+	return store_get(s, &audit_seals_table, PAGE_OF("kind = ?", &v, 1), kind, ret, err);
+}
+
+void audit_seal_done(struct audit_seal *row)
+{
+	store_row_done(&audit_seals_table, row);
+}
+
+int audit_seal_put(struct store *s, const struct audit_seal *row, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_SEAL_PUT],
+			 VALUES(V_TEXT(row->kind), V_INT(row->number), V_TEXT(row->hash),
+				V_INT(row->time_ms), V_TEXT(row->signature)),
+			 NULL, err);
 }
 
 int idempotency_row_get(struct store *s, const char *key, struct idempotency_row *ret,

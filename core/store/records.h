@@ -44,6 +44,13 @@ struct audit_row {
 	char *groups; /* JSON array of the caller's group numbers, or "" */
 	char *hash;   /* hex: of the previous row's hash and this row's canonical JSON */
 };
+struct audit_seal { /* core/base/chain.h */
+	char *kind;
+	int64_t number;
+	char *hash;
+	int64_t time_ms;
+	char *signature;
+};
 struct idempotency_row {
 	char *key; /* hash of uid, method, path and the client's key */
 	char *body_hash;
@@ -53,7 +60,7 @@ struct idempotency_row {
 	int64_t created_ms;
 };
 extern const struct store_table operations_table, operation_log_table, events_table, audit_table;
-extern const struct store_table idempotency_table;
+extern const struct store_table audit_seals_table, idempotency_table;
 
 /* A copy of the row, which operation_row_done empties; BERTH_E_NOT_FOUND names it. */
 MUST_USE int operation_row_get(struct store *s, const char *id, struct operation_row *ret,
@@ -85,12 +92,20 @@ MUST_USE int event_row_first(struct store *s, int64_t *ret_id, struct berth_erro
 /* Drops all up to that id. */
 MUST_USE int event_row_prune(struct store *s, int64_t up_to_id, struct berth_error *err);
 
-/* Adds a row; rows are chained by the caller and never changed or removed. */
+/* Adds a row; rows are chained by the caller and never changed. */
 MUST_USE int audit_row_add(struct store *s, const struct audit_row *row, struct berth_error *err);
 /* The newest row; BERTH_E_NOT_FOUND while there is none. */
 MUST_USE int audit_row_last(struct store *s, struct audit_row *ret, struct berth_error *err);
 void audit_row_done(struct audit_row *row);
 #define AUTO_AUDIT_ROW CLEANUP(audit_row_done)
+/* Removes the oldest, up to that number. */
+MUST_USE int audit_row_prune(struct store *s, int64_t up_to_number, struct berth_error *err);
+MUST_USE int audit_seal_get(struct store *s, const char *kind, struct audit_seal *ret,
+			    struct berth_error *err);
+void audit_seal_done(struct audit_seal *row);
+#define AUTO_AUDIT_SEAL CLEANUP(audit_seal_done)
+/* Adds it, or replaces the one of its kind. */
+MUST_USE int audit_seal_put(struct store *s, const struct audit_seal *row, struct berth_error *err);
 
 /* By the key as the store has it; BERTH_E_NOT_FOUND while it is new. */
 MUST_USE int idempotency_row_get(struct store *s, const char *key, struct idempotency_row *ret,

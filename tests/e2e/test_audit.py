@@ -3,6 +3,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import unittest
 import urllib.parse
@@ -148,6 +149,100 @@ class Search(Trail):
         self.assertNotIn("shown-1", self.ctl("audit", "list", "--result", "denied"))
         self.assertNotIn("shown-1", self.ctl("audit", "list", "--until", "2001-01-01T00:00:00Z"))
         self.ctl("audit", "list", "--last", "1h", "--since", "2001-01-01T00:00:00Z", code=2)
+
+
+class Export(Trail):
+    """The trail as a file, which needs no daemon to be verified."""
+
+    integrate = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for number in range(110):
+            cls.api.post("/v1/workspaces", {"name": f"w{number}"})
+        cls.path = os.path.join(cls.dir, "trail.ndjson")
+
+    def exported(self):
+        self.ctl("audit", "export", self.path)
+        with open(self.path, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def verdict(self, lines, *args, code=0):
+        path = os.path.join(self.dir, "other.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in lines))
+        return json.loads(self.ctl("audit", "verify", "--file", path, "-o", "json", *args,
+                                   code=code))
+
+    def test_a_file_holds_every_row_and_verifies_by_itself(self):
+        lines = self.exported()
+        verdict = self.verdict(lines)
+        own = self.api.get("/v1/audit/verify")
+        self.assertEqual((True, own["rows"], own["public_key"], True),
+                         (verdict["ok"], verdict["rows"], verdict["public_key"],
+                          verdict["signed"]))
+        self.assertEqual(verdict["rows"], len(lines) - 1)
+        self.assertEqual([], [name for name in os.listdir(self.dir) if name.endswith(".part")])
+        self.assertTrue(self.verdict(lines, "--key", own["public_key"])["ok"])
+        self.assertEqual(lines, self.ctl("audit", "export", "-").splitlines())
+        self.assertIn("unbroken", self.ctl("audit", "verify"))
+
+    def test_what_was_done_to_a_file_shows(self):
+        lines = self.exported()
+        rows = len(lines) - 1
+        altered = json.loads(lines[7])
+        altered["uid"] = 4711
+        head = json.loads(lines[0])
+        shorter = {**head, "end": {**head["end"], "number": rows - 1,
+                                   "hash": json.loads(lines[-2])["hash"]}}
+        for what, changed, first_bad in (
+                ("a row altered", lines[:7] + [json.dumps(altered)] + lines[8:], 7),
+                ("a row taken out", lines[:9] + lines[10:], 9),
+                ("the newest row cut off", lines[:-1], rows),
+                ("with its seal", [json.dumps(shorter)] + lines[1:-1], rows),
+                ("the oldest row cut off", lines[:1] + lines[2:], 1),
+                ("a line that is none", lines[:5] + ["{"] + lines[6:], 5),
+                ("no first line", lines[1:], 1), ("nothing", [], 1)):
+            verdict = self.verdict(changed, code=10)
+            self.assertEqual((False, first_bad), (verdict["ok"], verdict["first_bad"]), what)
+        self.assertFalse(self.verdict(lines, "--key", "0" * 64, code=10)["ok"])
+
+    def test_a_file_that_can_not_be_made_leaves_nothing(self):
+        self.ctl("audit", "export", os.path.join(self.dir, "absent", "x"), code=3)
+        self.ctl("audit", "verify", "--file", os.path.join(self.dir, "absent"), code=3)
+        self.ctl("audit", "verify", "--key", "0" * 64, code=2)
+
+
+class Tampering(Trail):
+    """What is done to the store while berthd is away shows, also when it goes on."""
+
+    integrate = False
+
+    def alter(self, *statements):
+        self.daemon.stop()
+        store = sqlite3.connect(os.path.join(self.daemon.state, "berth.db"))
+        for statement in statements:
+            store.execute(statement)
+        store.commit()
+        store.close()
+        self.daemon.start()
+
+    def test_rows_cut_off_at_the_end_show_for_good(self):
+        for number in range(5):
+            self.api.post("/v1/workspaces", {"name": f"cut{number}"})
+        self.assertTrue(self.api.get("/v1/audit/verify")["ok"])
+        last = self.rows()[0]["number"]
+        self.alter(f"DELETE FROM audit WHERE number > {last - 2}")
+        verdict = self.api.get("/v1/audit/verify")
+        self.assertEqual((False, last - 1), (verdict["ok"], verdict["first_bad"]))
+        self.assertIn("newest rows are missing", verdict["message"])
+        self.api.post("/v1/workspaces", {"name": "later"})
+        self.assertEqual(last - 1, self.api.get("/v1/audit/verify")["first_bad"])
+        self.assertIn("does not fit", subprocess.run(
+            [os.path.join(proc.build_dir(), "berthctl"), "audit", "verify"], text=True,
+            env=dict(os.environ, BERTH_SOCKET=self.daemon.socket), capture_output=True,
+            timeout=180, check=False).stderr)
 
 
 if __name__ == "__main__":

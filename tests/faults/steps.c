@@ -19,6 +19,7 @@
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/ops/audit.h"
+#include "core/ops/audit_seal.h"
 #include "core/ops/idempotency.h"
 #include "core/ops/ops.h"
 #include "core/store/images.h"
@@ -235,6 +236,7 @@ static void post(const char *key, char *ret_id)
 		.method = "POST", .path = "/v1/x", .key = key, .body = "{}", .body_count = 2};
 	AUTO_IDEMPOTENCY_ROW struct idempotency_row row = {0};
 	enum idempotency_case what = IDEMPOTENCY_NEW;
+	int64_t pruned = 0;
 
 	NEED(store_begin(store, &err));
 	NEED(idempotency_begin(store, &q, &what, &row, &err));
@@ -248,6 +250,7 @@ static void post(const char *key, char *ret_id)
 		NEED(idempotency_finish(store, &q, 202, "{}", ret_id, &err));
 	}
 	NEED(store_commit(store, &err));
+	NEED(audit_prune(store, ops_events(ops), INT64_MAX, 2, &pruned, &err));
 }
 
 static struct job_client *find_job(const char *id)

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/ops/audit.h"
+#include "core/ops/audit_seal.h"
 #include "core/ops/events.h"
 #include "core/ops/idempotency.h"
 #include "core/ops/schedule.h"
@@ -149,8 +150,8 @@ static void every_way_of_tampering_shows(void **state)
 		{"UPDATE audit SET result = 'succeeded' WHERE number = 4", 4},
 		{"UPDATE audit SET detail = '{\"a\":1}' WHERE number = 2", 2},
 		{"UPDATE audit SET time_ms = time_ms + 1 WHERE number = 1", 1},
-		{"DELETE FROM audit WHERE number = 3", 4},
-		{"DELETE FROM audit WHERE number = 1", 2},
+		{"DELETE FROM audit WHERE number = 3", 3},
+		{"DELETE FROM audit WHERE number = 1", 1},
 		{"UPDATE audit SET hash = (SELECT hash FROM audit WHERE number = 1) "
 		 "WHERE number = 5",
 		 5},
@@ -169,6 +170,156 @@ static void every_way_of_tampering_shows(void **state)
 		assert_int_equal(number, cases[i].number);
 		store_rollback(f->store);
 	}
+}
+
+/* A store whose trail is signed; the sealer lives as long as the test. */
+static struct sealer *sign_with(struct fixture *f)
+{
+	struct sealer *sealer = NULL;
+
+	OK(sealer_open(f->key, true, &sealer, &err));
+	seal_set_sealer(sealer);
+	return sealer;
+}
+
+static void tampered(struct fixture *f, const char *text)
+{
+	struct store_sql sql = {"tamper", text};
+
+	OK(store_run(f->store, &sql, NULL, 0, NULL, &err));
+}
+
+static void the_ends_of_a_chain_are_sealed(void **state)
+{
+	static const char *const cases[] = {
+		"DELETE FROM audit WHERE number > 4",
+		"DELETE FROM audit_seals WHERE kind = 'end'",
+		"DELETE FROM audit_seals WHERE kind = 'start'",
+		"UPDATE audit_seals SET signature = '' WHERE kind = 'end'",
+		"UPDATE audit_seals SET number = 4, hash = (SELECT hash FROM audit WHERE number = "
+		"4) WHERE kind = 'end'; ",
+		"UPDATE audit_seals SET time_ms = time_ms + 1 WHERE kind = 'end'",
+		"UPDATE audit_seals SET number = 1, hash = (SELECT hash FROM audit WHERE number = "
+		"1) WHERE kind = 'start'",
+		"UPDATE audit_seals SET hash = 'x' WHERE kind = 'start'",
+	};
+	struct fixture *f = *state;
+	struct sealer *sealer = sign_with(f);
+	int64_t number = 0;
+
+	for (int i = 0; i < 6; i++)
+		add_audit(f->store, "x");
+	OK(audit_verify(f->store, &number, &err));
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		OK(store_begin(f->store, &err));
+		tampered(f, cases[i]);
+		FAILS(BERTH_E_DIGEST, audit_verify(f->store, &number, &err));
+		store_rollback(f->store);
+	}
+	OK(audit_verify(f->store, &number, &err));
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
+}
+
+/* What is written later does not hide it. */
+static void a_break_stays_visible_when_rows_follow(void **state)
+{
+	static const char *const cases[] = {
+		"DELETE FROM audit WHERE number > 4",
+		"DELETE FROM audit_seals WHERE kind = 'end'",
+		"UPDATE audit_seals SET time_ms = time_ms + 1 WHERE kind = 'end'",
+	};
+	struct fixture *f = *state;
+	struct sealer *sealer = sign_with(f);
+	int64_t number = 0;
+
+	for (int i = 0; i < 6; i++)
+		add_audit(f->store, "x");
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		OK(store_begin(f->store, &err));
+		tampered(f, cases[i]);
+		add_audit(f->store, "later");
+		add_audit(f->store, "later");
+		FAILS(BERTH_E_DIGEST, audit_verify(f->store, &number, &err));
+		assert_int_equal(number, i ? 7 : 5);
+		store_rollback(f->store);
+	}
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
+}
+
+static void rows_without_a_key_are_told_from_those_with_one(void **state)
+{
+	struct fixture *f = *state;
+	struct chain_seal start;
+	struct chain_walk w;
+	int64_t count = 0;
+
+	add_audit(f->store, "x");
+	add_audit(f->store, "x");
+	struct sealer *sealer = sign_with(f);
+	add_audit(f->store, "y");
+	OK(audit_check(f->store, &w, &start, &err));
+	assert_int_equal(w.unsigned_to, 2);
+	assert_int_equal(w.row_count, 4);
+	seal_set_sealer(NULL);
+	OK(audit_prune(f->store, NULL, INT64_MAX, 100, &count, &err));
+	assert_int_equal(count, 0); /* nothing could sign what is left */
+	sealer_close(sealer);
+}
+
+static void old_rows_go_and_the_chain_still_holds(void **state)
+{
+	struct fixture *f = *state;
+	struct sealer *sealer = sign_with(f);
+	int64_t now_ms = clock_unix_ms(), count = 0;
+	struct chain_seal start;
+	struct chain_walk w;
+
+	for (int i = 0; i < 10; i++)
+		add_audit(f->store, "x");
+	OK(audit_prune(f->store, NULL, now_ms - 3600000, 100, &count, &err));
+	assert_int_equal(count, 0);
+	OK(audit_prune(f->store, NULL, now_ms + 3600000, 4, &count, &err));
+	assert_int_equal(count, 4);
+	OK(audit_check(f->store, &w, &start, &err));
+	assert_int_equal(start.number, 4);
+	assert_int_equal(w.number, 11); /* with the row of the pruning */
+	OK(audit_prune(f->store, NULL, now_ms + 3600000, 100, &count, &err));
+	assert_int_equal(count, 6); /* the newest stays */
+	fixture_reopen(f);
+	add_audit(f->store, "y");
+	OK(audit_check(f->store, &w, &start, &err));
+	assert_int_equal(start.number, 10);
+	tampered(f, "UPDATE audit_seals SET number = 9 WHERE kind = 'start'");
+	FAILS(BERTH_E_DIGEST, audit_verify(f->store, &count, &err));
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
+}
+
+/* Else a pruning would take the traces along. */
+static void what_does_not_fit_is_not_pruned(void **state)
+{
+	static const char *const cases[] = {
+		"UPDATE audit SET uid = 7 WHERE number = 3",
+		"DELETE FROM audit WHERE number = 2",
+		"UPDATE audit_seals SET number = 1 WHERE kind = 'start'",
+		"UPDATE audit_seals SET signature = '' WHERE kind = 'end'",
+	};
+	struct fixture *f = *state;
+	struct sealer *sealer = sign_with(f);
+	int64_t count = 0;
+
+	for (int i = 0; i < 6; i++)
+		add_audit(f->store, "x");
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		OK(store_begin(f->store, &err));
+		tampered(f, cases[i]);
+		FAILS(BERTH_E_DIGEST, audit_prune(f->store, NULL, INT64_MAX, 5, &count, &err));
+		store_rollback(f->store);
+	}
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
 }
 
 static void hostile_texts_are_made_harmless_before_they_are_kept(void **state)
@@ -340,6 +491,11 @@ int main(void)
 		cmocka_unit_test(type_names_go_both_ways),
 		TEST(a_chain_that_no_one_touched_verifies),
 		TEST(every_way_of_tampering_shows),
+		TEST(the_ends_of_a_chain_are_sealed),
+		TEST(a_break_stays_visible_when_rows_follow),
+		TEST(rows_without_a_key_are_told_from_those_with_one),
+		TEST(old_rows_go_and_the_chain_still_holds),
+		TEST(what_does_not_fit_is_not_pruned),
 		TEST(hostile_texts_are_made_harmless_before_they_are_kept),
 		TEST(the_first_answer_is_given_again),
 		TEST(a_request_that_was_rolled_back_leaves_no_key),
