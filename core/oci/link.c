@@ -132,7 +132,9 @@ int registry_next(const struct registry_request *q, char **ret_path, struct bert
 	const char *header;
 	int r = 0;
 	*ret_path = NULL;
-	for (int i = 0; q->exchange && !r && !*ret_path && (header = net_exchange_header(q->exchange, "link", i)); i++)
+	for (int i = 0; q->exchange && !r && !*ret_path &&
+			(header = net_exchange_header(q->exchange, "link", i));
+	     i++)
 		r = link_next_path(header, q->url, q->registry->base_url, ret_path, err);
 	return r;
 }

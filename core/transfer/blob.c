@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/transfer/parts.h"
 
 void place_present(struct transfer *t, struct place *p)
@@ -28,6 +29,13 @@ void place_failed(struct transfer *t, struct place *p, struct fault *why)
 		node_fail(t, p->waiters.items[i], why);
 }
 
+bool blob_size_is_wrong(const struct registry_request *q, int64_t byte_count)
+{
+	const char *text = registry_header(q, "Content-Length");
+	int64_t given;
+	return text && text_parse_i64(text, 0, INT64_MAX, &given) && given != byte_count;
+}
+
 int blob_prepare_head(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	static const unsigned short absent[] = {404, 0};
@@ -46,10 +54,15 @@ static void finish_head(struct op *op, const struct berth_error *err)
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a blob",
 			   p->pair->label_target);
 		place_failed(op->run, p, run_fault(op->run, &mine));
-	} else if (registry_status(op->q) == 404) {
+		return;
+	}
+	bool wrong = blob_size_is_wrong(op->q, p->blob->byte_count);
+	bool there = registry_status(op->q) == 200;
+	/* What is there with another size is sent again: the digest decides. */
+	if (!there || (wrong && !op->run->set.verify)) {
 		p->state = PLACE_ABSENT;
 	} else {
-		p->is_damaged = verify_size_is_wrong(op, p->blob->byte_count);
+		p->is_damaged = wrong;
 		place_present(op->run, p);
 	}
 }

@@ -71,7 +71,8 @@ static void finish_look(struct op *op, const struct berth_error *err)
 	struct place *p = op->object;
 	struct transfer *t = op->run;
 	struct blob *b = p->blob;
-	if (err->code || registry_status(op->q) == 404) {
+	if (err->code || registry_status(op->q) != 200 ||
+	    blob_size_is_wrong(op->q, p->blob->byte_count)) {
 		t->total_bytes += (uint64_t)b->byte_count;
 		t->total_blobs++;
 		p->state = PLACE_MOVING;

@@ -284,10 +284,49 @@ static int prepare_head(struct op *op, struct registry_call *call, struct berth_
 {
 	static const unsigned short absent[] = {404, 0};
 	struct node *n = op->object;
-	op_ask(op, call, "HEAD", n->pair);
+	op_ask(op, call, op->step ? "GET" : "HEAD", n->pair);
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = absent;
 	return op_object(op, call, "manifests", &n->digest, err);
+}
+
+static void finish_head(struct op *op, const struct berth_error *err);
+
+/* A 200 that names another digest, or is none, is no manifest of ours. */
+static bool is_the_one(const struct op *op, const struct node *n)
+{
+	const struct buf *body = registry_body(op->q);
+	const char *header = registry_header(op->q, "Docker-Content-Digest");
+	struct berth_error none = ERROR_INIT;
+	struct digest d;
+	if (registry_status(op->q) != 200)
+		return false;
+	if (op->step)
+		return !doc_check(buf_text(body), body->byte_count, &n->digest, NULL, &d, &none);
+	if (!header || !*header)
+		return true;
+	return !digest_parse(header, &d, &none) &&
+	       (d.algorithm != n->digest.algorithm || digest_equal(&d, &n->digest));
+}
+
+/* It is at the target, by its word. The first one of a repository is read: a HEAD can
+ * be answered by who has nothing. */
+static void node_found(struct op *op, struct node *n)
+{
+	struct transfer *t = op->run;
+	if (!n->pair->is_found_read && !t->set.verify) {
+		n->pair->is_found_read = true;
+		op->step = 1;
+		op_again(op, prepare_head, finish_head);
+		return;
+	}
+	n->is_there = true;
+	if (t->set.verify) {
+		node_read(t, n);
+		return;
+	}
+	n->state = NODE_PUT;
+	node_companions(t, n);
 }
 
 static void finish_head(struct op *op, const struct berth_error *err)
@@ -298,16 +337,10 @@ static void finish_head(struct op *op, const struct berth_error *err)
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a manifest",
 			   n->pair->label_target);
 		node_fail(op->run, n, run_fault(op->run, &mine));
-	} else if (registry_status(op->q) == 404) {
-		if (!op->run->set.verify)
-			node_read(op->run, n);
-	} else if (op->run->set.verify) {
-		n->is_there = true;
+	} else if (is_the_one(op, n)) {
+		node_found(op, n);
+	} else if (!op->run->set.verify) {
 		node_read(op->run, n);
-	} else {
-		n->state = NODE_PUT;
-		n->is_there = true;
-		node_companions(op->run, n);
 	}
 }
 

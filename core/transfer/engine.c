@@ -13,6 +13,9 @@
 
 #define DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
 
+/* HEADs a run spends on proofs (prove.c): enough for a small copy's every blob. */
+#define PROOFS_MAX 24
+
 static void set_defaults(struct transfer_settings *s)
 {
 	s->in_flight = DEFAULT(s->in_flight, 16);
@@ -34,6 +37,7 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 	t->rule = rule;
 	t->set = *settings;
 	t->stage = "list";
+	t->proofs_left = PROOFS_MAX;
 	set_defaults(&t->set);
 	const struct transfer_end *ends[2] = {&t->set.source, &t->set.target};
 	for (int i = 0; i < 2; i++)

@@ -153,8 +153,7 @@ static void take_claims(struct copy *c)
 	for (json_t *one; (one = job_take_claim(c->job)); json_decref(one))
 		if (c->transfer)
 			transfer_claimed(c->transfer, js_str(one, "digest", ""),
-					 js_str(one, "state", ""),
-					 js_str(one, "repository", NULL));
+					 js_str(one, "state", ""), js_str(one, "repository", NULL));
 }
 
 static void claim(void *user, const char *digest)

@@ -163,7 +163,7 @@ static bool is_last(struct move *m, const struct berth_error *err)
 		return true;
 	if (is_doubtful(m, err->code) || is_worth_asking(m, err))
 		return false;
-	return m->bad.code || !is_worth_another(err->code);
+	return m->bad.code || (!is_worth_another(err->code) && !is_out_of_step(err));
 }
 
 /* This upload is over; it goes on, or another one, or this is the end. */

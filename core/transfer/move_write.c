@@ -266,7 +266,8 @@ void stream_start(struct move *m)
 static void ask_done(void *user, struct registry_request *q, const struct berth_error *err)
 {
 	struct move *m = user;
-	bool there = !err->code && registry_status(q) == 200;
+	bool there =
+		!err->code && registry_status(q) == 200 && !blob_size_is_wrong(q, move_size(m));
 	drop_writer(m);
 	if (there) {
 		cancel_session(m); /* the answer was lost, or somebody else was faster */

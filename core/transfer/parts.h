@@ -37,11 +37,13 @@ void run_close(struct transfer *t);
 /* Drops what waits and is under way, but for clean-ups unless all is set. */
 void run_drop_ops(struct transfer *t, bool all);
 
+/* prove.c: looks at some of what n refers to. True: node_proved follows, or n has
+ * failed. */
+bool node_prove(struct transfer *t, struct node *n);
+
 /* verify.c: with settings.verify. */
 /* Both digests of i are known, and its root. */
 void verify_decide(struct transfer *t, struct image *i);
-/* Does an answer to HEAD give another size? */
-bool verify_size_is_wrong(const struct op *op, int64_t byte_count);
 
 /* report.c */
 /* An image as an item, with key: value in its more; new. */
@@ -91,6 +93,8 @@ MUST_USE int companion_unite(struct transfer *t, struct image *i, const char *by
 
 /* blob.c: blobs: looked for, mounted, moved. */
 op_prepare blob_prepare_head; /* of a place: is it there? 404 is an answer */
+/* Does an answer to HEAD give another size? */
+bool blob_size_is_wrong(const struct registry_request *q, int64_t byte_count);
 void place_ask(struct transfer *t, struct place *p);
 void blob_start(struct transfer *t, struct blob *b);
 void place_failed(struct transfer *t, struct place *p, struct fault *why);
@@ -122,6 +126,7 @@ json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 
 /* publish.c: manifests and tags put, in order. */
 void node_ready(struct transfer *t, struct node *n);    /* one thing less is awaited */
+void node_proved(struct transfer *t, struct node *n);   /* what it refers to is there */
 void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
 void image_put(struct transfer *t, struct image *i);    /* its tag, when all else is there */
 void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */

@@ -201,14 +201,13 @@ static void finish_node_bytes(struct op *op, const struct berth_error *err)
 	op_again(op, prepare_put_node, finish_put_node);
 }
 
-static void node_put(struct transfer *t, struct node *n)
+void node_proved(struct transfer *t, struct node *n)
 {
 	bool needs_put = n->parents.count || n->companions;
 	for (size_t i = 0; i < n->images.count; i++)
 		needs_put |= !((struct image *)n->images.items[i])->target_tag;
 	if (n->lists)
 		needs_put = n->parents.count > 0;
-	n->state = NODE_PUTTING;
 	if (!needs_put) {
 		node_put_done(t, n);
 	} else if (n->doc->bytes) {
@@ -217,6 +216,13 @@ static void node_put(struct transfer *t, struct node *n)
 	} else {
 		op_add(t, SIDE_SOURCE, n, prepare_node_again, finish_node_bytes);
 	}
+}
+
+static void node_put(struct transfer *t, struct node *n)
+{
+	n->state = NODE_PUTTING;
+	if (!node_prove(t, n))
+		node_proved(t, n);
 }
 
 void node_ready(struct transfer *t, struct node *n)
@@ -263,30 +269,6 @@ static int check_back(const struct op *op, const char *header, const struct dige
 			  header);
 }
 
-#define PROOF_MAX_BYTES ((int64_t)1 << 20)
-
-/* The smallest blob that was put into a repository. */
-static struct place *smallest_blob(const struct transfer *t, const struct pair *pair)
-{
-	struct place *found = NULL;
-	for (size_t i = 0; i < t->places_ordered.count; i++) {
-		struct place *p = t->places_ordered.items[i];
-		if (p->pair == pair && p->by_us && p->blob->byte_count <= PROOF_MAX_BYTES &&
-		    (!found || p->blob->byte_count < found->blob->byte_count))
-			found = p;
-	}
-	return found;
-}
-
-static int prepare_proof(struct op *op, struct registry_call *call, struct berth_error *err)
-{
-	const struct image *i = op->object;
-	const struct place *p = smallest_blob(op->run, i->pair);
-	op_ask(op, call, "GET", i->pair);
-	call->follow = true;
-	return op_object(op, call, "blobs", &p->digest, err);
-}
-
 static void fail_back(struct op *op, struct berth_error *err)
 {
 	struct image *i = op->object;
@@ -294,29 +276,11 @@ static void fail_back(struct op *op, struct berth_error *err)
 	fail_image_with(op->run, i, err, "cannot read back");
 }
 
-static void finish_proof(struct op *op, const struct berth_error *err)
-{
-	struct image *i = op->object;
-	struct berth_error mine = *err;
-	struct digest expected, is;
-	const char *text = strrchr(op->path, '/');
-	if (!mine.code && !digest_parse(text ? text + 1 : "", &expected, &mine)) {
-		const struct buf *body = registry_body(op->q);
-		if (!doc_check(buf_text(body), body->byte_count, &expected, NULL, &is, &mine)) {
-			image_end(op->run, i, IMAGE_COPIED);
-			return;
-		}
-	}
-	berth_wrap(&mine, "a blob that the target said it stored is not there as it was sent");
-	fail_back(op, &mine);
-}
-
 static void finish_back(struct op *op, const struct berth_error *err)
 {
 	struct image *i = op->object;
 	struct berth_error mine = *err;
 	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
-	bool proves = op->step == 2;
 	if (!mine.code && !op->step && (!header || !*header)) {
 		op->step = 1;
 		op_again(op, prepare_back, finish_back);
@@ -324,8 +288,6 @@ static void finish_back(struct op *op, const struct berth_error *err)
 	}
 	if (mine.code || check_back(op, header, put_digest(i), &mine))
 		fail_back(op, &mine);
-	else if (proves && smallest_blob(op->run, i->pair))
-		op_again(op, prepare_proof, finish_proof);
 	else
 		image_end(op->run, i, IMAGE_COPIED);
 }
@@ -359,14 +321,14 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 	image_settle(op->run, i);
 }
 
-/* The first tag of each repository is read whole, with a blob: headers can be made
- * up by a target that keeps nothing. */
+/* The first tag of each repository is read whole: headers can be made up by a
+ * target that keeps nothing. */
 static void back_start(struct transfer *t, struct image *i)
 {
 	struct op *op = op_add(t, SIDE_TARGET, i, prepare_back, finish_back);
 	if (!op)
 		return;
-	op->step = i->pair->is_proved ? 0 : 2;
+	op->step = i->pair->is_proved ? 0 : 1;
 	i->pair->is_proved = true;
 }
 

@@ -328,8 +328,7 @@ static int prepare_list(struct op *op, struct registry_call *call, struct berth_
 	if (op->step)
 		return 0; /* path is the next page */
 	call->accept_status = taken[!at_source][op->plain];
-	return op_path(op, err, "/v2/%s/tags/list%s", call->repository,
-		       op->plain ? "" : "?n=1000");
+	return op_path(op, err, "/v2/%s/tags/list%s", call->repository, op->plain ? "" : "?n=1000");
 }
 
 /* A name that no tag can have (Harbor 2.5 stores some) is an image that fails: the

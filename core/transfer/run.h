@@ -51,17 +51,19 @@ struct side {
 struct pair {
 	char *source, *target; /* under /v2/ */
 	char *label_source, *label_target;
-	struct vec companion_tags; /* of the source, sorted: sha256-... */
-	struct vec target_tags;    /* sorted */
-	bool target_listed;        /* target_tags is the whole truth */
-	bool target_new;           /* nothing is there: nothing needs asking */
-	bool is_proved;            /* something that was put here has been read whole */
-	unsigned listing;          /* lists on their way */
-	struct vec source_tags;    /* while listing */
-	json_t *known[2];          /* by side: {TAG: DIGEST} of a bulk listing, or NULL */
-	void *nodes, *places;      /* trees by digest */
-	struct fault *why;         /* its lists failed */
-	struct fault *odd;         /* the source lists what is no tag; NULL: it does not */
+	struct vec companion_tags;            /* of the source, sorted: sha256-... */
+	struct vec target_tags;               /* sorted */
+	bool target_listed;                   /* target_tags is the whole truth */
+	bool target_new;                      /* nothing is there: nothing needs asking */
+	bool is_proved;                       /* one of its tags has been read back whole */
+	bool is_found_read;                   /* closure.c: so has one that was found there */
+	bool is_blob_proved, is_child_proved; /* prove.c: one of each is enough */
+	unsigned listing;                     /* lists on their way */
+	struct vec source_tags;               /* while listing */
+	json_t *known[2];     /* by side: {TAG: DIGEST} of a bulk listing, or NULL */
+	void *nodes, *places; /* trees by digest */
+	struct fault *why;    /* its lists failed */
+	struct fault *odd;    /* the source lists what is no tag; NULL: it does not */
 };
 
 /* One token for all that is asked of a target repository, reads included. */
@@ -116,6 +118,7 @@ struct node {
 	struct vec images;     /* that are this node under a tag */
 	unsigned tags_pending; /* PUTs of its tags that are not answered */
 	struct vec gated;      /* nodes that must not be put before this one */
+	unsigned proofs;       /* prove.c: under way */
 	struct node *lists;    /* it is the list of what refers to this node */
 	json_t *found;         /* what the referrers API said so far */
 	uint64_t sent_bytes;
@@ -134,6 +137,7 @@ enum place_state {
 	PLACE_PRESENT,
 	PLACE_FAILED
 };
+enum proof { PROOF_NONE, PROOF_ASKED, PROOF_DONE };
 struct place {
 	struct digest digest; /* first: the key */
 	enum place_state state;
@@ -142,16 +146,17 @@ struct place {
 	struct place *next_of_blob;
 	struct vec waiters; /* nodes */
 	bool by_us;         /* sent or mounted, not found */
-	bool is_damaged;    /* verify: there, with another size */
-	char *session;      /* an upload that a refused mount opened */
+	enum proof proof;
+	bool is_damaged; /* verify: there, with another size */
+	char *session;   /* an upload that a refused mount opened */
 	struct fault *why;
 };
 struct blob {
 	struct digest digest; /* first: the key */
 	int64_t byte_count;
 	struct place *places, *last_place;
-	const char *home; /* a repository of the target that has it; NULL: none known */
-	bool led;         /* a leader is moving it */
+	const char *home;     /* a repository of the target that has it; NULL: none known */
+	bool led;             /* a leader is moving it */
 	char *foreign_home;   /* where another run put it: home then */
 	struct place *asking; /* it is claimed for this place; NULL: it is not */
 	bool is_waiting;      /* another run has the claim */
@@ -202,10 +207,10 @@ struct op {
 	char *path;
 	unsigned step; /* pages read so far, or what else prepare and finish count */
 	struct trail trail;
-	bool again;    /* finish queued it once more */
-	bool plain;    /* a list without our page size, which the server refused */
-	bool awaited;  /* opens an upload or puts an image: once started, seen to its end */
-	bool cleanup;  /* closes one: done even after a cancel */
+	bool again;   /* finish queued it once more */
+	bool plain;   /* a list without our page size, which the server refused */
+	bool awaited; /* opens an upload or puts an image: once started, seen to its end */
+	bool cleanup; /* closes one: done even after a cancel */
 };
 
 struct move;
@@ -232,6 +237,7 @@ struct transfer {
 	struct journal *journal;       /* of open uploads; NULL: none is kept */
 	bool is_interrupted;           /* the run ends here to be taken up again */
 	size_t cached_bytes;
+	unsigned proofs_left; /* blobs that may still be asked for to prove them */
 	bool moving;          /* the plan is made: what is ready may be written */
 	bool closing;         /* nothing new is started but clean-ups */
 	uint64_t close_at_ms; /* until when clean-ups may take */

@@ -21,13 +21,6 @@
 enum verdict { SAME, MISSING, DIFFERENT, INCOMPLETE, UNKNOWN };
 static const char *const verdicts[] = {"same", "missing", "different", "incomplete", "failed"};
 
-bool verify_size_is_wrong(const struct op *op, int64_t byte_count)
-{
-	const char *text = registry_header(op->q, "Content-Length");
-	int64_t given;
-	return text && text_parse_i64(text, 0, INT64_MAX, &given) && given != byte_count;
-}
-
 static bool is_listed(const json_t *list, const struct digest *d)
 {
 	char digest[DIGEST_TEXT_ROOM];

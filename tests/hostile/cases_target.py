@@ -2,6 +2,7 @@
 """How a target may take what is sent: refuse, lose, alter, and lie about it."""
 
 from table import *  # noqa: F403
+from table import _layers
 
 case("target-plain", TARGET, "-", "nothing: an honest target", RIGHT)
 case("target-index", TARGET, "-", "nothing: an honest target of an index", RIGHT, load=two_arch)
@@ -172,7 +173,26 @@ case("lie-put-201", TARGET, "8", "blobs are answered 201 and dropped; manifests 
      ERROR, on("put", say(201)))
 case("lie-put-201-unchecked", TARGET, "8",
      "blobs are answered 201 and dropped; nothing is checked",
-     ERROR, on("put", say(201)), **NO_CHECK)
+     ERROR, on("put", say(201)), untagged=True, **NO_CHECK)
+case("lie-layers-201", TARGET, "8", "layers are answered 201 and dropped, the config is kept", ERROR,
+     on("put", lambda s, q, good: Response(201) if len(q.body) > 1000 else None), untagged=True,
+     **NO_CHECK)
+case("lie-layers-cut", TARGET, "8", "layers lose a byte, the config is kept", ERROR,
+     on("put", lambda s, q, good: _cut_layer(s, q, good)), untagged=True, **NO_CHECK)
+case("lie-one-layer-201", TARGET, "8", "one of eight layers is dropped", ERROR,
+     later("put", first("put", say(201))[1], after=4), untagged=True,
+     load=with_layers(lambda name: _layers(name, range(5000, 13000, 1000))), **NO_CHECK)
+case("lie-head-manifest-200", TARGET, "8", "every manifest is said to be there, as it was asked for",
+     ERROR, on("manifest-head", lambda s, q, good: _as_asked(q)),
+     on("tags", say(200, {"tags": ["old"]}, Content_Type="application/json")), load=two_arch,
+     untagged=True, **NO_CHECK)
+case("lie-head-manifest-other", TARGET, "31", "every manifest is said to be there, by one digest",
+     EITHER, on("manifest-head", say(200, Docker_Content_Digest="sha256:" + "3" * 64)),
+     on("tags", say(200, {"tags": ["old"]}, Content_Type="application/json")), load=two_arch,
+     **NO_CHECK)
+case("lie-child-altered", TARGET, "8", "children are stored with a byte more, under their digest",
+     ERROR, on("manifest-put", lambda s, q, good: _altered_child(s, q)), load=two_arch,
+     untagged=True, **NO_CHECK)
 case("lie-put-202", TARGET, "41", "blobs are answered 202 and dropped", ERROR, on("put", say(202)))
 case("lie-put-other-digest", TARGET, "31", "a stored blob is reported with another digest", EITHER,
      on("put", header("Docker-Content-Digest", "sha256:" + "6" * 64)))
@@ -218,6 +238,29 @@ case("lie-digest-header-as-asked", TARGET, "8",
      "the stored bytes are others, the header is as wished",
      ERROR, on("manifest-put", lambda s, q, good: _echo(s, q)),
      on("manifest-head", lambda s, q, good: _echo_head(s, q)), **NO_CHECK)
+
+
+def _cut_layer(server, request, good):
+    answer = good()
+    digest = request.query.get("digest")
+    if len(request.body) > 1000:
+        server.registry.blobs[request.name][digest] = request.body[:-1]
+    return answer
+
+
+def _as_asked(request):
+    digest = request.rest if request.rest.startswith("sha256:") else "sha256:" + "2" * 64
+    return Response(200, b"", {"Docker-Content-Digest": digest,
+                               "Content-Type": images.OCI_MANIFEST})
+
+
+def _altered_child(server, request):
+    if not request.rest.startswith("sha256:"):
+        return None
+    kind = request.headers.get("content-type", "")
+    server.registry.manifests.setdefault(request.name, {})[request.rest] = (
+        kind, request.body + b" ")
+    return Response(201, b"", {"Docker-Content-Digest": request.rest})
 
 
 def _alter(server, request, good):

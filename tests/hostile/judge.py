@@ -134,9 +134,10 @@ def _at_honest_target(case, client, result, wanted):
 
 
 def _at_hostile_target(case, server, result, wanted, below):
-    if not result.ok:
-        return []
     name = name_of(case)
+    if not result.ok:
+        left = case.untagged and server.registry.tags.get(name, {}).get(TAG)
+        return [f"it failed, and left the tag {left}"] if left else []
     found = server.registry.tags.get(name, {}).get(TAG)
     if found != wanted:
         return [f"it said that it succeeded, and the tag is {found}, not {wanted}"]

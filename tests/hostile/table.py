@@ -52,6 +52,7 @@ class Case:
         self.make = more.pop("make", None)
         self.second = more.pop("second", False)
         self.may_be_empty = more.pop("may_be_empty", False)
+        self.untagged = more.pop("untagged", False)  # a hostile target has no tag after it
         self.sees = more.pop("sees", None)  # so many tags are at the honest target
         assert not more, f"{ident}: unknown field {sorted(more)}"
 
