@@ -42,6 +42,8 @@ static const struct {
 } known[] = {
 	{403, BERTH_E_QUOTA, "exceeded quota", false,
 	 "a ResourceQuota of the namespace has no room for it: raise that"},
+	{403, BERTH_E_UNAVAILABLE, "status unknown for quota", false,
+	 "the cluster has not counted what its ResourceQuota counts: ask later"},
 	{403, BERTH_E_DENIED, "admission webhook", true,
 	 "an admission webhook of the cluster forbids it: its rule has to let it pass"},
 	{400, BERTH_E_DENIED, "admission webhook", true,
@@ -100,11 +102,12 @@ static int explain(const struct kube_ask *ask, int http, const json_t *status,
 	return http == 500 ? failed_inside(ask, status, err) : err->code;
 }
 
-/* 504 and a webhook that is away pass by themselves: they have a time, too. */
+/* 504, a webhook that is away and a quota that is new pass by themselves: they
+ * have a time, too. */
 static void set_pause(const struct kube *k, struct berth_error *err)
 {
 	const struct net_limits *limits = net_client_limits(registry_net(k->remote.registry));
-	if (err->upstream >= 502 && err->code == BERTH_E_UNAVAILABLE && !err->retry_ms)
+	if (err->code == BERTH_E_UNAVAILABLE && !err->retry_ms)
 		err->retry_ms = limits->backoff_ms;
 }
 

@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from berthtest import Authority, proc, workdir  # noqa: E402
+from berthtest import Authority, Daemon, proc, workdir  # noqa: E402
 from berthtest.drive import drive  # noqa: E402
 from berthtest.kube import VERSION, Kube  # noqa: E402
 
@@ -116,7 +116,9 @@ class Case(unittest.TestCase):
         return [one["name"] for one in account.get("imagePullSecrets") or []]
 
     def verbs(self, since):
-        return [verb for verb, _ in cluster.requests("berth", since)]
+        """What was asked of this test's namespace since now() was that."""
+        return [verb for verb, path in cluster.requests("berth", since)
+                if f"/{self.ns}/" in path]
 
     @staticmethod
     def now():
@@ -176,8 +178,7 @@ class Probe(Case):
             "address": f"https://127.0.0.1:{proc.free_port()}"})
         self.assertEqual("unavailable", done.error["code"])
 
-    def test_an_expired_account_token_is_auth(self):
-        """A token that the server itself made, and that it no longer takes."""
+    def test_an_account_token_that_is_no_longer_taken_is_auth(self):
         cluster.namespace(self.ns)
         made = cluster.made(self.path("serviceaccounts/default/token"),
                             {"spec": {"expirationSeconds": 600}})
@@ -438,13 +439,70 @@ class Looking(Case):
     def test_a_quota_that_is_full_is_named(self):
         cluster.made(self.path("resourcequotas"), {
             "metadata": {"name": "q"}, "spec": {"hard": {"secrets": "0"}}})
-        proc.wait_until(lambda: "secrets" in cluster.api(
-            "GET", self.path("resourcequotas/q"))[1].get("status", {}).get("hard", {}),
-            "the quota counts")
+        proc.wait_until(lambda: "exceeded quota" in str(cluster.api(
+            "POST", self.path("secrets") + "?dryRun=All", {"metadata": {"name": "other"}})[1]),
+            "the quota counts", 300)
         for slot in ("plan", "apply"):
             error = self.refused(slot)
             self.assertEqual("quota", error["code"])
             self.assertIn("ResourceQuota", error["cause"])
+
+
+class Registered(Case):
+    """The same cluster as berthd has it, by berthctl."""
+
+    makes_namespace = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = workdir(cls)
+        cls.daemon = Daemon(os.path.join(cls.dir, "berth")).start()
+        cls.addClassCleanup(cls.daemon.stop)
+
+    def add(self, name, user):
+        """cluster add with a kubeconfig as kubectl would write it."""
+        with open(cluster.ca, "rb") as file:
+            authority = base64.b64encode(file.read()).decode()
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="ascii") as file:
+            json.dump({
+                "apiVersion": "v1", "kind": "Config", "current-context": "it",
+                "clusters": [{"name": "lab", "cluster": {
+                    "server": cluster.url, "certificate-authority-data": authority}}],
+                "users": [{"name": "me", "user": user}],
+                "contexts": [{"name": "it", "context": {"cluster": "lab", "user": "me"}}]}, file)
+        os.chmod(path, 0o600)
+        return self.daemon.ctl("cluster", "add", name, "--kubeconfig", path)
+
+    def shown(self, name):
+        return json.loads(self.daemon.ctl_ok("cluster", "show", name, "-o", "json"))["status"]
+
+    def test_it_is_added_by_a_token_with_its_version_and_user(self):
+        done = self.add("lab", {"token": cluster.token("berth")})
+        self.assertEqual(0, done.returncode, done.stderr)
+        status = self.shown("lab")
+        self.assertEqual(("healthy", VERSION, "berth"),
+                         (status["phase"], status["version"], status["user"]))
+        self.assertFalse(status.get("missing"))
+
+    def test_it_is_added_by_a_client_certificate_with_what_that_lacks(self):
+        user = {}
+        for key, path in zip(("client-certificate-data", "client-key-data"),
+                             cluster.authority.issue("reader", client=True)):
+            with open(path, "rb") as file:
+                user[key] = base64.b64encode(file.read()).decode()
+        done = self.add("certified", user)
+        self.assertEqual(0, done.returncode, done.stderr)
+        status = self.shown("certified")
+        self.assertEqual("reader", status["user"])
+        self.assertIn("patch secrets", status["missing"])
+
+    def test_a_token_that_the_server_refuses_adds_nothing(self):
+        done = self.add("wrong", {"token": "wrong-canary"})
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("refused the token", done.stderr)
+        self.assertNotIn("canary", done.stdout + done.stderr)
+        self.assertNotEqual(0, self.daemon.ctl("cluster", "show", "wrong").returncode)
 
 
 if __name__ == "__main__":

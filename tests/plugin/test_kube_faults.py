@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 1200
 """kube.so against a stand-in that misbehaves: each way has a sentence that says
 what to do, nothing is asked more often than makes sense, no secret gets out."""
 
@@ -232,6 +233,7 @@ class Writing(Case):
                 ("webhook away", "unavailable", "does not answer", True),
                 ("webhook denies", "denied", "webhook of the cluster forbids", False),
                 ("quota", "quota", "ResourceQuota", False),
+                ("quota uncounted", "unavailable", "has not counted", True),
                 ("terminating", "conflict", "is being deleted", False),
                 ("expired token", "auth", "refused the token", False),
                 ("too large", "limit", "too large", False),
@@ -366,7 +368,7 @@ class Memory(Case):
                      ("lifecycle.remove", spec(service_account=True))):
             total = self.count(*call)
             self.assertGreater(total, loaded + 100, "the shim counts nothing")
-            for at in range(loaded + 1, total + 1, (total - loaded) // 30):
+            for at in range(loaded + 1, total + 1, (total - loaded) // 12):
                 ended = self.run_with(f"malloc:{at}", *call)
                 if ended not in (0, 1):
                     findings.append(f"{call[0]}, allocation {at}: it ended with {ended}")

@@ -51,6 +51,9 @@ FAULTS = {
     "quota": (403, status(
         403, "Forbidden", "secrets \"registry-secret\" is forbidden: exceeded quota: q, "
         "requested: secrets=1, used: secrets=20, limited: secrets=20"), {}),
+    "quota uncounted": (403, status(
+        403, "Forbidden", "secrets \"registry-secret\" is forbidden: status unknown for quota: q, "
+        "resources: secrets"), {}),
     "terminating": (403, status(
         403, "Forbidden", "secrets \"registry-secret\" is forbidden: unable to create new content "
         "in namespace team-a because it is being terminated", {"causes": [

@@ -137,7 +137,8 @@ class Kube:
             kube, "etcd", "--data-dir", self._file("etcd"), "--unsafe-no-fsync",
             "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"default={peer}"]).wait_port(int(etcd.rpartition(":")[2]))
+            "--initial-cluster", f"default={peer}"]).wait_port(
+                int(etcd.rpartition(":")[2]), 600)
         self._start_server(kube, etcd)
         self._start_controllers(kube)
         self._give_rights()
@@ -165,7 +166,7 @@ class Kube:
             "--endpoint-reconciler-type=none",
             f"--audit-policy-file={self._file('audit.json', _AUDIT)}",
             f"--audit-log-path={self._file('audit.log')}", *self.flags])
-        server.wait_for(self._is_ready, "it was ready", 300)
+        server.wait_for(self._is_ready, "it was ready", 600)
 
     def _is_ready(self):
         try:
@@ -251,7 +252,7 @@ class Kube:
 
     def wait_account(self, namespace):
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
-        wait_until(lambda: self.api("GET", path)[0] == 200, f"{namespace} has its account", 300)
+        wait_until(lambda: self.api("GET", path)[0] == 200, f"{namespace} has its account", 600)
 
     def secret(self, namespace, name="registry-secret"):
         """The secret as it is, or None."""
@@ -266,6 +267,8 @@ class Kube:
         found = []
         with open(self._file("audit.log"), encoding="utf-8") as file:
             for line in file:
+                if not line.endswith("\n"):
+                    break  # of a request that goes on
                 event = json.loads(line)
                 if event["user"]["username"] == user:
                     found.append((event["verb"], event["requestURI"].partition("?")[0]))
