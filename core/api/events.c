@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v1/events: the sequence of what happened, from any id on. A reader is fed
  * from the stored ring at its own pace and woken by what is new, so a slow one
- * costs no memory; one that the ring has overtaken is told of the gap.
+ * costs no memory; one that the ring has overtaken is told of the gap. Who has no
+ * platform role gets its own operations, and what becomes of spaces and workspaces
+ * that it sees at that moment (event_sight.c).
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "api_handlers.h"
 #include "core/api/api.h"
+#include "core/api/event_sight.h"
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/http/stream.h"
 #include "core/ops/events.h"
 
-#define PULL_ROWS 100
+/* How far back somebody looks whose every row has to be judged. */
+#define MEMBER_ROWS 10000
 
 struct reader {
 	struct daemon_state *d;
@@ -21,7 +26,10 @@ struct reader {
 	struct events_reader *live;
 	unsigned types;
 	int64_t last_id;
-	char topic[64]; /* of a long poll */
+	struct event_sight sight;
+	size_t given_count; /* rows of the last look that were for this reader */
+	char topic[64];     /* of a long poll */
+	uint64_t until_ms;  /* and when it is answered at the latest */
 };
 
 static void reader_free(void *user)
@@ -29,6 +37,7 @@ static void reader_free(void *user)
 	struct reader *r = user;
 
 	events_unsubscribe(r->live);
+	event_sight_done(&r->sight);
 	free(r);
 }
 
@@ -43,12 +52,22 @@ static void told(void *user, const struct event_row *row)
 		http_wake(r->server, r->topic);
 }
 
-static int event_document(const struct event_row *row, json_t **ret, struct berth_error *err)
+/* NULL: it is not for this reader. */
+static int event_document(struct reader *r, const struct event_row *row, json_t **ret,
+			  struct berth_error *err)
 {
 	json_t *data = NULL;
+	bool is_seen = false;
 
+	*ret = NULL;
+	if (!(event_type_of_name(row->type) & r->types))
+		return 0;
 	if (api_parse(row->document, &data, err))
 		return err->code;
+	if (event_sight_sees(&r->sight, row, data, &is_seen, err) || !is_seen) {
+		json_decref(data);
+		return err->code;
+	}
 	if (!strcmp(row->type, "operation"))
 		api_show_error(data);
 	*ret = json_pack("{s:I, s:s, s:o}", "id", (json_int_t)row->id, "type", row->type, "data",
@@ -93,10 +112,9 @@ static int push_row(void *user, const void *row, struct berth_error *err)
 	if (stream_is_full(r->stream))
 		return berth_fail(err, BERTH_E_CANCELLED, "enough until the reader took some");
 	r->last_id = it->id;
-	if (!(event_type_of_name(it->type) & r->types))
-		return 0;
-	if (event_document(it, &document, err))
+	if (event_document(r, it, &document, err) || !document)
 		return err->code;
+	r->given_count++;
 	char *text AUTO_FREE = js_text(document);
 	if (!text)
 		return berth_fail_memory(err);
@@ -105,7 +123,7 @@ static int push_row(void *user, const void *row, struct berth_error *err)
 	return 0;
 }
 
-static int list_after(struct reader *r, store_each *each, void *user, struct berth_error *err)
+static int list_page(struct reader *r, store_each *each, void *user, struct berth_error *err)
 {
 	const struct store_value values[] = {V_INT(r->last_id)};
 	struct store_page page = {.within = "id > ?",
@@ -116,15 +134,32 @@ static int list_after(struct reader *r, store_each *each, void *user, struct ber
 	return store_list(r->d->store, &events_table, &page, each, user, NULL, err);
 }
 
+/* Page by page until there is something for this reader, or no more. */
+static int list_after(struct reader *r, store_each *each, void *user, struct berth_error *err)
+{
+	int64_t newest = events_last(ops_events(r->d->ops)), before;
+	int code;
+
+	r->given_count = 0;
+	do {
+		before = r->last_id;
+		code = list_page(r, each, user, err);
+	} while (!code && !r->given_count && r->last_id > before && r->last_id < newest);
+	return code;
+}
+
 /* Did the ring drop what this reader has not seen? Then the gap's end. */
 static int64_t gap_end(struct reader *r)
 {
 	struct berth_error err = ERROR_INIT;
-	int64_t first_id = 0;
+	int64_t first_id = 0, oldest;
 
-	if (event_row_first(r->d->store, &first_id, &err) || first_id <= r->last_id + 1)
+	if (event_row_first(r->d->store, &first_id, &err))
 		return 0;
-	return first_id - 1;
+	oldest = events_last(ops_events(r->d->ops)) - MEMBER_ROWS;
+	if (!r->sight.is_all && first_id < oldest)
+		first_id = oldest;
+	return first_id <= r->last_id + 1 ? 0 : first_id - 1;
 }
 
 static void pull(struct stream *stream, void *user)
@@ -178,10 +213,9 @@ static int keep_row(void *user, const void *row, struct berth_error *err)
 	json_t *document = NULL;
 
 	p->reader->last_id = it->id;
-	if (!(event_type_of_name(it->type) & p->reader->types))
-		return 0;
-	if (event_document(it, &document, err))
+	if (event_document(p->reader, it, &document, err) || !document)
 		return err->code;
+	p->reader->given_count++;
 	return json_array_append_new(p->items, document) ? berth_fail_memory(err) : 0;
 }
 
@@ -192,6 +226,7 @@ static void answer_poll(struct answer *a, struct reader *r, uint32_t wait_s)
 	struct poll p = {.reader = r, .items = items};
 	struct berth_error err = ERROR_INIT;
 	int64_t missed = gap_end(r);
+	uint64_t now_ms = clock_monotonic_ms();
 	char next[96];
 
 	if (missed) {
@@ -205,9 +240,9 @@ static void answer_poll(struct answer *a, struct reader *r, uint32_t wait_s)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	if (!json_array_size(items) && wait_s && !answer_timed_out(a)) {
+	if (!json_array_size(items) && now_ms < r->until_ms && !answer_timed_out(a)) {
 		answer_hold_topic(a, r->topic);
-		answer_hold(a, wait_s);
+		answer_hold(a, (uint32_t)((r->until_ms - now_ms + 999) / 1000));
 		return;
 	}
 	snprintf(next, sizeof(next), "/v1/events?since=%lld&wait_s=%u", (long long)r->last_id,
@@ -237,11 +272,16 @@ void api_events_get(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	*r = (struct reader){
-		.d = d, .server = request_server(q), .types = types, .last_id = last_id};
+	*r = (struct reader){.d = d,
+			     .server = request_server(q),
+			     .types = types,
+			     .last_id = last_id,
+			     .until_ms = clock_monotonic_ms() + (uint64_t)wait_s * 1000};
 	snprintf(r->topic, sizeof(r->topic), "events/%s", request_id(q));
-	if (events_subscribe(ops_events(d->ops), types, told, r, &r->live, &err)) {
-		free(r);
+	if (!event_sight_of(q, a, &r->sight)) {
+		reader_free(r);
+	} else if (events_subscribe(ops_events(d->ops), types, told, r, &r->live, &err)) {
+		reader_free(r);
 		api_fail(a, &err, NULL);
 	} else if (wait) {
 		request_keep(q, r, reader_free);

@@ -191,6 +191,51 @@ class Isolation(AccessCase):
         self.same(self.blue, "GET", "/v1/operations/{}", mine, ABSENT)
         self.done(self.api.get(f"/v1/operations/{mine}"))
 
+    def events(self, person, since):
+        """Every event that somebody gets from one id on, through all pages."""
+        found, path = [], f"/v1/events?since={since}&wait_s=0"
+        while True:
+            page = person.get(path)
+            if not page["items"]:
+                return found
+            found += page["items"]
+            path = page["next"]
+
+    def test_events_are_those_of_ones_own_spaces_workspaces_and_operations(self):
+        since = int(self.api.get("/v1/events?wait_s=0")["next"].split("since=")[1].split("&")[0])
+        hub, mirror = (f"/v1/spaces/{self.space(name)}" for name in ("hub", "mirror"))
+        for path, name in ((hub, "red"), (mirror, "blue")):
+            self.api.post(f"{path}/bindings", {"unbind": [name]})
+            self.api.post(f"{path}/bindings", {"bind": [name]})
+            self.ask("PATCH", f"/v1/workspaces/{name}", {"description": "told"}, If_Match="*")
+        asked = self.red.ask("GET", f"{hub}/artifacts/" + quote("shop/web:1.0.0"))
+        self.assertIn(asked.status, (200, 202), asked.body)
+        self.settle()
+        everything = self.events(self.api, since)
+        self.assertLessEqual({"operation", "lifecycle", "audit"},
+                             {one["type"] for one in everything})
+        for person, own, name in ((self.red, hub, "red"), (self.by_group, hub, "red"),
+                                  (self.blue, mirror, "blue")):
+            seen = self.events(person, since)
+            self.assertEqual({own, f"/v1/workspaces/{name}"},
+                             {one["resource"] for one in seen if one["type"] == "lifecycle"})
+            self.assertNotIn("audit", {one["type"] for one in seen})
+            for one in seen:
+                if one["type"] == "operation":
+                    self.assertEqual(person.uid, one["data"]["requester"]["uid"])
+                else:
+                    self.assertNotIn("operation", one["data"])
+        if asked.status == 202:
+            self.assertIn(f"/v1/operations/{asked.body['id']}",
+                          [one["resource"] for one in self.events(self.red, since)])
+        self.assertEqual(403, self.nobody.ask("GET", "/v1/events?wait_s=0").status)
+        # What is another's is unbound: it wakes nobody else, and is not there later.
+        self.api.post("/v1/workspaces", {"name": "pale", "members": [{"uid": 71008}]})
+        pale = self.person(self.daemon.socket, 71008)
+        self.assertEqual(["/v1/workspaces/pale"],
+                         [one["resource"] for one in self.events(pale, since)])
+        self.assertEqual([], pale.get("/v1/events?wait_s=1")["items"])
+
     def test_a_member_who_is_taken_out_is_nobody_at_once(self):
         self.api.post("/v1/workspaces", {"name": "gray", "members": [{"uid": 71009}]})
         person = self.person(self.daemon.socket, 71009)
