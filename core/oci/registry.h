@@ -87,6 +87,9 @@ struct registry_call {
 	 * body sent yet is still met with a credential. Streamed bodies are
 	 * never repeated, nor is an answer of which consume has had bytes. */
 	bool once;
+	/* The same for 429, and 503 with Retry-After, alone: the caller knows what else is
+	 * under way, and asks again when that is less. */
+	bool busy_ends;
 	size_t body_max_bytes; /* cap of a body kept in memory; 0: 4 MiB */
 	/* A body in memory, or streamed: produce gives bytes, 0 at the end,
 	 * NET_PAUSE to be asked again after registry_resume. */
@@ -121,6 +124,9 @@ MUST_USE int registry_location(const struct registry_request *q, char **ret_url,
 /* The path and query of Link rel=next at the own origin; NULL when there is none. */
 MUST_USE int registry_next(const struct registry_request *q, char **ret_path,
 			   struct berth_error *err);
+
+/* The registry asked for a pause: nothing is sent to it for so long. */
+void registry_hold(struct registry *r, uint64_t pause_ms);
 
 /* Start and run the loop to its end: for plugins. The caller frees *ret. */
 MUST_USE int registry_wait(struct registry *r, const struct registry_call *call,

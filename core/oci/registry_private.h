@@ -44,6 +44,7 @@ struct registry {
 	struct net_task watch;   /* over those that are in a pause, for a cancel */
 	struct net_task release; /* of those that wait for the first answer */
 	unsigned jitter;
+	uint64_t hold_until_ms; /* nothing is sent before */
 };
 
 enum request_state {
@@ -100,6 +101,8 @@ MUST_USE char *auth_scopes(const struct registry *r, const struct registry_call 
 bool retry_after_failure(struct registry_request *q, const struct berth_error *err);
 bool retry_after_status(struct registry_request *q, int status);
 uint64_t retry_backoff_ms(struct registry *r, unsigned tries);
+/* Is the registry held? Then q is sent when that is over. */
+bool retry_is_held(struct registry_request *q);
 
 /* redirect.c: q->url is the next place to ask, or why not. */
 MUST_USE int redirect_follow(struct registry_request *q, struct berth_error *err);

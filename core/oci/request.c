@@ -317,7 +317,7 @@ int request_advance(struct registry_request *q, struct berth_error *err)
 {
 	const char *auth = NULL;
 	int r = q->tries && q->state == REQUEST_PAUSES ? go_home(q, err) : 0;
-	if (r || must_wait(q))
+	if (r || retry_is_held(q) || must_wait(q))
 		return r;
 	if (!q->is_foreign) {
 		r = auth_header(q, &auth, err);

@@ -72,6 +72,26 @@ static bool pause_then_again(struct registry_request *q, uint64_t delay_ms)
 	return true;
 }
 
+void registry_hold(struct registry *r, uint64_t pause_ms)
+{
+	uint64_t until_ms = clock_monotonic_ms() + pause_ms;
+	if (until_ms > r->hold_until_ms)
+		r->hold_until_ms = until_ms;
+}
+
+bool retry_is_held(struct registry_request *q)
+{
+	struct berth_error err = ERROR_INIT;
+	uint64_t now_ms = clock_monotonic_ms(), until_ms = q->registry->hold_until_ms;
+	if (until_ms <= now_ms || q->is_foreign)
+		return false;
+	if (net_timer_start(q->registry->loop, until_ms - now_ms, resume_after_pause, q, &q->timer,
+			    &err))
+		return false; /* no memory for a timer: it is sent now */
+	q->state = REQUEST_PAUSES;
+	return true;
+}
+
 static bool has_try_left(const struct registry_request *q)
 {
 	return q->tries + 1 < net_client_limits(q->registry->client)->tries;
@@ -95,6 +115,12 @@ static bool is_passing(int status)
 	return is_busy(status) || status == 500 || status == 502 || status == 504 || status == 408;
 }
 
+static bool is_left_to_caller(const struct registry_request *q, int status)
+{
+	return q->call.busy_ends &&
+	       (status == 429 || (status == 503 && registry_header(q, "retry-after")));
+}
+
 bool retry_after_status(struct registry_request *q, int status)
 {
 	const struct net_limits *l = net_client_limits(q->registry->client);
@@ -102,7 +128,7 @@ bool retry_after_status(struct registry_request *q, int status)
 	/* 429 and 503 say that nothing was done, so a POST may be repeated too. */
 	bool safe =
 		request_is_repeatable(q) || (is_busy(status) && !q->call.once && !q->call.produce);
-	if (!has_try_left(q) || !is_passing(status) || !safe)
+	if (!has_try_left(q) || !is_passing(status) || !safe || is_left_to_caller(q, status))
 		return false;
 	int64_t asked = retry_parse(registry_header(q, "retry-after"), clock_unix_ms(),
 				    l->retry_after_max_ms);

@@ -44,11 +44,14 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 		t->sides[i] = (struct side){
 			.registry = ends[i]->registry,
 			.flags = ends[i]->flags,
-			.own = {.limit = t->set.in_flight},
 			.lane = &t->sides[i].own,
 			.referrers = ends[i]->flags & BERTH_OCI_REFERRERS ? API_YES : API_UNKNOWN};
 	if (ends[0]->registry == ends[1]->registry)
 		t->sides[SIDE_TARGET].lane = t->sides[SIDE_SOURCE].lane;
+	/* A move within one registry takes two slots of it. */
+	for (int i = 0; i < 2; i++)
+		window_init(&t->sides[i].own.window, ends[0]->registry == ends[1]->registry ? 2 : 1,
+			    t->set.in_flight);
 	pool_init(&t->pool, t->set.ring_bytes);
 	limit_init(&t->limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_us());
 	*ret = t;

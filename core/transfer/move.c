@@ -20,6 +20,20 @@ int64_t move_size(const struct move *m)
 	return m->place->blob->byte_count;
 }
 
+static void slot_take(struct move *m, int side)
+{
+	if (!m->has_slot[side])
+		m->run->sides[side].lane->in_flight++;
+	m->has_slot[side] = true;
+}
+
+void slot_give(struct move *m, int side)
+{
+	if (m->has_slot[side])
+		m->run->sides[side].lane->in_flight--;
+	m->has_slot[side] = false;
+}
+
 static void move_free(struct move *m)
 {
 	struct transfer *t = m->run;
@@ -30,8 +44,9 @@ static void move_free(struct move *m)
 	hasher_free(m->hasher);
 	spool_close(m->spool, t->is_interrupted);
 	free(m->session);
-	t->sides[SIDE_SOURCE].lane->in_flight--;
-	t->sides[SIDE_TARGET].lane->in_flight--;
+	slot_give(m, SIDE_SOURCE);
+	slot_give(m, SIDE_TARGET);
+	t->moves_waiting -= m->waits != WAIT_NOT; /* drop_reader saw to WAIT_READ */
 	t->move_count--;
 	for (int i = 0; i < 2; i++)
 		if (t->line[i] == m)
@@ -51,6 +66,8 @@ void move_end(struct move *m, bool by_us)
 	struct place *p = m->place;
 	struct blob *b = p->blob;
 	uint64_t bytes = (uint64_t)b->byte_count;
+	for (int i = 0; i < 2; i++)
+		lane_answered(&t->sides[i], &(struct berth_error)ERROR_INIT, 0);
 	t->done_bytes += bytes;
 	t->done_blobs++;
 	p->by_us = by_us;
@@ -107,7 +124,8 @@ static bool is_worth_another(int code)
 
 uint64_t move_backoff_ms(const struct move *m, unsigned failures, const struct berth_error *err)
 {
-	uint64_t ms = (uint64_t)m->run->set.backoff_ms << (failures < 6 ? failures - 1 : 5);
+	unsigned doublings = failures > 6 ? 5 : failures ? failures - 1 : 0;
+	uint64_t ms = (uint64_t)m->run->set.backoff_ms << doublings;
 	return err->retry_ms > ms ? err->retry_ms : ms;
 }
 
@@ -132,7 +150,51 @@ static void fire_retry(void *user)
 {
 	struct move *m = user;
 	m->retry = NULL;
+	move_wait(m, WAIT_ALL);
+}
+
+void move_wait(struct move *m, enum wait waits)
+{
+	m->waits = waits;
+	m->run->moves_waiting++;
+	run_pump(m->run);
+}
+
+static bool has_what_it_waits_for(const struct move *m)
+{
+	if (m->waits == WAIT_READ)
+		return lane_has_slot(m->run->sides[SIDE_SOURCE].lane);
+	return m->waits == WAIT_ALL && run_has_slots(m->run);
+}
+
+bool move_go_on(struct transfer *t)
+{
+	struct move *m = t->moves;
+	while (m && !has_what_it_waits_for(m))
+		m = m->next;
+	if (!m)
+		return false;
+	enum wait waited = m->waits;
+	m->waits = WAIT_NOT;
+	t->moves_waiting--;
+	slot_take(m, SIDE_SOURCE);
+	if (waited == WAIT_READ) {
+		read_start(m);
+		return true;
+	}
+	slot_take(m, SIDE_TARGET);
 	attempt_begin(m);
+	return true;
+}
+
+bool move_troubled(struct move *m, int side, const struct berth_error *err)
+{
+	struct side *s = &m->run->sides[side];
+	if (!is_passing(err->code))
+		return false;
+	if (err->code == BERTH_E_THROTTLED)
+		registry_hold(s->registry, err->retry_ms);
+	return lane_answered(s, err, m->began_ms[side]);
 }
 
 /* distribution 3 says 416 to bytes that do not follow what it has, as when libcurl
@@ -158,6 +220,9 @@ static bool is_doubtful(const struct move *m, int code)
 
 static bool is_last(struct move *m, const struct berth_error *err)
 {
+	/* What the source said was told when it said it. */
+	if (!m->bad.code && move_troubled(m, SIDE_TARGET, err))
+		return false;
 	m->failures++;
 	if (m->failures >= m->run->set.tries)
 		return true;
@@ -172,7 +237,7 @@ void attempt_fail(struct move *m, const struct berth_error *why)
 	struct berth_error err = *why, timer = ERROR_INIT;
 	m->broken.code = 0;
 	drop_reader(m);
-	if (m->retry)
+	if (m->retry || m->waits == WAIT_ALL)
 		return; /* it failed at both ends: one more try is under way */
 	if (m->stage == STAGE_OPEN && m->writer) {
 		m->late = err; /* an upload is being opened: to cancel it, we must know it */
@@ -191,10 +256,13 @@ void attempt_fail(struct move *m, const struct berth_error *why)
 			spool_empty(m->spool);
 	}
 	if (net_timer_start(m->run->set.loop, move_backoff_ms(m, m->failures, &err), fire_retry, m,
-			    &m->retry, &timer))
+			    &m->retry, &timer)) {
 		move_fail(m, &timer);
-	else
-		run_pump(m->run);
+		return;
+	}
+	slot_give(m, SIDE_SOURCE);
+	slot_give(m, SIDE_TARGET);
+	run_pump(m->run);
 }
 
 void move_start(struct transfer *t, struct place *p)
@@ -212,8 +280,8 @@ void move_start(struct transfer *t, struct place *p)
 	if (m->next)
 		m->next->previous = m;
 	t->moves = m;
-	t->sides[SIDE_SOURCE].lane->in_flight++;
-	t->sides[SIDE_TARGET].lane->in_flight++;
+	slot_take(m, SIDE_SOURCE);
+	slot_take(m, SIDE_TARGET);
 	t->move_count++;
 	ring_init(&m->ring, &t->pool);
 	m->slot = -1;

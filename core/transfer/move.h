@@ -22,6 +22,9 @@
 
 enum stage { STAGE_ASK, STAGE_STATUS, STAGE_OPEN, STAGE_IDLE, STAGE_STREAM, STAGE_COMMIT };
 
+/* Between two tries a move gives its slots to others, and waits for new ones. */
+enum wait { WAIT_NOT, WAIT_READ, WAIT_ALL };
+
 struct move {
 	struct move *next, *previous;
 	struct transfer *run;
@@ -41,8 +44,11 @@ struct move {
 	unsigned asks; /* for it */
 	int64_t mark;  /* base of the last upload that went on */
 	unsigned attempt, failures, read_failures;
-	bool feeding; /* from the spool, before the source is asked for the rest */
-	bool is_fed;  /* some of what this upload got came from the spool */
+	bool feeding;         /* from the spool, before the source is asked for the rest */
+	bool is_fed;          /* some of what this upload got came from the spool */
+	enum wait waits;      /* for slots, to go on */
+	bool has_slot[2];     /* by side */
+	uint64_t began_ms[2]; /* its last request, by side */
 	bool verified, reader_paused, writer_paused, dropped;
 	struct berth_error bad;    /* the source's bytes are not what was promised */
 	struct berth_error late;   /* why this upload ends, once its address is known */
@@ -60,6 +66,12 @@ void attempt_fail(struct move *m, const struct berth_error *why); /* this upload
 void move_leave(struct move *m);                                  /* the run is ending */
 uint64_t move_backoff_ms(const struct move *m, unsigned failures, const struct berth_error *err);
 bool is_passing(int code);
+
+/* Trouble with its last request at that side: what its registry is to know of it. true:
+ * it came of too many at once, and is no failure of this blob. */
+MUST_USE bool move_troubled(struct move *m, int side, const struct berth_error *err);
+void slot_give(struct move *m, int side);
+void move_wait(struct move *m, enum wait waits); /* goes on when there are slots */
 
 /* move_read.c */
 void read_start(struct move *m);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/transfer/move.h"
 
@@ -18,6 +19,10 @@ void drop_reader(struct move *m)
 	net_timer_cancel(m->read_retry);
 	m->reader = NULL;
 	m->read_retry = NULL;
+	if (m->waits == WAIT_READ) {
+		m->waits = WAIT_NOT;
+		m->run->moves_waiting--;
+	}
 	m->reader_paused = m->feeding = false;
 }
 
@@ -108,7 +113,7 @@ static void fire_read_retry(void *user)
 {
 	struct move *m = user;
 	m->read_retry = NULL;
-	read_start(m);
+	move_wait(m, WAIT_READ);
 }
 
 /* Goes on by Range after a pause; failures that follow progress don't add up. */
@@ -118,15 +123,19 @@ static void read_again(struct move *m, const struct berth_error *why)
 	if (m->received - m->read_mark >= PROGRESS_BYTES)
 		m->read_failures = 0;
 	m->read_mark = m->received;
-	m->read_failures++;
+	m->read_failures += !move_troubled(m, SIDE_SOURCE, &err);
 	if (!is_passing(err.code) || m->read_failures >= m->run->set.tries) {
 		m->bad = err; /* no other upload would help */
 		attempt_fail(m, &err);
 		return;
 	}
 	if (net_timer_start(m->run->set.loop, move_backoff_ms(m, m->read_failures, &err),
-			    fire_read_retry, m, &m->read_retry, &timer))
+			    fire_read_retry, m, &m->read_retry, &timer)) {
 		attempt_fail(m, &timer);
+		return;
+	}
+	slot_give(m, SIDE_SOURCE);
+	run_pump(m->run);
 }
 
 static void read_done(void *user, struct registry_request *q, const struct berth_error *err)
@@ -161,6 +170,7 @@ static void ask_source(struct move *m)
 	snprintf(path, sizeof path, "/v2/%s/blobs/%s", m->place->pair->source, digest);
 	snprintf(range, sizeof range, "bytes=%" PRId64 "-", m->received);
 	m->skip = 0;
+	m->began_ms[SIDE_SOURCE] = clock_monotonic_ms();
 	int r = registry_start(m->run->sides[SIDE_SOURCE].registry,
 			       &(struct registry_call){.method = "GET",
 						       .repository = m->place->pair->source,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/transfer/move.h"
 #include <berth/ops.h>
@@ -39,6 +40,7 @@ int write_request(struct move *m, struct registry_call *call, struct berth_error
 	call->repository = m->place->pair->target;
 	call->rights = TARGET_RIGHTS;
 	call->user = m;
+	m->began_ms[SIDE_TARGET] = clock_monotonic_ms();
 	return registry_start(target_of(m), call, &m->writer, err);
 }
 

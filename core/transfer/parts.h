@@ -7,6 +7,15 @@
 
 #include "core/transfer/run.h"
 
+/* lane.c: what answers say of their registry. */
+/* One came to what began at began_ms and still has its slot. true: it was a 429 that
+ * came of too many at once; the same may be asked again, and is no failure. */
+bool lane_answered(struct side *s, const struct berth_error *err, uint64_t began_ms);
+bool lane_has_slot(const struct lane *l);
+/* After a 429 (is_free: of too many at once): may op wait and ask again? Shortens
+ * err->retry_ms to what it may wait. */
+bool op_may_wait(struct op *op, bool is_free, struct berth_error *err);
+
 /* sched.c: ops, the slots of the registries, and the loop. */
 typedef int op_prepare(struct op *op, struct registry_call *call, struct berth_error *err);
 typedef void op_finish(struct op *op, const struct berth_error *err);
@@ -29,6 +38,8 @@ MUST_USE int op_turn_page(struct op *op, char **next, unsigned page_max, struct 
 /* The same op once more, with another prepare or finish; from finish only. */
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
 void run_pump(struct transfer *t); /* starts what has slots */
+/* Is there a slot at both ends for a move (two where both ends are one)? */
+bool run_has_slots(const struct transfer *t);
 /* Turns the loop until all is quiet, or the run is cancelled or ended. */
 MUST_USE int run_turns(struct transfer *t, struct berth_error *err);
 /* After an early end: leaves no upload session open, and asks for the images whose
@@ -117,6 +128,7 @@ void move_start(struct transfer *t, struct place *p);
 /* Ends all that are under way and cancels their upload sessions; with all set
  * also those whose session is not known yet. */
 void move_drop_all(struct transfer *t, bool all);
+bool move_go_on(struct transfer *t);          /* one that waits for slots, if there are */
 void move_tick(struct transfer *t);           /* wakes streams that can go on */
 bool move_is_stuck(const struct transfer *t); /* no move has anything under way */
 void move_mend(struct transfer *t);           /* ends uploads whose requests could not start */

@@ -91,6 +91,15 @@ static void count_states(const struct transfer *t, size_t counts[ARRAY_COUNT(sta
 	}
 }
 
+/* How many requests are in flight at each end, and how many may be just now. */
+static json_t *requests_of(const struct transfer *t)
+{
+	const struct lane *a = t->sides[SIDE_SOURCE].lane, *b = t->sides[SIDE_TARGET].lane;
+	return json_pack("{s:{s:i, s:i}, s:{s:i, s:i}}", "source", "in_flight", (int)a->in_flight,
+			 "window", (int)a->window.limit, "target", "in_flight", (int)b->in_flight,
+			 "window", (int)b->window.limit);
+}
+
 void report_progress(struct transfer *t, bool now_please)
 {
 	uint64_t now = clock_monotonic_ms(), flying;
@@ -102,9 +111,10 @@ void report_progress(struct transfer *t, bool now_please)
 	measure_rate(t, now, t->done_bytes + flying);
 	count_states(t, counts);
 	AUTO_JSON json_t *more =
-		json_pack("{s:I, s:I, s:I, s:I, s:o}", "rate", (json_int_t)t->rate, "images",
-			  (json_int_t)t->images.count, "waiting", (json_int_t)counts[IMAGE_WAITING],
-			  "failed", (json_int_t)counts[IMAGE_FAILED], "streams", streams);
+		json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "requests", requests_of(t), "rate",
+			  (json_int_t)t->rate, "images", (json_int_t)t->images.count, "waiting",
+			  (json_int_t)counts[IMAGE_WAITING], "failed",
+			  (json_int_t)counts[IMAGE_FAILED], "streams", streams);
 	if (more)
 		t->set.progress(t->set.user, t->done_bytes + flying, t->total_bytes, t->stage,
 				more);

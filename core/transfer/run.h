@@ -22,6 +22,7 @@
 #include "core/oci/media.h"
 #include "core/transfer/engine.h"
 #include "core/transfer/ring.h"
+#include "core/transfer/window.h"
 
 struct vec {
 	void **items;
@@ -38,13 +39,15 @@ enum { SIDE_SOURCE, SIDE_TARGET };
 enum side_api { API_UNKNOWN, API_ASKED, API_NO, API_YES };
 
 struct lane {
-	unsigned in_flight, limit;
+	unsigned in_flight;
+	struct window window; /* how many that may be */
 };
 struct side {
 	struct registry *registry;
 	uint32_t flags;
 	struct lane own, *lane;  /* both sides share one lane where they share a registry */
 	struct op *first, *last; /* waiting */
+	uint64_t retries_seen;   /* requests that the registry's client repeated by itself */
 	enum side_api referrers; /* source: has the API; target: answers OCI-Subject */
 };
 
@@ -205,7 +208,10 @@ struct op {
 	void (*finish)(struct op *op, const struct berth_error *err);
 	struct registry_request *q;
 	char *path;
-	unsigned step; /* pages read so far, or what else prepare and finish count */
+	uint64_t began_ms;
+	uint32_t waited_ms; /* in pauses that 429s asked for */
+	unsigned tries;     /* that ended with one, and not for want of room */
+	unsigned step;      /* pages read so far, or what else prepare and finish count */
 	struct trail trail;
 	bool again;   /* finish queued it once more */
 	bool plain;   /* a list without our page size, which the server refused */
@@ -225,7 +231,8 @@ struct transfer {
 	struct move *moves;   /* on their way */
 	struct move *line[2]; /* whose turn it is to be woken, by side; NULL: the first one's */
 	unsigned move_count;
-	struct vec ready; /* places to be moved, in order */
+	unsigned moves_waiting; /* of them, for slots after a pause */
+	struct vec ready;       /* places to be moved, in order */
 	size_t ready_next;
 	struct vec granted; /* of these, whose claim was given */
 	size_t granted_next;

@@ -31,6 +31,19 @@ static void enqueue(struct op *op)
 	s->last = op;
 }
 
+/* Before all that wait: it has waited before. */
+static void enqueue_first(struct op *op)
+{
+	struct side *s = op->side;
+	op->previous = NULL;
+	op->next = s->first;
+	if (s->first)
+		s->first->previous = op;
+	else
+		s->last = op;
+	s->first = op;
+}
+
 static struct op *dequeue(struct side *s)
 {
 	struct op *op = s->first;
@@ -153,10 +166,20 @@ static void op_done(void *user, struct registry_request *q, const struct berth_e
 {
 	struct op *op = user;
 	struct transfer *t = op->run;
+	struct berth_error mine = *err;
+	bool is_throttled = mine.code == BERTH_E_THROTTLED;
 	(void)q;
+	bool is_free = lane_answered(op->side, err, op->began_ms);
 	op->side->lane->in_flight--;
 	deactivate(op);
-	op_end(op, err);
+	if (is_throttled && op_may_wait(op, is_free, &mine)) {
+		registry_hold(op->side->registry, mine.retry_ms);
+		registry_request_free(op->q);
+		op->q = NULL;
+		enqueue_first(op);
+	} else {
+		op_end(op, err);
+	}
 	run_pump(t);
 }
 
@@ -167,6 +190,8 @@ static void op_start(struct op *op)
 	int r = op->prepare(op, &call, &err);
 	if (!r) {
 		call.path = call.path ? call.path : op->path;
+		call.busy_ends = true;
+		op->began_ms = clock_monotonic_ms();
 		r = registry_start(op->side->registry, &call, &op->q, &err);
 	}
 	if (r) {
@@ -177,26 +202,24 @@ static void op_start(struct op *op)
 	activate(op);
 }
 
-static bool has_slot(const struct side *s)
-{
-	return s->lane->in_flight < s->lane->limit;
-}
-
 /* A move takes a slot at both ends; two of one where both ends are the same. */
-static bool has_slots_for_move(const struct transfer *t)
+bool run_has_slots(const struct transfer *t)
 {
 	const struct lane *a = t->sides[SIDE_SOURCE].lane, *b = t->sides[SIDE_TARGET].lane;
-	if (t->move_count + t->claims_asked >= t->set.moves)
-		return false;
 	if (a == b)
-		return a->in_flight + 2 <= a->limit;
-	return a->in_flight < a->limit && b->in_flight < b->limit;
+		return a->in_flight + 2 <= a->window.limit;
+	return lane_has_slot(a) && lane_has_slot(b);
+}
+
+static bool may_begin_move(const struct transfer *t)
+{
+	return t->move_count + t->claims_asked < t->set.moves && run_has_slots(t);
 }
 
 /* After a cancel only clean-ups are started. */
 static struct op *next_op(struct transfer *t, struct side *s)
 {
-	if (!s->first || !has_slot(s) || (t->ended && !t->closing))
+	if (!s->first || !lane_has_slot(s->lane) || (t->ended && !t->closing))
 		return NULL;
 	return dequeue(s);
 }
@@ -206,9 +229,11 @@ void run_pump(struct transfer *t)
 	for (int i = 0; i < 2; i++)
 		for (struct op *op; (op = next_op(t, &t->sides[i]));)
 			op_start(op);
-	while (!t->ended && t->granted_next < t->granted.count && has_slots_for_move(t))
+	while (!t->ended && t->moves_waiting && move_go_on(t))
+		continue;
+	while (!t->ended && t->granted_next < t->granted.count && may_begin_move(t))
 		move_start(t, t->granted.items[t->granted_next++]);
-	while (!t->ended && t->ready_next < t->ready.count && has_slots_for_move(t))
+	while (!t->ended && t->ready_next < t->ready.count && may_begin_move(t))
 		place_go(t, t->ready.items[t->ready_next++]);
 }
 

@@ -89,7 +89,7 @@ for _kind, _word in (("upload", "a session"), ("put patch", "a blob"),
     case(f"{_short}-header-1-mib", TARGET, "61", f"{_word} is answered with a header of 1 MiB",
          EITHER, on(_kind, header("X-Long", "a" * MIB)))
     case(f"{_short}-retry-after-1e9", TARGET, "49", f"{_word}: 429 with Retry-After 1e9, always",
-         ERROR, on(_kind, say(429, Retry_After="1000000000")), limits={_short: 12})
+         ERROR, on(_kind, say(429, Retry_After="1000000000")), limits={_short: 24})
 case("put-500-after-storing", TARGET, "62", "a blob is stored, then 500", RIGHT,
      first("put", after_effect(say(500))))
 case("put-reset-after-storing", TARGET, "55", "a blob is stored, then a reset", RIGHT,

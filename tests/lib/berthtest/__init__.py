@@ -11,6 +11,7 @@ a process of its own on a free loopback port, ended by its id.
     kube      a real Kubernetes API server (Kube), built once
     images    images made from a seed, and a client that pushes and reads them
     sets      the image sets that tests and benchmarks copy
+    bounded   a front that answers 429 to more than so many requests at once
     link      a delaying, limiting, cutting, counting TCP link
     daemon    a private berthd, its HTTP API, and berthctl
     worker    a worker alone, and jobs on its socket
