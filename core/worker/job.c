@@ -19,6 +19,7 @@
 #include "core/worker/frame.h"
 
 /* A lease of bytes at one end: asked for early, so that it is there in time. */
+#define LEASE_LEAST_BYTES 16384     /* what is moved at once: with less nothing goes on */
 #define LEASE_WANT_BYTES (1u << 20) /* as much as there is: berthd says how much that is */
 struct lease {
 	bool is_limited, is_asked;
@@ -35,7 +36,7 @@ struct job {
 	uint64_t progress_due_ms;
 	json_t *progress; /* the last one, held back by the rate */
 	struct lease leases[2];
-	json_t *claims;   /* answers to claims that nobody has taken yet, or NULL */
+	json_t *claims; /* answers to claims that nobody has taken yet, or NULL */
 };
 
 static const char *const chain_names[] = {"read", "write"};
@@ -268,7 +269,7 @@ uint64_t job_leased(struct job *j, enum job_chain chain)
 	struct lease *l = &j->leases[chain];
 	if (!l->is_limited)
 		return UINT64_MAX;
-	if (!l->is_asked && l->left <= l->last / 2) {
+	if (!l->is_asked && (l->left < LEASE_LEAST_BYTES || l->left <= l->last / 2)) {
 		l->is_asked = true;
 		send_budget(j, chain, "want", LEASE_WANT_BYTES);
 	}
