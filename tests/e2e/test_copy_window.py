@@ -30,8 +30,7 @@ class Window(Case):
                              [client.digest(name, tag) for name, tag, _ in self.images])
 
     def assert_few(self, front, bound):
-        """The bound was met, and asked to the limit, with few refusals."""
-        self.assertGreater(front.refused, 0)
+        """The bound was found out with few refusals; without a window most would be."""
         self.assertLessEqual(front.most, bound)
         self.assertLess(front.refused, 48, f"of {front.requests}")
 
