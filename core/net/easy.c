@@ -269,6 +269,7 @@ int net_easy_set_call(struct net_exchange *x, const struct net_call *call, struc
 		return berth_fail_memory(err);
 	curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE,
 			 streams ? STREAM_BUFFER_BYTES : SMALL_BUFFER_BYTES);
+	curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, call->flags & NET_FRESH ? 1L : 0L);
 	set_trust(x, call->flags);
 	set_method(x, call);
 	return set_lines(x, call, err);

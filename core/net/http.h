@@ -44,8 +44,9 @@ int64_t net_client_clock_skew_s(const struct net_client *c);
 
 /* NET_FOREIGN: not the server's own origin (a redirect's target, a token
  * server): no client certificate, and the system's authorities are trusted
- * beside the private one. NET_PUBLIC: refuse addresses that are not public. */
-enum { NET_FOREIGN = 1, NET_PUBLIC = 2 };
+ * beside the private one. NET_PUBLIC: refuse addresses that are not public.
+ * NET_FRESH: on a connection of its own making, after one that broke. */
+enum { NET_FOREIGN = 1, NET_PUBLIC = 2, NET_FRESH = 4 };
 
 struct net_exchange;
 struct net_call {

@@ -4,6 +4,7 @@
  * specification, say more. Bodies may be absent, HTML or plain text.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,6 +57,30 @@ static void refine(const char *message, int status, struct berth_error *err)
 	}
 }
 
+/* Blanks the credential of a header line wherever it stands in the text. */
+static void hide(char *text, const char *header)
+{
+	const char *secret = header ? strrchr(header, ' ') : NULL;
+	size_t n = secret ? strlen(++secret) : 0;
+	for (char *at = text; n > 3 && (at = strstr(at, secret)); at += n)
+		memset(at, '*', n);
+}
+
+/* Some servers repeat a request's head in their errors: what we sent to prove who we
+ * are goes no further. The caller frees it; NULL without memory. */
+static char *without_secrets(const struct registry_request *q, const char *text)
+{
+	const struct registry *r = q->registry;
+	char *copy = strdup(text);
+	if (!copy)
+		return NULL;
+	hide(copy, r->basic_header);
+	hide(copy, r->bearer_header);
+	for (const struct token *t = r->tokens; t; t = t->next)
+		hide(copy, t->header);
+	return copy;
+}
+
 /* The first of {"errors":[{"code","message"}]}: its words into the cause. */
 static void read_envelope(const struct registry_request *q, int status, struct berth_error *err)
 {
@@ -70,7 +95,10 @@ static void read_envelope(const struct registry_request *q, int status, struct b
 	const char *code = js_str(first, "code", ""), *message = js_str(first, "message", "");
 	if (!*code && !*message)
 		return;
-	berth_cause(err, "HTTP %d %.64s: %s", status, code, message);
+	AUTO_FREE char *shown_code = without_secrets(q, code);
+	AUTO_FREE char *shown = without_secrets(q, message);
+	berth_cause(err, "HTTP %d %.64s: %s", status, shown_code ? shown_code : "",
+		    shown ? shown : "");
 	for (size_t i = 0; i < ARRAY_COUNT(codes); i++)
 		if (!strcmp(codes[i].code, code) &&
 		    (status == 400 || status == 403 || status == 405))

@@ -278,7 +278,8 @@ static int send_now(struct registry_request *q, const char *auth, struct berth_e
 		.url = q->url,
 		.headers = lines.at,
 		.flags = (q->is_foreign ? NET_FOREIGN : 0u) |
-			 (q->is_foreign && q->public_only ? NET_PUBLIC : 0u),
+			 (q->is_foreign && q->public_only ? NET_PUBLIC : 0u) |
+			 (q->call.fresh ? NET_FRESH : 0u),
 		.body_max_bytes = q->call.body_max_bytes,
 		.body = q->call.body,
 		.body_byte_count = q->call.body_byte_count,

@@ -102,6 +102,7 @@ bool retry_after_failure(struct registry_request *q, const struct berth_error *e
 	(void)err;
 	if (!has_try_left(q) || !request_is_repeatable(q) || !net_exchange_may_retry(q->exchange))
 		return false;
+	q->call.fresh = true;
 	return pause_then_again(q, retry_backoff_ms(q->registry, q->tries));
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/log.h"
 #include "core/transfer/run.h"
 
 bool vec_add(struct transfer *t, struct vec *l, void *item)
@@ -50,6 +51,8 @@ struct fault *run_fault(struct transfer *t, const struct berth_error *err)
 		return NULL;
 	}
 	f->err = *err;
+	log_mask(f->err.message); /* a server may have repeated what it was sent */
+	log_mask(f->err.cause);
 	f->next = t->faults;
 	t->faults = f;
 	return f;

@@ -41,6 +41,7 @@ int write_request(struct move *m, struct registry_call *call, struct berth_error
 	call->rights = TARGET_RIGHTS;
 	call->user = m;
 	m->began_ms[SIDE_TARGET] = clock_monotonic_ms();
+	call->fresh = m->failures > 0;
 	return registry_start(target_of(m), call, &m->writer, err);
 }
 

@@ -122,6 +122,13 @@ case("error-escapes-target", TARGET, "39", "a refusal with terminal controls", E
 case("quota-exceeded", TARGET, "62", "403 DENIED: quota exceeded", ERROR,
      on("manifest-put", say(403, {"errors": [{"code": "DENIED", "message": "quota exceeded"}]},
                             Content_Type="application/json")), says="quota")
+case("error-echoes-password", TARGET, "class 20", "a refusal repeats the Authorization header",
+     ERROR, on("upload", lambda s, q, good: _echo_head_of(q)), **IN)
+case("error-echoes-token", TARGET, "class 20", "a refusal repeats the token", ERROR,
+     on("upload", lambda s, q, good: _echo_head_of(q) if "authorization" in q.headers else None),
+     bearer=True, **IN)
+case("reset-of-second-requests", TARGET, "55", "a connection that is used again is reset", RIGHT,
+     on("*", lambda s, q, good: Response(cut_head=0, reset=True) if q.turn > 1 else None))
 case("tag-immutable", TARGET, "62", "412: the tag is immutable", ERROR,
      on("manifest-put", lambda s, q, good: None if q.rest.startswith("sha256:") else Response(
          412, {"errors": [{"code": "PRECONDITION", "message": "tag is immutable"}]},
@@ -238,6 +245,13 @@ case("lie-digest-header-as-asked", TARGET, "8",
      "the stored bytes are others, the header is as wished",
      ERROR, on("manifest-put", lambda s, q, good: _echo(s, q)),
      on("manifest-head", lambda s, q, good: _echo_head(s, q)), **NO_CHECK)
+
+
+def _echo_head_of(request):
+    sent = request.headers.get("authorization", "")
+    told = f"you sent {sent}, {PASSWORD}"
+    return Response(400, {"errors": [{"code": "UNKNOWN", "message": told}]},
+                    {"Content-Type": "application/json"})
 
 
 def _cut_layer(server, request, good):

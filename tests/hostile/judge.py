@@ -5,6 +5,7 @@ A copier has run(case, hostile, honest, folder) and returns a Result. The other
 end of the copy is an honest registry of the caller's.
 """
 
+import base64
 import re
 
 from server import Registry, digest_of
@@ -159,9 +160,11 @@ def _always(case, server, result):
         if "cookie" in request.headers:
             complaints.append(f"a cookie was sent back: {request.method} {request.target}")
             break
-    for user, password in USERS.items():
-        if password in result.text:
-            complaints.append(f"the password of {user} was printed")
+    basic = [base64.b64encode(f"{user}:{password}".encode()).decode()
+             for user, password in USERS.items()]
+    for secret in (*SECRETS, *basic):
+        if secret in result.text:
+            complaints.append(f"the secret {secret} was printed")
     found = CONTROLS.search(result.text.replace("\n", "").replace("\t", ""))
     if found:
         complaints.append(f"a control character reached the user: {found[0]!r} in "

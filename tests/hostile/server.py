@@ -382,15 +382,16 @@ class Server:
             with self._lock:
                 self._open.add(connection)
             with connection, connection.makefile("rb") as reader:
-                while self._one(connection, reader):
-                    pass
+                turn = 1
+                while self._one(connection, reader, turn):
+                    turn += 1
         except (OSError, ValueError):
             pass  # the client went away, or spoke no HTTP: nothing is owed to it
         finally:
             with self._lock:
                 self._open.discard(connection)
 
-    def _one(self, connection, reader):
+    def _one(self, connection, reader, turn):
         line = reader.readline(65536)
         if not line.strip():
             return False
@@ -403,6 +404,7 @@ class Server:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         request = Request(method, target, headers, b"")
+        request.turn = turn  # on its connection, from 1
         early = self._early(request)
         if early is None:
             if headers.get("expect", "").lower() == "100-continue":
