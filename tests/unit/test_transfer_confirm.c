@@ -86,7 +86,8 @@ static void an_image_that_is_broken_has_failed_and_says_where(void **state)
 	assert_string_equal("digest", error_text(one, "code"));
 	assert_string_equal("after the copy the target does not hold 'lab/a:1' as the source does",
 			    error_text(one, "message"));
-	assert_string_equal("blob sha256:b is missing, and there is more", error_text(one, "cause"));
+	assert_string_equal("blob sha256:b is missing, and there is more",
+			    error_text(one, "cause"));
 	assert_int_equal(0, js_int(totals, "copied", -1));
 	assert_int_equal(2, js_int(totals, "failed", -1));
 	assert_int_equal(3, js_int(totals, "images", -1));
@@ -120,9 +121,11 @@ static void each_kind_of_difference_has_its_words(void **state)
 static void an_attachment_fails_but_is_no_image_of_the_totals(void **state)
 {
 	(void)state;
-	AUTO_JSON json_t *totals = parse("{\"images\":3,\"copied\":1,\"referrers\":1,\"failed\":0}");
-	AUTO_JSON json_t *one = refute(
-		"{\"name\":\"lab/a@x\",\"more\":{\"state\":\"missing\",\"referrer\":true}}", totals);
+	AUTO_JSON json_t *totals =
+		parse("{\"images\":3,\"copied\":1,\"referrers\":1,\"failed\":0}");
+	AUTO_JSON json_t *one =
+		refute("{\"name\":\"lab/a@x\",\"more\":{\"state\":\"missing\",\"referrer\":true}}",
+		       totals);
 	assert_true(js_bool(json_object_get(one, "more"), "referrer", false));
 	assert_int_equal(1, js_int(totals, "failed", -1));
 	assert_int_equal(1, js_int(totals, "copied", -1));
