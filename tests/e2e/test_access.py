@@ -236,6 +236,35 @@ class Isolation(AccessCase):
                          [one["resource"] for one in self.events(pale, since)])
         self.assertEqual([], pale.get("/v1/events?wait_s=1")["items"])
 
+    def test_a_member_of_200_workspaces_sees_all_of_them_bound_in_one_call(self):
+        names = [f"many-{number}" for number in range(200)]
+        for name in names:
+            self.api.post("/v1/workspaces", {"name": name, "members": [{"uid": 71200}]})
+        person = self.person(self.daemon.socket, 71200)
+        self.assertEqual(0, person.get("/v1/images?q=shop")["total"])
+        path = f"/v1/spaces/{self.space('hub')}"
+        self.refused(422, "validation-failed", "POST", f"{path}/bindings",
+                     {"bind": names[:199] + ["many-none"]})
+        self.assertEqual(404, person.ask("GET", path).status)
+        plan = self.ask("POST", f"{path}/bindings?dry_run=true", {"bind": names})
+        self.assertEqual(200, len(plan.body["create"]))
+        self.assertEqual(404, person.ask("GET", path).status)
+        done = self.api.post(f"{path}/bindings", {"bind": names})
+        self.assertEqual(200, len(done["bound"]))
+        try:
+            self.assertEqual(sorted(names), person.get(path)["workspaces"])
+            self.assertEqual(200, person.get("/v1/workspaces?limit=1")["total"])
+            self.assertEqual(sorted(names), sorted(person.get("/v1")["caller"]["workspaces"]))
+            self.assertEqual(["hub"], [one["integration"]
+                                       for one in person.get("/v1/spaces")["items"]])
+            self.assertEqual(self.red.get("/v1/images?q=shop")["total"],
+                             person.get("/v1/images?q=shop")["total"])
+            self.refused(422, "validation-failed", "POST", f"{path}/bindings",
+                         {"bind": names + ["red"]})  # more than one call takes
+        finally:
+            self.api.post(f"{path}/bindings", {"unbind": names})
+        self.assertEqual(0, person.get("/v1/images?q=shop")["total"])
+
     def test_a_member_who_is_taken_out_is_nobody_at_once(self):
         self.api.post("/v1/workspaces", {"name": "gray", "members": [{"uid": 71009}]})
         person = self.person(self.daemon.socket, 71009)

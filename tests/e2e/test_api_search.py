@@ -66,6 +66,15 @@ class Search(SearchCase):
         self.refused(400, "parameter-invalid", "GET", "/v1/images?q=" + quote("a " * 20))
         self.refused(400, "parameter-invalid", "GET", "/v1/images?q=" + "a" * 252)
         self.refused(400, "parameter-invalid", "GET", "/v1/images?q=" + "a" * 5000)
+        self.refused(431, "head-too-large", "GET", "/v1/images?q=" + "a" * 10000)
+        for bad in ("a%00b", "%00", "%ff", "%"):
+            self.assertEqual(400, self.ask("GET", f"/v1/images?q={bad}").status, bad)
+
+    def test_signs_that_mean_something_elsewhere_mean_themselves(self):
+        for sign in "%_*\"'\\?[;":
+            for text in (sign, f"web{sign}", f"{sign}web", f"shop {sign}"):
+                self.assertEqual([], self.hits(text), text)
+                self.assertEqual([], self.hits(text, "&sort=reference"), text)
 
     def test_each_answer_says_how_old_each_index_is(self):
         page = self.api.get("/v1/images?q=nothing")

@@ -1,14 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workspaces, their members and bindings: A1 A2 S2 I9."""
 
+import http.client
+import json
 import os
+import socket
 import subprocess
+import threading
 import unittest
 
 from berthtest import proc
 from berthtest.apicase import ApiCase
 
 ROOT_NAME = "root"
+
+
+class Admin:
+    """A connection of one's own."""
+
+    def __init__(self, path):
+        self.connection = http.client.HTTPConnection("localhost", timeout=180)
+        self.connection.sock = socket.socket(socket.AF_UNIX)
+        self.connection.sock.connect(path)
+
+    def ask(self, method, path, body, headers):
+        """(status, body)"""
+        kind = "merge-patch+json" if method == "PATCH" else "json"
+        self.connection.request(method, path, json.dumps(body), {
+            **headers, "Content-Type": f"application/{kind}"})
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
 
 
 class Workspaces(ApiCase):
@@ -112,6 +139,50 @@ class Bindings(ApiCase):
                                {"bind": ["red", "nobody"]})
         self.assertEqual(["/bind/1"], self.pointers(problem))
         self.assertEqual([], self.api.get(self.path)["workspaces"])
+
+    def at_once(self, *calls):
+        """Several people's requests, sent as nearly together as threads do; the answers."""
+        start, answers = threading.Barrier(len(calls)), [None] * len(calls)
+
+        def send(number, method, path, body, headers):
+            with Admin(self.daemon.socket) as admin:
+                start.wait(60)
+                answers[number] = admin.ask(method, path, body, headers)
+
+        threads = [threading.Thread(target=send, args=(number, *call))
+                   for number, call in enumerate(calls)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(180)
+        return answers
+
+    def test_two_who_bind_at_once_lose_nothing_and_each_learns_what_changed(self):
+        path = f"{self.path}/bindings"
+        for _ in range(10):
+            one, two = self.at_once(("POST", path, {"bind": ["red", "green"]}, {}),
+                                    ("POST", path, {"bind": ["green", "blue"]}, {}))
+            self.assertEqual((200, 200), (one[0], two[0]), (one, two))
+            self.assertEqual(["blue", "green", "red"], sorted(one[1]["bound"] + two[1]["bound"]))
+            self.assertEqual(["blue", "green", "red"], self.api.get(self.path)["workspaces"])
+            one, two = self.at_once(("POST", path, {"bind": ["red"], "unbind": ["blue"]}, {}),
+                                    ("POST", path, {"unbind": ["red", "green"]}, {}))
+            self.assertEqual((200, 200), (one[0], two[0]), (one, two))
+            left = self.api.get(self.path)["workspaces"]
+            self.assertIn(left, ([], ["red"]))
+            self.assertIn(left, (one[1]["workspaces"], two[1]["workspaces"]))
+            self.bind(unbind=left)
+
+    def test_of_two_changes_with_one_etag_one_is_made(self):
+        for number in range(10):
+            match = {"If-Match": self.etag("/v1/workspaces/red")}
+            calls = [("PATCH", "/v1/workspaces/red", {"description": f"{who} {number}"}, match)
+                     for who in ("a", "b")]
+            answers = self.at_once(*calls)
+            self.assertEqual([200, 412], sorted(answer[0] for answer in answers), answers)
+            made = next(answer[1] for answer in answers if answer[0] == 200)
+            self.assertEqual(made["description"],
+                             self.api.get("/v1/workspaces/red")["description"])
 
     def test_a_name_in_both_lists_is_refused(self):
         problem = self.refused(422, "validation-failed", "POST", f"{self.path}/bindings",
