@@ -10,8 +10,8 @@
 
 #include "client/api.h"
 #include "client/secret.h"
-#include "core/base/yaml_in.h"
 #include "core/base/text.h"
+#include "core/base/yaml_in.h"
 
 const struct kind apply_kinds[] = {
 	{"integrations", "integration", "/v1/integrations", false},

@@ -8,8 +8,8 @@
 #include "client/cmd.h"
 #include "client/secret.h"
 #include "client/show.h"
-#include "core/base/yaml_in.h"
 #include "core/base/text.h"
+#include "core/base/yaml_in.h"
 
 static const struct flag set_flags[] = {
 	{"file", 'f', FLAG_TEXT, "FILE", "JSON or YAML; - is standard input", .names = NAMES_FILE},

@@ -191,7 +191,8 @@ void copy_report(struct cli *c, const json_t *operation)
 	const char *run = js_str(result, "run", "");
 	if (strcmp(js_str(operation, "kind", ""), "copy-verify") != 0) {
 		print(c, result, is_plan);
-		if (*run && json_array_size(json_object_get(result, "outcomes")) == OUTCOMES_WITH_RUN)
+		if (*run &&
+		    json_array_size(json_object_get(result, "outcomes")) == OUTCOMES_WITH_RUN)
 			cli_hint(c, "all outcomes: berthctl sync report %s", run);
 		return;
 	}

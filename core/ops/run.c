@@ -464,8 +464,8 @@ static void on_claim(void *user, const json_t *frame)
 	struct entry *e = user;
 	struct berth_error err = ERROR_INIT;
 
-	if (!e->claims && claims_join(e->op.ops->claims, e->op.integration, send_claim, e,
-				      &e->claims, &err)) {
+	if (!e->claims &&
+	    claims_join(e->op.ops->claims, e->op.integration, send_claim, e, &e->claims, &err)) {
 		e->broken = err;
 		ask_to_stop(e, clock_monotonic_ms());
 		return;

@@ -6,11 +6,17 @@ import glob
 import json
 import os
 import sqlite3
+import sys
 import unittest
 
 from berthtest import free_port
 from berthtest.apicase import PASSWORD, ApiCase, Stream, quote
 from berthtest.daemon import descendants
+from berthtest.tls import Authority
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from standin.kube import TOKEN, StandinKube  # noqa: E402
 
 WRONG = "canary-Wx42-wrong"
 KEY = "canary-Ky93-key"
@@ -86,7 +92,7 @@ class DryRun(ApiCase):
 
     # What any request may write: its audit row, and where a network is needed
     # the operation's own rows.
-    BOOKS = {"audit", "events", "sequences", "operations", "operation_log"}
+    BOOKS = {"audit", "audit_seals", "events", "sequences", "operations", "operation_log"}
 
     def contents(self):
         with sqlite3.connect(f"file:{self.daemon.state}/berth.db?mode=ro", uri=True) as store:
@@ -100,12 +106,17 @@ class DryRun(ApiCase):
                                        "target": "mirror/rule"})
         made = self.ask("POST", "/v1/spaces", {"integration": "hub", "name": "team"}).body
         self.ask("POST", "/v1/workspaces", {"name": "tenant"})
+        cluster = self.cluster()
+        self.done(self.ask("POST", "/v1/clusters", cluster).body)
         space = self.space("hub")
         integration = {"name": "new", "kind": "dockerreg", "address": self.hub.url}
         hub = {"name": "hub", "kind": "dockerreg", "address": self.mirror.url,
                "username": "robot", "password": PASSWORD}
         rule = {"name": "rule", "source": "hub/shop", "target": "mirror/other"}
         requests = [
+            ("POST", "/v1/clusters", {**cluster, "name": "dry"}, {}),
+            ("PATCH", "/v1/clusters/prod", {"description": "dry"}, {}),
+            ("DELETE", "/v1/clusters/prod", None, {"If_Match": "*"}),
             ("POST", "/v1/integrations", integration, {}),
             ("PUT", "/v1/integrations/hub", hub, {"If_Match": "*"}),
             ("PATCH", "/v1/integrations/hub", {"description": "dry"}, {}),
@@ -158,6 +169,13 @@ class DryRun(ApiCase):
         written = [row for row in self.mirror.requests()[served:]
                    if row[0] not in ("GET", "HEAD")]
         self.assertEqual([], written)
+
+    def cluster(self):
+        """What adds the stand-in's cluster as `prod`."""
+        kube = self.enter(StandinKube(Authority(os.path.join(self.dir, "kube-ca"))))
+        with open(kube.ca, encoding="ascii") as file:
+            return {"name": "prod", "address": kube.url, "token": TOKEN,
+                    "tls": {"ca": file.read()}}
 
     def dry_routes(self):
         """The routes that the document gives a dry run."""
