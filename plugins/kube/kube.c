@@ -67,7 +67,8 @@ static int open_kube(const struct berth_host *host, const void *config, void **r
 	}
 	k->token = remote_option(&k->remote, "token");
 	k->has_certificate = remote_option(&k->remote, "tls_client_cert");
-	k->base = base_of(remote_option(&k->remote, "address"));
+	const char *address = remote_option(&k->remote, "address");
+	k->base = address ? base_of(address) : NULL;
 	if (!k->base) {
 		close_kube(k);
 		return berth_fail_memory(err);
