@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 1200
 """kube.so against a stand-in that misbehaves: each way has a sentence that says
 what to do, nothing is asked more often than makes sense, no secret gets out."""
 
 import json
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from berthtest import proc, workdir  # noqa: E402
 from berthtest.drive import drive  # noqa: E402
-from berthtest.worker import is_sanitized  # noqa: E402
 from standin.kube_faults import TOKEN, Kube, secret  # noqa: E402
 
 PASSWORD = "canary-pw-81b0c6f2"
@@ -329,50 +325,6 @@ class Secrets(Case):
         for slot in ("validate", "plan", "apply", "status", "remove"):
             done = self.ok(kube, "lifecycle." + slot, spec())
             self.assertNotIn("auths", done.text)
-
-
-class Memory(Case):
-    """jansson prints objects without a colon where its buffer can't grow in a key:
-    then the server refuses a body, and the host an item, so only the end is looked at."""
-
-    shim = os.path.join(proc.build_dir(), "tests", "faults.so")
-
-    def count(self, *call):
-        count = os.path.join(workdir(self), "count")
-        self.assertIn(self.run_with("malloc:0", *call, fault_count=count), (0, 1))
-        with open(count, encoding="ascii") as file:
-            return int(file.read())
-
-    def run_with(self, fault, *call, **env):
-        done = subprocess.run(
-            [os.path.join(proc.build_dir(), "tests", "drive"),
-             os.path.join(proc.build_dir(), "plugins", "kube.so"), *call],
-            capture_output=True, text=True, timeout=300, check=False,
-            env={**os.environ, "LD_PRELOAD": self.shim, "BERTH_OPT_address": self.kube.url,
-                 "BERTH_OPT_token": TOKEN, "BERTH_FAULT": fault,
-                 **{f"BERTH_{key.upper()}": value for key, value in env.items()}})
-        for canary in (TOKEN, PASSWORD):
-            self.assertNotIn(canary, done.stdout + done.stderr)
-        return done.returncode
-
-    def test_memory_that_ends_at_any_allocation_is_an_error_or_harmless(self):
-        if is_sanitized():
-            self.skipTest("the shim and the sanitizers replace the same functions")
-        self.kube = self.standin(nodes=[Overview.node("a")])
-        self.kube.accounts["team-a"] = [{"name": "other"}]
-        loaded = self.count("options")
-        findings = []
-        for call in (("probe", "{}"), ("overview",),
-                     ("lifecycle.apply", spec(service_account=True)),
-                     ("lifecycle.status", spec(service_account=True)),
-                     ("lifecycle.remove", spec(service_account=True))):
-            total = self.count(*call)
-            self.assertGreater(total, loaded + 100, "the shim counts nothing")
-            for at in range(loaded + 1, total + 1, (total - loaded) // 12):
-                ended = self.run_with(f"malloc:{at}", *call)
-                if ended not in (0, 1):
-                    findings.append(f"{call[0]}, allocation {at}: it ended with {ended}")
-        self.assertEqual([], findings)
 
 
 if __name__ == "__main__":
