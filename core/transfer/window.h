@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WINDOW_BEGIN 8
+#define WINDOW_BEGIN 16
 
 struct window {
 	unsigned limit;       /* now */
