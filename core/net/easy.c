@@ -264,7 +264,8 @@ static int set_lines(struct net_exchange *x, const struct net_call *call, struct
 
 int net_easy_set_call(struct net_exchange *x, const struct net_call *call, struct berth_error *err)
 {
-	bool streams = call->consume != NULL;
+	/* What is read ahead is not under a caller's rate. */
+	bool streams = call->consume && !x->client->settings.receive_bytes;
 	if (curl_easy_setopt(x->easy, CURLOPT_URL, call->url) != CURLE_OK)
 		return berth_fail_memory(err);
 	curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE,
