@@ -180,7 +180,7 @@ int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_st
 		struct berth_error *err)
 {
 	static const struct store_page all = {.tail = "ORDER BY number"};
-	struct chain_seal end;
+	struct chain_seal end = {.number = 0};
 	int rc;
 
 	*w = (struct chain_walk){.public_key = ""};

@@ -149,7 +149,7 @@ static int note_pruning(struct store *s, struct events *e, const struct pruning 
 /* Both seals must hold, or a forged one would be replaced by a good one. */
 static int begin_pruning(struct store *s, struct pruning *p, struct berth_error *err)
 {
-	struct chain_seal start, end;
+	struct chain_seal start = {.number = 0}, end = {.number = 0};
 
 	if (seal_load(s, CHAIN_START, &start, err) || seal_load(s, CHAIN_END, &end, err) ||
 	    chain_begin(&p->walk, public_key, &start, err))
