@@ -90,7 +90,7 @@ struct registry_call {
 	/* The same for 429, and 503 with Retry-After, alone: the caller knows what else is
 	 * under way, and asks again when that is less. */
 	bool busy_ends;
-	bool fresh; /* on a new connection: the last one broke */
+	bool fresh;            /* on a new connection: the last one broke */
 	size_t body_max_bytes; /* cap of a body kept in memory; 0: 4 MiB */
 	/* A body in memory, or streamed: produce gives bytes, 0 at the end,
 	 * NET_PAUSE to be asked again after registry_resume. */
