@@ -41,7 +41,8 @@ class Demo(unittest.TestCase):
             above = os.path.dirname(above)
         names = [one.pw_name for one in pwd.getpwall()]
         is_other = os.getuid() == 0 and above == "/" and "nobody" in names
-        return "nobody" if is_other else pwd.getpwuid(os.getuid()).pw_name
+        own = [one.pw_name for one in pwd.getpwall() if one.pw_uid == os.getuid()]
+        return "nobody" if is_other else (own or [str(os.getuid())])[0]
 
     @staticmethod
     def processes_below(folder):
