@@ -24,6 +24,7 @@
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -224,12 +225,40 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* Options that are a number of struct bench, or two. */
+static const struct number {
+	int option;
+	size_t at, also; /* also 0: none */
+} numbers[] = {
+	{'i', offsetof(struct bench, set.in_flight), 0},
+	{'A', offsetof(struct bench, limits.answer_ms), 0},
+	{'l', offsetof(struct bench, limits.low_speed_s), 0},
+	{'C', offsetof(struct bench, limits.connect_ms), 0},
+	{'t', offsetof(struct bench, limits.tries), offsetof(struct bench, set.tries)},
+	{'b', offsetof(struct bench, limits.backoff_ms), offsetof(struct bench, set.backoff_ms)},
+	{'R', offsetof(struct bench, limits.retry_after_max_ms), 0},
+	{'X', offsetof(struct bench, set.cleanup_ms), 0},
+	{'m', offsetof(struct bench, set.cache_bytes), 0},
+};
+
+static bool take_number(struct bench *b, int c, uint32_t value)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+		if (numbers[i].option != c)
+			continue;
+		*(uint32_t *)((char *)b + numbers[i].at) = value;
+		if (numbers[i].also)
+			*(uint32_t *)((char *)b + numbers[i].also) = value;
+		return true;
+	}
+	return false;
+}
+
 static bool take_option(struct bench *b, int c)
 {
 	uint64_t n = 0;
 	if (optarg && c != 'c' && c != 'j' && !text_parse_u64(optarg, 0, UINT32_MAX, &n))
 		return false;
-	uint32_t value = (uint32_t)n;
 	switch (c) {
 	case 'p':
 		b->plan_only = true;
@@ -246,33 +275,6 @@ static bool take_option(struct bench *b, int c)
 	case 'c':
 		b->ca = read_file(optarg);
 		return true;
-	case 'i':
-		b->set.in_flight = value;
-		return true;
-	case 'A':
-		b->limits.answer_ms = value;
-		return true;
-	case 'l':
-		b->limits.low_speed_s = value;
-		return true;
-	case 'C':
-		b->limits.connect_ms = value;
-		return true;
-	case 't':
-		b->limits.tries = b->set.tries = value;
-		return true;
-	case 'b':
-		b->limits.backoff_ms = b->set.backoff_ms = value;
-		return true;
-	case 'X':
-		b->set.cleanup_ms = value;
-		return true;
-	case 'R':
-		b->limits.retry_after_max_ms = value;
-		return true;
-	case 'm':
-		b->set.cache_bytes = value;
-		return true;
 	case 'j':
 		b->set.journal_folder = optarg;
 		return true;
@@ -283,7 +285,7 @@ static bool take_option(struct bench *b, int c)
 		b->cancel_at_ms = clock_monotonic_ms() + n;
 		return true;
 	default:
-		return false;
+		return take_number(b, c, (uint32_t)n);
 	}
 }
 

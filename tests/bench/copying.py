@@ -46,8 +46,13 @@ class Usage:
                 continue
         return total / TICKS
 
+    @staticmethod
+    def below(pids):
+        """These processes and all below them."""
+        return [below for pid in pids for below in [pid, *descendants(pid)]]
+
     def _all(self):
-        return [below for pid in self.pids for below in [pid, *descendants(pid)]]
+        return self.below(self.pids)
 
     def _sample(self):
         while not self._ended.wait(0.05):
