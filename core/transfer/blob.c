@@ -185,12 +185,21 @@ static void finish_mount(struct op *op, const struct berth_error *err)
 	vec_add(t, &t->ready, p);
 }
 
-static bool is_wanted(const struct place *p)
+bool place_is_wanted(const struct place *p)
 {
 	for (size_t i = 0; i < p->waiters.count; i++)
 		if (((struct node *)p->waiters.items[i])->state != NODE_FAILED)
 			return true;
 	return false;
+}
+
+void place_leave(struct transfer *t, struct place *p)
+{
+	if (p->session)
+		session_cancel(t, p->pair, STEAL(p->session));
+	p->state = PLACE_ABSENT;
+	p->blob->led = false;
+	blob_start(t, p->blob);
 }
 
 void blob_start(struct transfer *t, struct blob *b)
@@ -199,7 +208,7 @@ void blob_start(struct transfer *t, struct blob *b)
 	if (!b->home && same && b->places)
 		b->home = b->places->pair->source;
 	for (struct place *p = b->places; p; p = p->next_of_blob) {
-		if (p->state != PLACE_ABSENT || !is_wanted(p))
+		if (p->state != PLACE_ABSENT || !place_is_wanted(p))
 			continue;
 		if (b->home) {
 			p->state = PLACE_MOUNTING;

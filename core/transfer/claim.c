@@ -33,6 +33,10 @@ void place_go(struct transfer *t, struct place *p)
 {
 	struct blob *b = p->blob;
 	char digest[DIGEST_TEXT_ROOM];
+	if (!place_is_wanted(p)) {
+		place_leave(t, p);
+		return;
+	}
 	if (!t->set.claim || p->session || b->asking || b->is_settled ||
 	    b->byte_count < CLAIM_BYTES) {
 		move_start(t, p);

@@ -14,9 +14,11 @@ static bool was_repeated(struct side *s)
 	return is_more;
 }
 
+/* A time-out is not: it came after a long wait, and with fewer requests at once the waits
+ * of a silent server would add up. */
 static bool is_trouble(int code)
 {
-	return code == BERTH_E_THROTTLED || code == BERTH_E_UNAVAILABLE || code == BERTH_E_TIMEOUT;
+	return code == BERTH_E_THROTTLED || code == BERTH_E_UNAVAILABLE;
 }
 
 bool lane_answered(struct side *s, const struct berth_error *err, uint64_t began_ms)

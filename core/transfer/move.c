@@ -220,6 +220,8 @@ static bool is_doubtful(const struct move *m, int code)
 
 static bool is_last(struct move *m, const struct berth_error *err)
 {
+	if (!place_is_wanted(m->place))
+		return true; /* its image has failed by another blob */
 	/* What the source said was told when it said it. */
 	if (!m->bad.code && move_troubled(m, SIDE_TARGET, err))
 		return false;

@@ -124,7 +124,8 @@ static void read_again(struct move *m, const struct berth_error *why)
 		m->read_failures = 0;
 	m->read_mark = m->received;
 	m->read_failures += !move_troubled(m, SIDE_SOURCE, &err);
-	if (!is_passing(err.code) || m->read_failures >= m->run->set.tries) {
+	if (!is_passing(err.code) || m->read_failures >= m->run->set.tries ||
+	    !place_is_wanted(m->place)) {
 		m->bad = err; /* no other upload would help */
 		attempt_fail(m, &err);
 		return;

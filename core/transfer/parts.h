@@ -106,6 +106,10 @@ MUST_USE int companion_unite(struct transfer *t, struct image *i, const char *by
 op_prepare blob_prepare_head; /* of a place: is it there? 404 is an answer */
 /* Does an answer to HEAD give another size? */
 bool blob_size_is_wrong(const struct registry_request *q, int64_t byte_count);
+/* Does an image that has not failed need it? */
+bool place_is_wanted(const struct place *p);
+/* Nobody needs it any more: another repository may lead its blob. */
+void place_leave(struct transfer *t, struct place *p);
 void place_ask(struct transfer *t, struct place *p);
 void blob_start(struct transfer *t, struct blob *b);
 void place_failed(struct transfer *t, struct place *p, struct fault *why);

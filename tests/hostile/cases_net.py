@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 from server import Raw
 from table import *  # noqa: F403
+from table import _layers
 
 
 def http_date(**delta):
@@ -60,6 +61,11 @@ case("silent-manifest", SOURCE, "54", "a manifest is never answered", ERROR,
      on("manifest", silent))
 case("silent-blob", SOURCE, "54", "a layer is never answered", ERROR,
      on("blob", silent))
+MANY = {"load": with_layers(lambda name: _layers(name, range(1000, 1048)))}
+case("many-layers-gone", SOURCE, "62", "48 layers are not there: the first one ends it", ERROR,
+     on("blob", say(404)), limits={"blob": 36}, **MANY)
+case("many-layers-silent", SOURCE, "54", "48 layers are never answered: the first one ends it", ERROR,
+     on("blob", silent), limits={"blob": 90}, **MANY)
 case("drip-head", SOURCE, "54", "the heads of manifests come at two bytes a second", ERROR,
      on("manifest", fields(head_drip_s=0.5)), limits={"manifest": 8})
 
