@@ -31,6 +31,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
+#include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/oci/lists.h"
 #include "core/transfer/engine.h"
@@ -115,6 +116,7 @@ static int open_end(struct bench *b, struct net_loop *loop, const char *url, str
 		s.base_url = bare;
 		s.username = user;
 		s.password = colon + 1;
+		log_add_secret(s.password); /* as a job does with what its call brings */
 		return registry_open(loop, &s, ret, &b->err);
 	}
 	return registry_open(loop, &s, ret, &b->err);
