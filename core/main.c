@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* berthd: the daemon and, with --worker, the process that does its jobs. Reads
- * the command line and nothing else.
+/* berthd: the daemon; with --worker the process that does its jobs, with --hooks the
+ * one that receives notifications. Reads the command line and nothing else.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,9 +22,21 @@ static const char usage_text[] =
 	"                    for it. One word alone is a line for the shell\n"
 	"  --check           check the configuration, say what is used, and end\n"
 	"  --init            make key and store, and end\n"
-	"  --worker          do jobs (started by berthd or by the service manager)\n";
+	"  --worker          do jobs (started by berthd or by the service manager)\n"
+	"  --hooks           receive notifications of registries over HTTPS\n";
 
-enum { O_CONFIG = 256, O_PLUGINS, O_STATE, O_RUN, O_CHECK, O_INIT, O_WORKER, O_VERSION, O_HELP };
+enum {
+	O_CONFIG = 256,
+	O_PLUGINS,
+	O_STATE,
+	O_RUN,
+	O_CHECK,
+	O_INIT,
+	O_WORKER,
+	O_HOOKS,
+	O_VERSION,
+	O_HELP
+};
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, O_CONFIG},
@@ -34,6 +46,7 @@ static const struct option options[] = {
 	{"check", no_argument, NULL, O_CHECK},
 	{"init", no_argument, NULL, O_INIT},
 	{"worker", no_argument, NULL, O_WORKER},
+	{"hooks", no_argument, NULL, O_HOOKS},
 	{"version", no_argument, NULL, O_VERSION},
 	{"help", no_argument, NULL, O_HELP},
 	{NULL, 0, NULL, 0},
@@ -69,6 +82,9 @@ static int take(struct start_options *o, int option)
 		return 0;
 	case O_WORKER:
 		o->mode = START_WORKER;
+		return 0;
+	case O_HOOKS:
+		o->mode = START_HOOKS;
 		return 0;
 	case O_VERSION:
 		puts("berthd " BERTH_VERSION);

@@ -21,7 +21,7 @@ below = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 # A line of what is installed: MODE SOURCE TARGET.
 put = @install -D -m $(1) $(2) $(DESTDIR)$(3)
 
-UNITS_SYSTEMD := berthd.service berth-worker.service
+UNITS_SYSTEMD := berthd.service berth-worker.service berth-hooks.service
 $(UNITS_SYSTEMD:%=$(O)/systemd/%): $(O)/systemd/%: systemd/%.in Makefile packaging/rules.mk
 	@mkdir -p $(@D)
 	@sed -e 's|@BINDIR@|$(SBINDIR)|g' $< >$@

@@ -6,8 +6,8 @@
  *
  *	berthd was down      the looks that were missed are one, at its start
  *	a look failed        it is shown with the rule, and comes later each time
- *	a run is under way   it is joined; if it had begun, the next look compares with
- *	                     what was seen before, since it may have come too early
+ *	a run is under way   it is joined; if it had begun, it may have come too early:
+ *	                     what was seen is forgotten, and its end is the next look
  *	a run failed         it comes again, later each time, changed or not
  *
  * Runs in berthd.
@@ -114,6 +114,10 @@ int sync_watch_run_ended(struct daemon_state *d, const char *rule_id, const char
 	if (code) {
 		*err = mine;
 		return code;
+	}
+	if (!*row.seen && row.looked_ms && strcmp(state, "cancelled") != 0) {
+		row.next_ms = clock_unix_ms();
+		sync_watch_changed(d);
 	}
 	row.run_failures = has_failed ? row.run_failures + 1 : 0;
 	row.retry_ms = has_failed ? clock_unix_ms() + pause_of(row.period_ms, row.run_failures) : 0;
@@ -305,10 +309,10 @@ static int take_seen(struct daemon_state *d, const struct sync_rule *rule, struc
 	if (w->images && start_run(d, rule, &is_fresh, err))
 		return err->code;
 	w->retry_ms = 0;
-	if (!is_fresh || !has_changed)
+	if (!has_changed)
 		return 0;
 	w->changed_ms = now_ms;
-	return set_text(&w->seen, seen, err);
+	return set_text(&w->seen, is_fresh ? seen : "", err);
 }
 
 static int take_fault(struct sync_watch *w, const struct berth_error *fault,

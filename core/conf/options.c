@@ -32,6 +32,8 @@
 	ROW(s, k, "bytes", least, most, d, member, help, OPTION_U64, true)
 #define GROUP(k, d, member, help)                                                                  \
 	ROW("access", k, NULL, 1, SETTINGS_GROUP_ROOM - 1, d, member, help, OPTION_TEXT, true)
+#define PATH(s, k, member, help)                                                                   \
+	ROW(s, k, NULL, 0, SETTINGS_PATH_ROOM - 1, "\"\"", member, help, OPTION_TEXT, false)
 #define CIDRS(s, k, member, help) ROW(s, k, NULL, 0, 256, "[]", member, help, OPTION_CIDRS, true)
 #define PRIVATE(s, d, member)                                                                      \
 	ROW(s, "private", NULL, 0, 0, d, member, PRIVATE_HELP, OPTION_BOOL, true)
@@ -168,6 +170,16 @@ const struct config_option settings_options[] = {
 	BIG_BYTES("copy", "buffer_bytes", 64 * K, 64 * M, "1048576", copy_buffer_bytes,
 		  "Bytes between source and target, of all blobs of one copy together"),
 
+	ROW("hooks", "listen", NULL, 0, SETTINGS_GROUP_ROOM - 1, "\"\"", hooks_listen,
+	    "Where notifications are received: ADDRESS:PORT in numbers", OPTION_TEXT, false),
+	PATH("hooks", "certificate", hooks_certificate,
+	     "PEM file of the certificate that is shown, with those that lead to its authority"),
+	PATH("hooks", "key", hooks_key, "PEM file of its key"),
+	PATH("hooks", "secrets", hooks_secrets,
+	     "Folder with a file for each integration, named as it is: the secret that its "
+	     "notifications must carry in their Authorization header, with or without Bearer "
+	     "before it; read anew at SIGHUP"),
+
 	CIDRS("networks.platform", "allow", platform.allow, ALLOW_HELP),
 	CIDRS("networks.platform", "deny", platform.deny, DENY_HELP),
 	PRIVATE("networks.platform", "true", platform.private_ok),
@@ -189,6 +201,8 @@ static const struct {
 	{"operations", "How long records are kept"},
 	{"audit", "The audit trail"},
 	{"copy", "Copying of images"},
+	{"hooks", "What berthd --hooks receives notifications of registries with; berthd itself "
+		  "takes nothing of it"},
 	{"networks", "Where integrations may point to"},
 	{"networks.platform",
 	 "Where integrations of the platform may point to; cloud metadata services and "

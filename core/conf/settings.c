@@ -134,7 +134,7 @@ static int take_text(struct source *src, const config_setting_t *at, const struc
 			 (unsigned long long)o->min, (unsigned long long)o->max);
 		return expected(src, at, o, what);
 	}
-	snprintf(place(src->to, o), SETTINGS_GROUP_ROOM, "%s", text);
+	snprintf(place(src->to, o), (size_t)o->max + 1, "%s", text);
 	return 0;
 }
 

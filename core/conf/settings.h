@@ -60,6 +60,7 @@ struct operation_limits {
 };
 
 #define SETTINGS_GROUP_ROOM 64
+#define SETTINGS_PATH_ROOM 256
 struct settings {
 	int32_t log_level; /* LOG_LEVEL_* */
 	uint32_t stop_grace_ms;
@@ -72,6 +73,9 @@ struct settings {
 	struct job_limits jobs;
 	struct operation_limits operations;
 	uint32_t audit_keep_days; /* 0: for ever */
+	/* of `berthd --hooks`; "": not given */
+	char hooks_listen[SETTINGS_GROUP_ROOM], hooks_certificate[SETTINGS_PATH_ROOM];
+	char hooks_key[SETTINGS_PATH_ROOM], hooks_secrets[SETTINGS_PATH_ROOM];
 	struct network_rules platform, workspace;
 	uint32_t copy_transfers_max;     /* blobs in flight of one copy */
 	uint32_t copy_requests_max;      /* requests in flight at one registry */

@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/daemon/run.h"
+#include "core/hooks/hooks.h"
 #include "core/worker/worker.h"
 
 static int fail(const struct berth_error *err, int status)
@@ -62,11 +63,21 @@ static int work(const struct start_options *o, const struct daemon_paths *p)
 	return worker_run(&w);
 }
 
+static int receive(const struct daemon_paths *p)
+{
+	const struct hooks_options h = {.config = config_of(p),
+					.control_socket = p->control_socket};
+	return hooks_run(&h);
+}
+
 int start(const struct start_options *o)
 {
 	struct daemon_paths paths;
 	struct berth_error err = ERROR_INIT;
-	log_open(o->mode == START_WORKER ? "berth-worker" : "berthd", LOG_LEVEL_INFO);
+	log_open(o->mode == START_WORKER  ? "berth-worker"
+		 : o->mode == START_HOOKS ? "berth-hooks"
+					  : "berthd",
+		 LOG_LEVEL_INFO);
 	if (paths_init(o, &paths, &err))
 		return fail(&err, EX_CONFIG);
 	switch (o->mode) {
@@ -74,6 +85,8 @@ int start(const struct start_options *o)
 		return check(&paths);
 	case START_WORKER:
 		return work(o, &paths);
+	case START_HOOKS:
+		return receive(&paths);
 	case START_INIT:
 		return daemon_init(o, &paths);
 	case START_DAEMON:

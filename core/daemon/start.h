@@ -7,7 +7,7 @@
 
 #include "core/daemon/daemon.h"
 
-enum start_mode { START_DAEMON, START_WORKER, START_CHECK, START_INIT };
+enum start_mode { START_DAEMON, START_WORKER, START_CHECK, START_INIT, START_HOOKS };
 
 struct start_options {
 	enum start_mode mode;

@@ -41,6 +41,7 @@ class Install(unittest.TestCase):
                      "usr/include/berth/ops.h", "usr/include/berth/error.h",
                      "usr/share/pkgconfig/berth-plugin.pc", "etc/berth/berth.conf",
                      "usr/lib/systemd/system/berthd.service",
+                     "usr/lib/systemd/system/berth-hooks.service",
                      "usr/lib/systemd/system/berthd.socket",
                      "usr/lib/systemd/system/berth-worker.service",
                      "usr/lib/systemd/system/berth-worker.socket",
@@ -94,7 +95,7 @@ class Units(unittest.TestCase):
         cls.dir = workdir(cls)
         program = os.path.join(cls.dir, "berthd")
         shutil.copy(os.path.join(proc.build_dir(), "berthd"), program)
-        for name in ("berthd.service", "berth-worker.service"):
+        for name in ("berthd.service", "berth-worker.service", "berth-hooks.service"):
             with open(os.path.join(proc.build_dir(), "systemd", name), encoding="utf-8") as file:
                 text = file.read()
             with open(os.path.join(cls.dir, name), "w", encoding="utf-8") as file:
@@ -114,7 +115,7 @@ class Units(unittest.TestCase):
 
     def test_the_sandbox_is_as_tight_as_it_was_built_to_be(self):
         proc.need("systemd-analyze")
-        for name, threshold in (("berthd", 5), ("berth-worker", 10)):
+        for name, threshold in (("berthd", 5), ("berth-worker", 10), ("berth-hooks", 12)):
             done = subprocess.run(
                 ["systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}",
                  os.path.join(self.dir, name + ".service")], capture_output=True, text=True,
