@@ -60,9 +60,9 @@ struct op_type {
 	/* May a lost run begin again? Only where that repeats nothing that counts:
 	 * reads, and copies that go on from their outcomes. Else: interrupted. */
 	bool is_resumable;
-	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* So frequent by the clock that a good end is no audit row and no news. */
 	bool is_routine;
+	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
 	 * "deadline_ms" where the default is not right, and with "budget": the rates that
 	 * its bytes count in (budget_join), where there are any. Secrets are read here, at

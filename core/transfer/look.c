@@ -258,7 +258,7 @@ static int look_at(struct look *l, const json_t *doc, const struct rule *rule, j
 	json_t *name;
 	int64_t images = 0;
 	int code = seed ? hasher_new(DIGEST_SHA256, &h, err) : berth_fail_memory(err);
-	if (code)
+	if (code || !seed)
 		return code;
 	hasher_add(h, seed, strlen(seed) + 1);
 	json_array_foreach (l->repositories, i, name) {
@@ -321,7 +321,7 @@ int look_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 					    .rules = json_object_get(job_args(j), "rules"),
 					    .repositories = json_array()};
 	size_t count = json_array_size(l.rules);
-	AUTO_FREE struct rule **rules = calloc(count + 1, sizeof(*rules));
+	AUTO_FREE struct rule **rules = calloc(count + 1, sizeof(struct rule *));
 	AUTO_FREE struct berth_error *faults = calloc(count + 1, sizeof(*faults));
 	(void)ret_value;
 	int code = l.repositories && rules && faults ? kind_open(j, &l.backend, err)
