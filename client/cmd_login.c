@@ -30,6 +30,7 @@ static const struct column columns[] = {
 	{"RIGHTS", "rights", COL_TEXT, false},
 	{"STATE", "state", COL_STATE, false},
 	{"EXPIRES", "expires_at", COL_TIME, false},
+	{"WORKSPACE", "workspace", COL_TEXT, true},
 	{"BY", "user", COL_TEXT, true},
 	{"NAME", "name", COL_TEXT, true},
 	{"SECRET", "secret.set", COL_YES, true},

@@ -22,9 +22,26 @@
 		"admin-group", 0, FLAG_LIST, "GROUP",                                              \
 			.help = "this group's users may also change its members; may be repeated"  \
 	}
-static const struct flag create_flags[] = {MEMBER_FLAGS, {0}};
+#define PLACE_FLAGS                                                                                \
+	{"namespace", 'n', FLAG_LIST, "CLUSTER/NAMESPACE",                                         \
+	 .help = "its pods run there, and get a pull secret; may be repeated"},                    \
+		{"patch-service-account",                                                          \
+		 0,                                                                                \
+		 FLAG_TRUE,                                                                        \
+		 NULL,                                                                             \
+		 "name the pull secret in each namespace's default service account",               \
+		 .field = "patch_service_account"},                                                \
+	{                                                                                          \
+		"no-patch-service-account", 0, FLAG_FALSE, NULL,                                   \
+			"leave service accounts alone (the default)",                              \
+			.field = "patch_service_account"                                           \
+	}
+static const struct flag create_flags[] = {MEMBER_FLAGS, PLACE_FLAGS, {0}};
 static const struct flag edit_flags[] = {
 	MEMBER_FLAGS,
+	PLACE_FLAGS,
+	{"remove-namespace", 0, FLAG_LIST, "CLUSTER/NAMESPACE",
+	 .help = "its pods run there no longer, the pull secret goes; may be repeated"},
 	{"remove", 0, FLAG_LIST, "USER", .help = "this user no longer; may be repeated"},
 	{"remove-group", 0, FLAG_LIST, "GROUP", .help = "this group no longer; may be repeated"},
 	{0},
@@ -34,11 +51,21 @@ static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"MEMBERS", "members", COL_COUNT, false},
 	{"SPACES", "status.spaces", COL_COUNT, false},
+	{"NAMESPACES", "namespaces", COL_COUNT, false},
+	{"SECRETS-RIGHT", "status.pull_secrets.right", COL_COUNT, true},
+	{"SECRETS-OTHER", "status.pull_secrets.other", COL_COUNT, true},
 	{"DESCRIPTION", "description", COL_LONG, false},
 	{"CREATED", "created_at", COL_TIME, true},
 	{"UPDATED", "updated_at", COL_TIME, true},
 	{"ID", "id", COL_TEXT, true},
 	{0},
+};
+
+static const struct column secret_columns[] = {
+	{"CLUSTER", "cluster", COL_TEXT, false}, {"NAMESPACE", "namespace", COL_TEXT, false},
+	{"STATE", "phase", COL_STATE, false},    {"REASON", "reason", COL_TEXT, false},
+	{"SINCE", "since", COL_TIME, false},     {"CHECKED", "checked_at", COL_TIME, true},
+	{"MESSAGE", "message", COL_LONG, true},  {0},
 };
 
 /* What a flag of members means. */
@@ -133,13 +160,48 @@ static int apply_flags(struct cli *c, json_t *members)
 	return -1;
 }
 
+/* Takes CLUSTER/NAMESPACE out of the list; false: it was not there. */
+static bool take_place_out(json_t *namespaces, const json_t *place)
+{
+	for (size_t i = 0; i < json_array_size(namespaces); i++)
+		if (json_equal(json_array_get(namespaces, i), (json_t *)(uintptr_t)place))
+			return json_array_remove(namespaces, i) == 0;
+	return false;
+}
+
+/* Brings namespaces to what the flags say: -1, or the exit code. */
+static int apply_places(struct cli *c, json_t *namespaces)
+{
+	for (size_t i = 0; i < c->given_count; i++) {
+		const struct given *g = &c->given[i];
+		bool is_removal = !strcmp(g->flag->name, "remove-namespace");
+		const char *slash = g->text ? strchr(g->text, '/') : NULL;
+		if (!is_removal && strcmp(g->flag->name, "namespace") != 0)
+			continue;
+		if (!slash || slash == g->text || !slash[1])
+			return cli_usage(c, "'%s' is not CLUSTER/NAMESPACE", g->text);
+		AUTO_JSON json_t *place =
+			json_pack("{s:s%, s:s}", "cluster", g->text, (size_t)(slash - g->text),
+				  "namespace", slash + 1);
+		bool was_there = take_place_out(namespaces, place);
+		if (is_removal && !was_there)
+			return cli_usage(c, "%s is none of its namespaces", g->text);
+		if (!is_removal)
+			json_array_append(namespaces, place);
+	}
+	return -1;
+}
+
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *body = json_pack("{s:s, s:[]}", "name", cli_operand(c, 0), "members");
+	AUTO_JSON json_t *body =
+		json_pack("{s:s, s:[], s:[]}", "name", cli_operand(c, 0), "members", "namespaces");
 	if (!body)
 		return cli_usage(c, "'%s' is not valid UTF-8", cli_operand(c, 0));
 	int status = apply_flags(c, json_object_get(body, "members"));
+	if (status < 0)
+		status = apply_places(c, json_object_get(body, "namespaces"));
 	if (status >= 0)
 		return status;
 	if (cli_fill_body(c, body, &err))
@@ -166,10 +228,16 @@ static int edit(struct cli *c)
 	char etag[sizeof(c->etag)];
 	snprintf(etag, sizeof(etag), "%s", c->etag);
 	json_t *members = json_object_get(now, "members");
+	json_t *namespaces = json_object_get(now, "namespaces");
 	AUTO_JSON json_t *before = json_deep_copy(members);
+	AUTO_JSON json_t *places_before = json_deep_copy(namespaces);
 	int status = apply_flags(c, members);
+	if (status < 0)
+		status = apply_places(c, namespaces);
 	if (status >= 0)
 		return status;
+	if (!json_equal(places_before, namespaces))
+		json_object_set(patch, "namespaces", namespaces);
 	if (!json_equal(before, members))
 		json_object_set(patch, "members", members);
 	if (!json_object_size(patch)) {
@@ -219,6 +287,27 @@ const struct command workspace_commands[] = {
 	},
 	{
 		.noun = "workspace",
+		.verb = "secrets",
+		.summary = "Show how the pull secret in each of its namespaces is",
+		.details =
+			"Berth keeps a secret registry-secret in each namespace of a workspace, "
+			"with a login of the workspace's own for each registry that it may pull "
+			"private images from. A secret of that name which Berth did not make is "
+			"left alone and shown as foreign. Registries that make no logins are left "
+			"out: -o json says which and why.",
+		.operands = {THE_NAME},
+		.examples = {{"berthctl workspace secrets shop", "one line a namespace"},
+			     {"berthctl workspace secrets shop -o json --jq .integrations",
+			      "which registries are in them"}},
+		.method = "GET",
+		.route = "/v1/workspaces/{0}/pull-secrets",
+		.traits = CMD_LISTS | CMD_QUERIES,
+		.columns = secret_columns,
+		.name_path = "{cluster}/{namespace}",
+		.run = run_list,
+	},
+	{
+		.noun = "workspace",
 		.verb = "create",
 		.aliases = "add",
 		.summary = "Make a workspace: a tenant with members of its own",
@@ -231,7 +320,9 @@ const struct command workspace_commands[] = {
 		.flags = create_flags,
 		.examples = {{"berthctl workspace create shop --admin alice --member-group shop",
 			      "alice may change who belongs to it"},
-			     {"berthctl workspace create shop --member 1007", "by number"}},
+			     {"berthctl workspace create shop --member 1007", "by number"},
+			     {"berthctl workspace create shop --namespace prod/shop",
+			      "with a pull secret in namespace shop of cluster prod"}},
 		.method = "POST",
 		.route = "/v1/workspaces",
 		.traits = CMD_CHANGES,

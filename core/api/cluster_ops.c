@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/ops/events.h"
 #include "core/ops/schedule.h"
+#include "core/store/namespaces.h"
 
 #define DEFAULT_PROBE_S 300
 /* Restarts should not probe everything at the same moment. */
@@ -220,6 +221,8 @@ int cluster_observe(struct daemon_state *d, const struct cluster *row, const jso
 	if (!text)
 		return berth_fail_memory(err);
 	if (cluster_set_status(d->store, row->id, text, phase, now_ms, err))
+		return err->code;
+	if (!why->code && namespaces_retry(d->store, row->id, now_ms, err))
 		return err->code;
 	return is_new_phase ? tell_health(d, row, status, err) : 0;
 }

@@ -8,6 +8,7 @@
 #include "api_handlers.h"
 #include "core/api/cluster.h"
 #include "core/api/integration.h"
+#include "core/api/pull.h"
 #include "core/base/clock.h"
 
 static void path_of(const char *name, char *to, size_t room)
@@ -347,6 +348,13 @@ static bool is_free(struct request *q, struct answer *a, const struct cluster *r
 	char instance[CLUSTER_NAME_ROOM];
 	int64_t open_count = 0;
 
+	/* Of one that is gone for good they can't be removed any more. */
+	if (!pull_namespaces_none(q, a, "n.cluster_id = ? AND n.is_wanted = 1", row->id,
+				  "workspaces run in the cluster") ||
+	    (!strcmp(row->phase, "healthy") &&
+	     !pull_namespaces_none(q, a, "n.cluster_id = ? AND n.is_wanted = 0", row->id,
+				   "pull secrets are still to be removed")))
+		return false;
 	cluster_instance_name(row->name, instance);
 	if (store_number(request_daemon(q)->store, &open_ops, VALUES(V_TEXT(instance)), &open_count,
 			 &err)) {

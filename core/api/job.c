@@ -10,6 +10,7 @@
 #include "core/api/cluster.h"
 #include "core/api/integration.h"
 #include "core/api/login.h"
+#include "core/api/pull.h"
 #include "core/api/selector.h"
 #include "core/api/slot.h"
 #include "core/api/sync.h"
@@ -135,6 +136,13 @@ const struct op_type api_op_types[] = {
 	 .build_call = cluster_probe_call,
 	 .on_items = slot_items,
 	 .on_result = cluster_probed,
+	 .release = job_release_json},
+	{.kind = "pull-secrets",
+	 .is_resumable = true,
+	 .concurrency = 4,
+	 .build_call = pull_call,
+	 .on_items = pull_items,
+	 .on_result = pull_ended,
 	 .release = job_release_json},
 	{.kind = "artifact",
 	 .is_resumable = true,
@@ -290,7 +298,7 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 	if (selector_attach(d, err) || integration_clock_start(d, err))
 		return err->code;
 	if (sync_clock_start(d, err) || sync_watch_start(d, err) || rates_configured(d, err) ||
-	    cluster_clock_start(d, err))
+	    cluster_clock_start(d, err) || pull_clock_start(d, err))
 		return err->code;
 	return login_clock_start(d, err);
 }

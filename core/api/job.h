@@ -43,6 +43,11 @@ void cluster_proof_release(struct operation *op);
 int cluster_probe_call(struct operation *op, json_t **ret, struct berth_error *err);
 int cluster_probed(struct operation *op, const json_t *value, const struct berth_error *why,
 		   json_t **ret_result, struct berth_error *err);
+/* pull_ops.c */
+int pull_call(struct operation *op, json_t **ret, struct berth_error *err);
+int pull_items(struct operation *op, const json_t *items, struct berth_error *err);
+int pull_ended(struct operation *op, const json_t *value, const struct berth_error *why,
+	       json_t **ret_result, struct berth_error *err);
 /* refresh.c */
 int refresh_call(struct operation *op, json_t **ret, struct berth_error *err);
 int refresh_items(struct operation *op, const json_t *items, struct berth_error *err);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "core/api/login.h"
+#include "core/api/pull.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/ops/schedule.h"
@@ -24,6 +24,7 @@ static int find_lost(void *user, const void *row, struct berth_error *err)
 		return 0;
 	next.state = (char *)"revoking";
 	next.due_ms = clock_unix_ms();
+	pull_wake();
 	return login_change(d->store, &next, err);
 }
 
@@ -49,8 +50,9 @@ static int note(struct daemon_state *d, struct berth_error *err)
 	if (api_each(d->store, &logins_table, PAGE_OF("l.state = 'making'", NULL, 0), find_lost, d,
 		     err) ||
 	    api_each(d->store, &logins_table,
-		     PAGE_OF("l.has_secret = 1 AND l.created_ms < ?", &old, 1), drop_secret, d,
-		     err) ||
+		     PAGE_OF("l.has_secret = 1 AND l.workspace_id = '' AND l.created_ms < ?", &old,
+			     1),
+		     drop_secret, d, err) ||
 	    login_expire(d->store, now_ms, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/api/login.h"
+#include "core/api/pull.h"
 #include "core/base/clock.h"
 #include "core/secrets/secrets.h"
 
@@ -115,6 +116,8 @@ int login_made(struct operation *op, const json_t *value, const struct berth_err
 		return err->code;
 	if (!why->code)
 		return settle(op, &row, ret_result, err);
+	if (*row.workspace_id)
+		pull_login_failed(row.workspace_id, row.integration_id, why);
 	return is_refusal(why) ? login_remove(d->store, id, err) : give_up(d, &row, err);
 }
 

@@ -27,11 +27,15 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 			      "integration", it->integration, "space", it->space, "name", it->name,
 			      "rights", rights_of(it), "state", it->state, "secret", "set",
 			      it->has_secret ? 1 : 0, "user", it->user_name);
+	json_t *spaces = NULL;
 
 	(void)q;
 	if (!o)
 		return berth_fail_memory(err);
 	js_put_str(o, "username", it->username);
+	js_put_str(o, "workspace", it->workspace);
+	if (*it->workspace_id && !api_parse(it->spaces, &spaces, err))
+		json_object_set_new(o, "spaces", spaces);
 	js_put_str(o, "description", it->description);
 	js_put_time(o, "created_at", it->created_ms);
 	js_put_time(o, "expires_at", it->expires_ms);
@@ -292,6 +296,13 @@ void api_login_secrets_take(struct request *q, struct answer *a)
 
 	if (!login_of_route(q, a, &row) || !is_theirs(q, a, &row))
 		return;
+	if (*row.workspace_id) {
+		api_refuse(a, 409, "in-use", "berthctl workspace secrets NAME",
+			   "login %s is for the pull secrets of a workspace, and is given out "
+			   "nowhere else",
+			   row.name);
+		return;
+	}
 	if (!row.has_secret) {
 		api_refuse(a, 404, "not-found", "berthctl login create SPACE",
 			   "the secret of login %s is not here: it is shown once, and kept for "

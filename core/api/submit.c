@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/pull.h"
 #include "core/api/sight.h"
 #include "core/http/problem.h"
 #include "core/ops/events.h"
@@ -171,6 +172,7 @@ int api_tell(struct daemon_state *d, const char *resource, const char *action,
 	if (!document)
 		return berth_fail_memory(err);
 	js_put_str(document, "operation", operation);
+	pull_wake();
 	return events_add(ops_events(d->ops), EVENT_LIFECYCLE, resource, document, err);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/pull.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/http/patch.h"
@@ -20,11 +21,15 @@ static void path_of(const char *name, char *to, size_t room)
 static int desired_of(struct store *s, const struct workspace *row, json_t **ret,
 		      struct berth_error *err)
 {
-	json_t *members = NULL;
+	json_t *members AUTO_JSON = NULL;
+	json_t *namespaces AUTO_JSON = NULL;
 
-	if (members_load(s, row->id, &members, err))
+	if (members_load(s, row->id, &members, err) ||
+	    pull_namespaces_load(s, row->id, &namespaces, err))
 		return err->code;
-	*ret = json_pack("{s:s, s:o}", "description", row->description, "members", members);
+	*ret = json_pack("{s:s, s:O, s:O, s:b}", "description", row->description, "members",
+			 members, "namespaces", namespaces, "patch_service_account",
+			 row->patches_account ? 1 : 0);
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
@@ -44,15 +49,19 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	struct store *s = request_daemon(q)->store;
 	const struct workspace *it = row;
 	json_t *shown AUTO_JSON = NULL;
+	json_t *secrets = NULL;
 	int64_t bound = 0;
 
-	if (desired_of(s, it, &shown, err) || count_bindings(s, it->id, &bound, err))
+	if (desired_of(s, it, &shown, err) || count_bindings(s, it->id, &bound, err) ||
+	    pull_counts(s, it->id, &secrets, err))
 		return err->code;
 	json_object_set_new(shown, "id", json_string(it->id));
 	json_object_set_new(shown, "name", json_string(it->name));
 	js_put_time(shown, "created_at", it->created_ms);
 	js_put_time(shown, "updated_at", it->updated_ms);
-	json_object_set_new(shown, "status", json_pack("{s:I}", "spaces", (json_int_t)bound));
+	json_object_set_new(
+		shown, "status",
+		json_pack("{s:I, s:o}", "spaces", (json_int_t)bound, "pull_secrets", secrets));
 	*ret = STEAL(shown);
 	return 0;
 }
@@ -137,8 +146,10 @@ static bool check(struct answer *a, json_t *desired)
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
 	json_t *members = members_normal(json_object_get(desired, "members"), &f);
+	json_t *namespaces = pull_namespaces_normal(json_object_get(desired, "namespaces"), &f);
 
-	if (!members || json_object_set_new(desired, "members", members)) {
+	if (json_object_set_new(desired, "members", members) ||
+	    json_object_set_new(desired, "namespaces", namespaces)) {
 		(void)berth_fail_memory(&err);
 		api_fail(a, &err, NULL);
 		return false;
@@ -148,9 +159,10 @@ static bool check(struct answer *a, json_t *desired)
 	return f.count == 0;
 }
 
-/* Adds or changes row and members, with the event, in one transaction. */
+/* Adds or changes row, members and namespaces, with the event, in one transaction;
+ * BERTH_E_CONFLICT with findings where a namespace can't be had. */
 static int save(struct daemon_state *d, const struct workspace *before, const char *name,
-		const json_t *desired, struct berth_error *err)
+		const json_t *desired, struct findings *f, struct berth_error *err)
 {
 	char id[UUID_ROOM], path[96];
 	int64_t now_ms = clock_unix_ms();
@@ -161,6 +173,7 @@ static int save(struct daemon_state *d, const struct workspace *before, const ch
 		.generation = before->generation + 1,
 		.created_ms = before->id ? before->created_ms : now_ms,
 		.updated_ms = now_ms,
+		.patches_account = js_bool(desired, "patch_service_account", false),
 	};
 
 	uuid_make(id);
@@ -171,9 +184,38 @@ static int save(struct daemon_state *d, const struct workspace *before, const ch
 	int code = before->id ? workspace_change(d->store, &row, err)
 			      : workspace_add(d->store, &row, err);
 	if (code || members_store(d->store, row.id, json_object_get(desired, "members"), err) ||
-	    api_tell(d, path, before->id ? "changed" : "created", NULL, err))
+	    pull_namespaces_store(d, &row, json_object_get(desired, "namespaces"), f, err))
+		return err->code;
+	if (f->count)
+		return BERTH_E_CONFLICT; /* rolled back */
+	if (api_tell(d, path, before->id ? "changed" : "created", NULL, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);
+}
+
+/* Where its pods run is for the platform to say; its own admins leave that as it is. */
+static bool may_place(struct request *q, struct answer *a, const struct workspace *before,
+		      const json_t *desired)
+{
+	static const char *const placed[] = {"namespaces", "patch_service_account"};
+	struct berth_error err = ERROR_INIT;
+	json_t *now AUTO_JSON = NULL;
+
+	if (request_caller(q)->role >= ROLE_ADMIN)
+		return true;
+	if (desired_of(request_daemon(q)->store, before, &now, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(placed); i++) {
+		json_t *wanted = json_object_get(desired, placed[i]);
+		if (!wanted || json_equal(wanted, json_object_get(now, placed[i])))
+			continue;
+		api_refuse(a, 403, "forbidden", NULL, "%s of a workspace need the role admin",
+			   placed[i]);
+		return false;
+	}
+	return true;
 }
 
 /* The end of POST and PATCH: checked, then planned or saved. */
@@ -182,18 +224,22 @@ static void finish(struct request *q, struct answer *a, const struct workspace *
 {
 	struct daemon_state *d = request_daemon(q);
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
 	char path[96];
 
 	path_of(name, path, sizeof(path));
-	if (!check(a, desired))
+	if (!check(a, desired) || !may_place(q, a, before, desired))
 		return;
 	if (request_dry_run(q)) {
 		answer_json(a, 200,
 			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
 		return;
 	}
-	if (save(d, before, name, desired, &err) || workspace_get(d->store, name, &row, &err))
+	int code = save(d, before, name, desired, &f, &err);
+	if (f.count)
+		return;
+	if (code || workspace_get(d->store, name, &row, &err))
 		api_fail(a, &err, NULL);
 	else
 		answer_row(q, a, &row, !before->id);
@@ -254,6 +300,8 @@ void api_workspaces_delete(struct request *q, struct answer *a)
 	path_of(row.name, path, sizeof(path));
 	snprintf(what, sizeof(what), "workspace %s", row.name);
 	if (!bindings_none(q, a, "b.workspace_id = ? AND " BINDING_COUNTS_SQL, row.id, what))
+		return;
+	if (!pull_namespaces_none(q, a, "n.workspace_id = ? AND n.is_wanted = 1", row.id, what))
 		return;
 	if (request_dry_run(q)) {
 		answer_json(a, 200, api_plan(NULL, NULL, path));

@@ -144,6 +144,11 @@ const struct config_option settings_options[] = {
 	SECONDS("integrations", "refresh_period_s", 0, 30 * 86400, "3600", refresh_period_s,
 		"Between two refreshes of the image index; 0 refreshes only when asked"),
 
+	SECONDS("pull_secrets", "login_ttl_s", 60, 3650u * 86400, "2592000", pull_login_ttl_s,
+		"Life of the logins in pull secrets; they are renewed in the last third of it"),
+	SECONDS("pull_secrets", "check_period_s", 1, 30 * 86400, "600", pull_check_s,
+		"Between two looks at a pull secret that was right"),
+
 	COUNT_FIXED("operations", "keep_days", 1, 3650, "7", operations.keep_days,
 		    "Days that an ended operation is kept"),
 	COUNT_FIXED("operations", "keep_count", 1, 10000000, "10000", operations.keep_count,
@@ -198,6 +203,7 @@ static const struct {
 	{"jobs", "What the worker's jobs may take"},
 	{"net", "Time-outs and caps of requests to registries"},
 	{"integrations", "How often servers are looked at"},
+	{"pull_secrets", "Pull secrets in the namespaces of workspaces"},
 	{"operations", "How long records are kept"},
 	{"audit", "The audit trail"},
 	{"copy", "Copying of images"},

@@ -68,6 +68,8 @@ struct settings {
 	char viewer_group[SETTINGS_GROUP_ROOM], reporter_group[SETTINGS_GROUP_ROOM];
 	uint32_t probe_period_s;   /* between proofs of an integration */
 	uint32_t refresh_period_s; /* between refreshes of the image index; 0: by hand */
+	uint32_t pull_login_ttl_s; /* life of a login in pull secrets */
+	uint32_t pull_check_s;     /* between looks at a pull secret that is right */
 	struct http_limits http;
 	struct net_limits net;
 	struct job_limits jobs;

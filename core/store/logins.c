@@ -9,8 +9,8 @@ static const struct store_sql sql[] = {
 	[SQL_ADD] = {"login-add",
 		     "INSERT INTO logins (id, integration_id, space, name, remote_id, username, "
 		     "rights, description, state, operation_id, has_secret, uid, user_name, "
-		     "due_ms, created_ms, expires_ms) "
-		     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		     "due_ms, created_ms, expires_ms, workspace_id, spaces) "
+		     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 	[SQL_CHANGE] = {"login-change",
 			"UPDATE logins SET remote_id = ?, username = ?, state = ?, "
 			"operation_id = ?, has_secret = ?, due_ms = ?, expires_ms = ? "
@@ -43,13 +43,18 @@ static const struct store_column columns[] = {
 	STORE_COLUMN(login, NULL, "l.due_ms", INT, due_ms),
 	STORE_COLUMN(login, "created_at", "l.created_ms", TIME, created_ms),
 	STORE_COLUMN(login, "expires_at", "l.expires_ms", TIME, expires_ms),
+	STORE_COLUMN(login, NULL, "l.workspace_id", TEXT, workspace_id),
+	STORE_COLUMN(login, "workspace", "COALESCE(w.name, '')", TEXT, workspace),
+	STORE_COLUMN(login, NULL, "l.spaces", TEXT, spaces),
 };
 const struct store_table logins_table = {
 	.name = "login",
 	.select = "SELECT l.id, l.integration_id, i.name, l.space, l.name, l.remote_id, "
 		  "l.username, l.rights, l.description, l.state, l.operation_id, l.has_secret, "
-		  "l.uid, l.user_name, l.due_ms, l.created_ms, l.expires_ms FROM logins l "
-		  "JOIN integrations i ON i.id = l.integration_id",
+		  "l.uid, l.user_name, l.due_ms, l.created_ms, l.expires_ms, l.workspace_id, "
+		  "COALESCE(w.name, ''), l.spaces FROM logins l "
+		  "JOIN integrations i ON i.id = l.integration_id "
+		  "LEFT JOIN workspaces w ON w.id = l.workspace_id",
 	.columns = columns,
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct login),
@@ -77,7 +82,9 @@ int login_add(struct store *s, const struct login *row, struct berth_error *err)
 				V_TEXT(row->rights), V_TEXT(row->description), V_TEXT(row->state),
 				V_TEXT(row->operation_id), V_INT(row->has_secret), V_INT(row->uid),
 				V_TEXT(row->user_name), V_INT(row->due_ms), V_INT(row->created_ms),
-				V_INT(row->expires_ms)),
+				V_INT(row->expires_ms),
+				V_TEXT(row->workspace_id ? row->workspace_id : ""),
+				V_TEXT(row->spaces ? row->spaces : "")),
 			 NULL, err);
 }
 

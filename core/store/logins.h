@@ -12,7 +12,7 @@ struct login {
 	char *id; /* UUID */
 	char *integration_id;
 	char *integration; /* read only */
-	char *space;       /* its name */
+	char *space;       /* its name; "" of a workspace's */
 	char *name;        /* ours, at the server: "berth-..." */
 	char *remote_id;   /* the server's id; "": not known (yet) */
 	char *username;    /* what docker login takes; "": not known yet */
@@ -25,6 +25,9 @@ struct login {
 	char *user_name;
 	int64_t due_ms; /* when the clock should look at it next */
 	int64_t created_ms, expires_ms;
+	char *workspace_id; /* whose pull secrets it is for; "": none */
+	char *workspace;    /* its name, while it is there; read only */
+	char *spaces;       /* that it may pull from then: a JSON array */
 };
 extern const struct store_table logins_table;
 

@@ -24,9 +24,10 @@ static const struct store_sql sql[] = {
 const struct store_texts settings_texts = {sql, ARRAY_COUNT(sql)};
 
 const struct store_texts *const store_all_texts[] = {
-	&settings_texts, &integrations_texts, &secrets_texts,  &spaces_texts,     &images_texts,
-	&scans_texts,    &syncs_texts,        &logins_texts,   &operations_texts, &plans_texts,
-	&records_texts,  &workspaces_texts,   &clusters_texts, &watches_texts,    NULL,
+	&settings_texts,   &integrations_texts, &secrets_texts,    &spaces_texts,
+	&images_texts,     &scans_texts,        &syncs_texts,      &logins_texts,
+	&operations_texts, &plans_texts,        &records_texts,    &workspaces_texts,
+	&clusters_texts,   &watches_texts,      &namespaces_texts, NULL,
 };
 const struct store_table *const store_all_tables[] = {
 	&integrations_table,
@@ -55,6 +56,7 @@ const struct store_table *const store_all_tables[] = {
 	&space_bindings_table,
 	&clusters_table,
 	&cluster_nodes_table,
+	&namespaces_table,
 	NULL,
 };
 

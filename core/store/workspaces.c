@@ -21,9 +21,11 @@ enum {
 	"FROM workspace_members m WHERE " MEMBER_IS_SQL
 static const struct store_sql sql[] = {
 	[SQL_ADD] = {"workspace-add", "INSERT INTO workspaces (id, name, description, generation, "
-				      "created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?)"},
+				      "created_ms, updated_ms, patches_account) "
+				      "VALUES (?, ?, ?, ?, ?, ?, ?)"},
 	[SQL_CHANGE] = {"workspace-change", "UPDATE workspaces SET description = ?, "
-					    "generation = ?, updated_ms = ? WHERE id = ?"},
+					    "generation = ?, updated_ms = ?, patches_account = ? "
+					    "WHERE id = ?"},
 	[SQL_REMOVE] = {"workspace-remove", "DELETE FROM workspaces WHERE id = ?"},
 	[SQL_MEMBER_ADD] = {"workspace-member-add",
 			    "INSERT INTO workspace_members (workspace_id, principal, name, role) "
@@ -51,11 +53,12 @@ static const struct store_column columns[] = {
 	STORE_COLUMN(workspace, NULL, "w.generation", INT, generation),
 	STORE_COLUMN(workspace, "created_at", "w.created_ms", TIME, created_ms),
 	STORE_COLUMN(workspace, "updated_at", "w.updated_ms", TIME, updated_ms),
+	STORE_COLUMN(workspace, NULL, "w.patches_account", INT, patches_account),
 };
 const struct store_table workspaces_table = {
 	.name = "workspace",
-	.select = "SELECT w.id, w.name, w.description, w.generation, w.created_ms, w.updated_ms "
-		  "FROM workspaces w",
+	.select = "SELECT w.id, w.name, w.description, w.generation, w.created_ms, w.updated_ms, "
+		  "w.patches_account FROM workspaces w",
 	.columns = columns,
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct workspace),
@@ -110,6 +113,14 @@ int workspace_get(struct store *s, const char *name, struct workspace *ret, stru
 	return store_get(s, &workspaces_table, PAGE_OF("w.name = ?", &v, 1), name, ret, err);
 }
 
+int workspace_get_by_id(struct store *s, const char *id, struct workspace *ret,
+			struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(id);
+
+	return store_get(s, &workspaces_table, PAGE_OF("w.id = ?", &v, 1), id, ret, err);
+}
+
 void workspace_done(struct workspace *row)
 {
 	store_row_done(&workspaces_table, row);
@@ -120,7 +131,7 @@ int workspace_add(struct store *s, const struct workspace *row, struct berth_err
 	int rc = store_run(s, &sql[SQL_ADD],
 			   VALUES(V_TEXT(row->id), V_TEXT(row->name), V_TEXT(row->description),
 				  V_INT(row->generation), V_INT(row->created_ms),
-				  V_INT(row->updated_ms)),
+				  V_INT(row->updated_ms), V_INT(row->patches_account)),
 			   NULL, err);
 
 	return rc == BERTH_E_CONFLICT
@@ -132,7 +143,8 @@ int workspace_change(struct store *s, const struct workspace *row, struct berth_
 {
 	return store_run_one(s, &sql[SQL_CHANGE],
 			     VALUES(V_TEXT(row->description), V_INT(row->generation),
-				    V_INT(row->updated_ms), V_TEXT(row->id)),
+				    V_INT(row->updated_ms), V_INT(row->patches_account),
+				    V_TEXT(row->id)),
 			     err);
 }
 

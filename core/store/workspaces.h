@@ -13,6 +13,7 @@ struct workspace {
 	char *description;
 	int64_t generation;
 	int64_t created_ms, updated_ms;
+	int64_t patches_account; /* pull secrets are entered in default service accounts */
 };
 struct workspace_member {
 	char *workspace_id;
@@ -32,12 +33,14 @@ extern const struct store_table workspaces_table, workspace_members_table, space
 
 MUST_USE int workspace_get(struct store *s, const char *name, struct workspace *ret,
 			   struct berth_error *err);
+MUST_USE int workspace_get_by_id(struct store *s, const char *id, struct workspace *ret,
+				 struct berth_error *err);
 void workspace_done(struct workspace *row);
 #define AUTO_WORKSPACE CLEANUP(workspace_done)
 
 /* BERTH_E_CONFLICT: the name is taken. */
 MUST_USE int workspace_add(struct store *s, const struct workspace *row, struct berth_error *err);
-/* Writes description, generation and updated_ms by id. */
+/* Writes description, generation, updated_ms and patches_account by id. */
 MUST_USE int workspace_change(struct store *s, const struct workspace *row,
 			      struct berth_error *err);
 /* Removes it with its members and bindings. */

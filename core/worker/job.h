@@ -55,6 +55,7 @@
  *   space-change   {instance, space, wanted}           -> space
  *   space-delete   {instance, space}
  *   cluster-probe  {instance}                          -> fact, object: its nodes
+ *   pull-secrets   {instance, configs, items}          -> secret: name, more {"error"} or {}
  *   login-create   {instance, request}                 -> login, with its secret
  *   login-clean    {instance, prefix, names}           -> login: name, more {"found": bool}
  *   retention-show {instance, space}                   -> rule; fact schedule
@@ -74,6 +75,8 @@
  *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
  *   source-look    {instance, rules:[{name, rule}]}    -> fact: what each rule would read
  * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
+ * configs: {ID: text}; items: {"namespace", "owner", "config": ID (none: removed),
+ * "service_account"}
  * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
  * core/transfer/rule.h}
  */

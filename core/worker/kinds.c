@@ -348,6 +348,7 @@ const struct job_type job_types[] = {
 	{"space-delete", run_space_delete},
 	{"maintain", run_maintain},
 	{"cluster-probe", run_cluster_probe},
+	{"pull-secrets", run_pull_secrets},
 	{"login-create", run_login_create},
 	{"login-clean", run_login_clean},
 	{"retention-show", run_retention_show},

@@ -34,6 +34,7 @@ int run_retention_runs(struct job *j, json_t **ret_value, struct berth_error *er
 
 /* kinds_cluster.c */
 int run_cluster_probe(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_pull_secrets(struct job *j, json_t **ret_value, struct berth_error *err);
 /* kinds_login.c */
 int run_login_create(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_login_clean(struct job *j, json_t **ret_value, struct berth_error *err);

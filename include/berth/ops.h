@@ -8,8 +8,8 @@
  * may block until the call's deadline.
  *
  * berthd 0.1 calls every slot of the integration table, and of table scan all
- * but database_update, and lifecycle.status for the nodes of clusters; nothing
- * reaches the other slots yet.
+ * but database_update; for clusters apply, remove and status of lifecycle.
+ * Nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
