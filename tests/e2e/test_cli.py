@@ -260,7 +260,9 @@ class Live(unittest.TestCase):
                 client.push("broken/app", Image([random_layer(f"broken{number}", 5000)]),
                             f"v{number}")
             cls.lost = Image([random_layer("broken1", 5000)])
-            client.push("big/app", Image([random_layer("big", 6 << 20)]), "1")
+            # A layer for each test: what another copy sent would only be mounted.
+            for name in ("seven", "detached", "cancelled", "quiet", "plain", "bar"):
+                client.push(f"big/{name}", Image([random_layer(name, 6 << 20)]), "1")
         cls.daemon = Daemon(os.path.join(folder, "daemon"))
         cls.daemon.start()
         cls.addClassCleanup(cls.daemon.stop)
@@ -441,7 +443,7 @@ class Live(unittest.TestCase):
 
     def test_exit_7_when_time_runs_out_and_the_copy_goes_on(self):
         link = self.slow("slow7", stall=1 << 20)
-        done = self.ctl("copy", "slow7/big/app:1", "lab/big/seven", "--timeout", "3s", status=7)
+        done = self.ctl("copy", "slow7/big/seven:1", "lab/big/seven", "--timeout", "3s", status=7)
         ident = re.search(f"operation attach ({UUID})", done.stderr).group(1)
         self.go_on(link)
         self.ctl("operation", "wait", ident)
@@ -452,7 +454,7 @@ class Live(unittest.TestCase):
 
     def test_ctrl_c_detaches_and_says_how_to_come_back(self):
         link = self.slow("slowc", stall=1 << 20)
-        terminal = self.terminal("copy", "slowc/big/app:1", "lab/big/detached")
+        terminal = self.terminal("copy", "slowc/big/detached:1", "lab/big/detached")
         terminal.until("MiB/s|%").send("\x03").until("Ctrl-C again")
         self.assertEqual(130, terminal.end())
         ident = re.search(f"operation attach ({UUID})", terminal.seen).group(1)
@@ -462,7 +464,7 @@ class Live(unittest.TestCase):
 
     def test_a_second_ctrl_c_cancels_after_a_question(self):
         self.slow("slowq", stall=1 << 20)
-        terminal = self.terminal("copy", "slowq/big/app:1", "lab/big/cancelled")
+        terminal = self.terminal("copy", "slowq/big/cancelled:1", "lab/big/cancelled")
         terminal.until("%").send("\x03").until("Ctrl-C again").send("\x03")
         terminal.until(r"\[y/N\]").send("y\n")
         self.assertEqual(130, terminal.end())
@@ -471,13 +473,13 @@ class Live(unittest.TestCase):
 
     def test_progress_is_for_terminals_and_for_those_who_ask(self):
         self.slow("slowp", rate=4 << 20)
-        done = self.ctl("copy", "slowp/big/app:1", "lab/big/quiet")
+        done = self.ctl("copy", "slowp/big/quiet:1", "lab/big/quiet")
         self.assertEqual("", done.stderr)
         self.slow("slowp2", rate=4 << 20)
-        done = self.ctl("copy", "slowp2/big/app:1", "lab/big2/plain", "--progress=plain")
+        done = self.ctl("copy", "slowp2/big/plain:1", "lab/big/plain", "--progress=plain")
         self.assertRegex(done.stderr, r"copy: +\d+ %  [0-9.]+ [KM]iB of ")
         with open(os.devnull, "w", encoding="ascii") as nowhere:
-            terminal = self.terminal("copy", "hub/big/app:1", "lab/big3/bar", stdout=nowhere)
+            terminal = self.terminal("copy", "hub/big/bar:1", "lab/big/bar", stdout=nowhere)
             self.assertEqual(0, terminal.end())
 
     def test_no_wait_returns_at_once_and_wait_waits(self):
