@@ -25,7 +25,7 @@ e2e: all $(CHECK_NEEDS)
 
 # What runs against a real Kubernetes API server, which is built first where it is
 # missing: see tests/tools/kube.
-KUBE_SUITES := e2e/kube e2e/kube_tenants e2e/pull_kube
+KUBE_SUITES := e2e/kube e2e/kube_tenants
 check-kube: all $(CHECK_NEEDS)
 	@BERTH_KUBE_BUILD=yes MAKEFLAGS= tests/run --build $(O) $(KUBE_SUITES)
 

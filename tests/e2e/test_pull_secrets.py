@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 1800
 """Pull secrets of workspaces (K2): in each namespace what the workspace may pull,
 with a login of its own that may do no more; and whatever happens on the way, no
 secret and no robot is left. The Harbor is the stand-in with a real registry behind,
-the API server tests/standin/kube.py."""
+the API server tests/standin/kube.py; e2e/kube_tenants
+has a real one."""
 
 import base64
 import os
