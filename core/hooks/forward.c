@@ -14,6 +14,7 @@
 #include "core/base/buf.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/hooks/notice.h"
 
 #define WAIT_S 5 /* of one read or write */
@@ -34,15 +35,14 @@ struct forward {
 static int dial(const struct forward *f, int *ret_fd, struct berth_error *err)
 {
 	const struct timeval wait = {.tv_sec = WAIT_S};
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	*ret_fd = fd; /* the caller's to close, connected or not */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)))
 		return berth_fail_errno(err, errno, "cannot make a socket");
 	if (connect(fd, (const struct sockaddr *)&f->to, sizeof(f->to)))
 		return berth_fail_errno(err, errno, "cannot connect to %s", f->to.sun_path);
-	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 
@@ -63,8 +63,10 @@ static int send_all(int fd, const char *bytes, size_t byte_count, struct berth_e
 /* The whole answer, to its end; only its status line counts. */
 static int read_status(int fd, int *ret_status, struct berth_error *err)
 {
+	static const char line[] = "HTTP/1.1 ";
 	AUTO_BUF struct buf answer = {.max = ANSWER_MAX};
 	char some[4096];
+	uint64_t status = 0;
 
 	for (;;) {
 		ssize_t n = recv(fd, some, sizeof(some), 0);
@@ -77,9 +79,14 @@ static int read_status(int fd, int *ret_status, struct berth_error *err)
 		if (buf_add(&answer, some, (size_t)n, err))
 			return err->code;
 	}
-	if (sscanf(buf_text(&answer), "HTTP/1.1 %3d", ret_status) != 1)
+	const char *text = buf_text(&answer);
+	char digits[4] = "";
+	if (!strncmp(text, line, strlen(line)))
+		snprintf(digits, sizeof(digits), "%s", text + strlen(line));
+	if (!text_parse_u64(digits, 100, 599, &status))
 		return berth_fail(err, BERTH_E_PROTOCOL,
 				  "what answers at berthd's socket is no HTTP");
+	*ret_status = (int)status;
 	return 0;
 }
 

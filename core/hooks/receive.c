@@ -215,13 +215,12 @@ static void look(void *user)
 static int open_address(const struct addrinfo *at, int *ret_fd, struct berth_error *err)
 {
 	const int on = 1;
-	AUTO_FD int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	*ret_fd = fd; /* the caller's to close, listening or not */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, SOMAXCONN))
 		return berth_fail_errno(err, errno, "cannot listen");
-	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 

@@ -65,22 +65,29 @@ static int add(struct hook_secrets *s, int folder_fd, const char *name, struct b
 	return 0;
 }
 
+static int add_all(struct hook_secrets *s, DIR *d, struct berth_error *err)
+{
+	for (struct dirent *e; (e = readdir(d));)
+		if (e->d_name[0] != '.' && add(s, dirfd(d), e->d_name, err))
+			return err->code;
+	return s->count ? 0
+			: berth_fail(err, BERTH_E_NOT_FOUND,
+				     "there is no secret in the folder of secrets");
+}
+
 int hook_secrets_load(const char *folder, struct hook_secrets *ret, struct berth_error *err)
 {
 	struct hook_secrets s = {.items = calloc(HOOK_SECRETS_MAX, sizeof(*s.items))};
-	DIR *d = s.items ? opendir(folder) : NULL;
-	int code = s.items ? 0 : berth_fail_memory(err);
+	DIR *d = opendir(folder);
 
-	if (!code && !d)
-		code = berth_fail_errno(err, errno, "cannot open the folder of secrets %.200s",
-					folder);
-	for (struct dirent *e; !code && (e = readdir(d));)
-		if (e->d_name[0] != '.')
-			code = add(&s, dirfd(d), e->d_name, err);
-	if (d)
-		closedir(d);
-	if (!code && !s.count)
-		code = berth_fail(err, BERTH_E_NOT_FOUND, "there is no secret in %.200s", folder);
+	if (!d) {
+		(void)berth_fail_errno(err, errno, "cannot open the folder of secrets %.200s",
+				       folder);
+		hook_secrets_done(&s);
+		return err->code;
+	}
+	int code = s.items ? add_all(&s, d, err) : berth_fail_memory(err);
+	closedir(d);
 	if (code)
 		hook_secrets_done(&s);
 	else

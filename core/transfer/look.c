@@ -16,6 +16,12 @@
 #include "core/transfer/rule.h"
 #include "core/worker/kinds.h"
 
+/* One rule of the call, as it was understood; rule NULL: why. */
+struct looked {
+	struct rule *rule;
+	struct berth_error why;
+};
+
 struct look {
 	struct job *job;
 	struct backend *backend;
@@ -221,7 +227,7 @@ static int sort_repositories(struct look *l, struct berth_error *err)
 
 /* All repositories that some rule may mean, and what the backend knows of them in
  * bulk. */
-static int find_repositories(struct look *l, struct rule **rules, size_t rule_count,
+static int find_repositories(struct look *l, const struct looked *looked, size_t rule_count,
 			     struct berth_error *err)
 {
 	const struct backend_sink to = {take_repository, l};
@@ -235,8 +241,8 @@ static int find_repositories(struct look *l, struct rule **rules, size_t rule_co
 	json_array_foreach (l->repositories, i, name) {
 		bool is_meant = false;
 		for (size_t k = 0; k < rule_count && !is_meant; k++)
-			is_meant =
-				rules[k] && rule_has_repository(rules[k], json_string_value(name));
+			is_meant = looked[k].rule &&
+				   rule_has_repository(looked[k].rule, json_string_value(name));
 		if (is_meant && json_array_append(meant, name))
 			return berth_fail_memory(err);
 	}
@@ -257,8 +263,10 @@ static int look_at(struct look *l, const json_t *doc, const struct rule *rule, j
 	size_t i;
 	json_t *name;
 	int64_t images = 0;
-	int code = seed ? hasher_new(DIGEST_SHA256, &h, err) : berth_fail_memory(err);
-	if (code || !seed)
+	if (!seed)
+		return berth_fail_memory(err);
+	int code = hasher_new(DIGEST_SHA256, &h, err);
+	if (code)
 		return code;
 	hasher_add(h, seed, strlen(seed) + 1);
 	json_array_foreach (l->repositories, i, name) {
@@ -281,12 +289,13 @@ static int give(struct look *l, const char *name, json_t *value, struct berth_er
 }
 
 /* One rule's part; an error of its own is its item. */
-static int do_rule(struct look *l, const json_t *one, const struct rule *rule,
-		   struct berth_error *why, struct berth_error *err)
+static int do_rule(struct look *l, const json_t *one, struct looked *looked,
+		   struct berth_error *err)
 {
 	AUTO_JSON json_t *value = NULL;
+	struct berth_error *why = &looked->why;
 	if (!why->code)
-		(void)look_at(l, json_object_get(one, "rule"), rule, &value, why);
+		(void)look_at(l, json_object_get(one, "rule"), looked->rule, &value, why);
 	if (ends_all(why->code)) {
 		*err = *why;
 		return err->code;
@@ -296,20 +305,19 @@ static int do_rule(struct look *l, const json_t *one, const struct rule *rule,
 	return value ? give(l, js_str(one, "name", ""), value, err) : berth_fail_memory(err);
 }
 
-static int do_rules(struct look *l, struct rule **rules, struct berth_error *faults,
-		    struct berth_error *err)
+static int do_rules(struct look *l, struct looked *looked, struct berth_error *err)
 {
 	size_t i;
 	const json_t *one;
 	json_array_foreach (l->rules, i, one) {
-		faults[i] = (struct berth_error)ERROR_INIT;
-		if (rule_parse(json_object_get(one, "rule"), &rules[i], &faults[i]))
-			rules[i] = NULL;
+		looked[i].why = (struct berth_error)ERROR_INIT;
+		if (rule_parse(json_object_get(one, "rule"), &looked[i].rule, &looked[i].why))
+			looked[i].rule = NULL;
 	}
-	int code = find_repositories(l, rules, json_array_size(l->rules), err);
+	int code = find_repositories(l, looked, json_array_size(l->rules), err);
 	json_array_foreach (l->rules, i, one) {
 		if (!code)
-			code = do_rule(l, one, rules[i], &faults[i], err);
+			code = do_rule(l, one, &looked[i], err);
 		job_progress(l->job, i + 1, json_array_size(l->rules), "items", "rules", NULL);
 	}
 	return code;
@@ -321,16 +329,16 @@ int look_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 					    .rules = json_object_get(job_args(j), "rules"),
 					    .repositories = json_array()};
 	size_t count = json_array_size(l.rules);
-	AUTO_FREE struct rule **rules = calloc(count + 1, sizeof(struct rule *));
-	AUTO_FREE struct berth_error *faults = calloc(count + 1, sizeof(*faults));
+	AUTO_FREE struct looked *looked = calloc(count + 1, sizeof(*looked));
 	(void)ret_value;
-	int code = l.repositories && rules && faults ? kind_open(j, &l.backend, err)
-						     : berth_fail_memory(err);
+	if (!l.repositories || !looked)
+		return berth_fail_memory(err);
+	int code = kind_open(j, &l.backend, err);
 	if (!code)
 		code = net_loop_new(&l.loop, err);
 	if (!code)
-		code = do_rules(&l, rules, faults, err);
-	for (size_t i = 0; rules && i < count; i++)
-		rule_free(rules[i]);
+		code = do_rules(&l, looked, err);
+	for (size_t i = 0; i < count; i++)
+		rule_free(looked[i].rule);
 	return code;
 }
