@@ -40,6 +40,11 @@ struct change {
 };
 int send_change(struct cli *c, const struct change *change);
 
+/* members.c: brings a list of members to what the flags member, member-group,
+ * admin, admin-group, remove and remove-group say; as names the role of the first
+ * two. -1, or the exit code of what was said. */
+int members_apply(struct cli *c, json_t *members);
+
 /* Prints a stream of JSON lines as they come, until its end. line NULL: time,
  * level and message. JSON formats print each object on a line. --count
  * ends it earlier. Exit code. */

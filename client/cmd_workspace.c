@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workspace: tenants and who belongs to them. Names of users and groups are
- * looked up here, where a directory server may take its time; berthd gets name
- * and number.
- */
-#include <grp.h>
-#include <pwd.h>
+/* workspace: tenants and who belongs to them. */
 #include <string.h>
 
 #include "client/cmd.h"
@@ -14,6 +9,12 @@
 	{"description", 0, FLAG_TEXT, "TEXT", "a remark for people", .field = "description"},      \
 		{"member", 'm', FLAG_LIST, "USER",                                                 \
 		 .help = "this user, by name or number, belongs to it; may be repeated"},          \
+		{"as",                                                                             \
+		 0,                                                                                \
+		 FLAG_TEXT,                                                                        \
+		 "ROLE",                                                                           \
+		 "with --member and --member-group: in this role, not as workspace-member",        \
+		 .names = NAMES_ROLE},                                                             \
 		{"member-group", 'g', FLAG_LIST, "GROUP",                                          \
 		 .help = "this group's users belong to it; may be repeated"},                      \
 		{"admin", 'a', FLAG_LIST, "USER",                                                  \
@@ -68,98 +69,6 @@ static const struct column secret_columns[] = {
 	{"MESSAGE", "message", COL_LONG, true},  {0},
 };
 
-/* What a flag of members means. */
-struct member_flag {
-	const char *name, *role; /* role NULL: no longer */
-	bool is_group;
-};
-static const struct member_flag member_flags[] = {
-	{"member", "workspace-member", false},
-	{"member-group", "workspace-member", true},
-	{"admin", "workspace-admin", false},
-	{"admin-group", "workspace-admin", true},
-	{"remove", NULL, false},
-	{"remove-group", NULL, true},
-};
-
-static const struct member_flag *member_flag_of(const struct given *g)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(member_flags); i++)
-		if (!strcmp(g->flag->name, member_flags[i].name))
-			return &member_flags[i];
-	return NULL;
-}
-
-/* The number of an account on this machine; -1: not known here. */
-static int64_t number_of(const char *name, bool is_group)
-{
-	if (is_group) {
-		const struct group *group = getgrnam(name);
-		return group ? (int64_t)group->gr_gid : -1;
-	}
-	const struct passwd *user = getpwnam(name);
-	return user ? (int64_t)user->pw_uid : -1;
-}
-
-/* {"user","uid","role"} of what was typed: digits alone are a number. */
-static json_t *member_of(const char *text, const struct member_flag *f)
-{
-	uint64_t number = 0;
-	json_t *member = json_object();
-	bool is_number = text_parse_u64(text, 0, UINT32_MAX - 1ull, &number);
-	int64_t known = is_number ? (int64_t)number : number_of(text, f->is_group);
-
-	if (!is_number)
-		js_put_str(member, f->is_group ? "group" : "user", text);
-	if (known >= 0)
-		json_object_set_new(member, f->is_group ? "gid" : "uid", json_integer(known));
-	js_put_str(member, "role", f->role);
-	return member;
-}
-
-static bool is_same(const json_t *one, const json_t *other)
-{
-	static const char *const keys[] = {"uid", "gid", "user", "group"};
-
-	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
-		const json_t *x = json_object_get(one, keys[i]),
-			     *y = json_object_get(other, keys[i]);
-		if (x && y && json_equal((json_t *)x, (json_t *)y))
-			return true;
-	}
-	return false;
-}
-
-/* Takes the one out that is meant; false: it was not there. */
-static bool take_out(json_t *members, const json_t *member)
-{
-	size_t before = json_array_size(members);
-
-	for (size_t i = before; i-- > 0;)
-		if (is_same(json_array_get(members, i), member))
-			json_array_remove(members, i);
-	return json_array_size(members) < before;
-}
-
-/* Brings members to what the flags say: -1, or the exit code. */
-static int apply_flags(struct cli *c, json_t *members)
-{
-	for (size_t i = 0; i < c->given_count; i++) {
-		const struct given *g = &c->given[i];
-		const struct member_flag *f = member_flag_of(g);
-		if (!f)
-			continue;
-		AUTO_JSON json_t *member = member_of(g->text, f);
-		bool was_there = take_out(members, member);
-		if (!f->role && !was_there)
-			return cli_usage(c, "%s %s is no member", f->is_group ? "group" : "user",
-					 g->text);
-		if (f->role)
-			json_array_append(members, member);
-	}
-	return -1;
-}
-
 /* Takes CLUSTER/NAMESPACE out of the list; false: it was not there. */
 static bool take_place_out(json_t *namespaces, const json_t *place)
 {
@@ -199,7 +108,7 @@ static int create(struct cli *c)
 		json_pack("{s:s, s:[], s:[]}", "name", cli_operand(c, 0), "members", "namespaces");
 	if (!body)
 		return cli_usage(c, "'%s' is not valid UTF-8", cli_operand(c, 0));
-	int status = apply_flags(c, json_object_get(body, "members"));
+	int status = members_apply(c, json_object_get(body, "members"));
 	if (status < 0)
 		status = apply_places(c, json_object_get(body, "namespaces"));
 	if (status >= 0)
@@ -231,7 +140,7 @@ static int edit(struct cli *c)
 	json_t *namespaces = json_object_get(now, "namespaces");
 	AUTO_JSON json_t *before = json_deep_copy(members);
 	AUTO_JSON json_t *places_before = json_deep_copy(namespaces);
-	int status = apply_flags(c, members);
+	int status = members_apply(c, members);
 	if (status < 0)
 		status = apply_places(c, namespaces);
 	if (status >= 0)
@@ -338,7 +247,8 @@ const struct command workspace_commands[] = {
 		.flags = edit_flags,
 		.examples = {{"berthctl workspace edit shop --member bob --remove carol",
 			      "others stay as they are"},
-			     {"berthctl workspace edit shop --admin bob", "bob gets more rights"}},
+			     {"berthctl workspace edit shop --member bob --as reader",
+			      "bob gets a custom role (berthctl role list)"}},
 		.method = "PATCH",
 		.route = "/v1/workspaces/{0}",
 		.traits = CMD_CHANGES,

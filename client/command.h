@@ -22,6 +22,8 @@ enum names {
 	NAMES_LOGIN,
 	NAMES_SYNC,
 	NAMES_WORKSPACE,
+	NAMES_ROLE,
+	NAMES_PERMISSION,
 	NAMES_CLUSTER,
 	NAMES_OPERATION,
 	NAMES_PLUGIN,
@@ -132,8 +134,8 @@ extern const struct command api_commands[], apply_commands[], audit_commands[], 
 	context_commands[], completion_commands[], copy_commands[], daemon_commands[],
 	diff_commands[], event_commands[], help_commands[], image_commands[],
 	integration_commands[], login_commands[], maintain_commands[], operation_commands[],
-	plugin_commands[], retention_commands[], scan_commands[], space_commands[], sync_commands[],
-	version_commands[], workspace_commands[];
+	plugin_commands[], retention_commands[], role_commands[], scan_commands[], space_commands[],
+	sync_commands[], version_commands[], workspace_commands[];
 
 const struct noun *noun_find(const char *name);
 /* The noun's command of that verb or alias; verb NULL: the one without. */

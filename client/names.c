@@ -106,6 +106,12 @@ void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t bud
 	case NAMES_SYNC:
 		from_list(c, "/v1/syncs?limit=200", "{name}", &t);
 		break;
+	case NAMES_ROLE:
+		from_list(c, "/v1/roles?limit=200&fields=name", "{name}", &t);
+		break;
+	case NAMES_PERMISSION:
+		from_list(c, "/v1/permissions", "{name}", &t);
+		break;
 	case NAMES_WORKSPACE:
 		from_list(c, "/v1/workspaces?limit=200", "{name}", &t);
 		break;

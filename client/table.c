@@ -17,6 +17,7 @@ const struct noun *const nouns[] = {
 	NOUN(space, "Image namespaces of an integration"),
 	NOUN(workspace, "Tenants, their members and what they may use"),
 	NOUN(cluster, "Kubernetes clusters that workspaces run in"),
+	NOUN(role, "Sets of permissions, and who has them"),
 	NOUN(image, "Repositories, tags and what is behind them"),
 	NOUN(login, "Temporary credentials for a space"),
 	NOUN(retention, "What a registry keeps of a space, and removes"),

@@ -49,6 +49,8 @@ static void put_routes(void)
 			printf(" Pq %s\n", access_role_name(r->role));
 		put(js_str(operation_of(document, r), "summary", r->operation));
 		puts(".");
+		if (r->point != POINT_NONE)
+			printf("Needs\n.Ql %s .\n", points[r->point].name);
 	}
 	puts(".El");
 }

@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/http/route.h"
 
-#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux: more than the kernel keeps */
+#define ROLES_MAX 512
 
 static gid_t find_group(const char *name)
 {
@@ -57,42 +60,110 @@ enum role access_role(const struct access_config *config, uid_t uid, const gid_t
 	return ROLE_NONE;
 }
 
-/* The main group and the others, the role of all, the first of them kept. */
-static void set_groups(struct caller *c, const struct access_config *config, const gid_t *groups,
-		       size_t count)
+static int by_number(const void *a, const void *b)
 {
-	size_t room = ARRAY_COUNT(c->groups);
-	c->group_count = count < room ? count : room;
-	memcpy(c->groups, groups, c->group_count * sizeof *groups);
-	c->role = access_role(config, c->uid, groups, count);
-	c->is_reporter = has_group(groups, count, config->reporter_gid);
+	gid_t x = *(const gid_t *)a, y = *(const gid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+bool caller_has_group(const struct caller *caller, gid_t gid)
+{
+	if (caller->group_count && caller->groups[0] == gid)
+		return true;
+	return caller->group_count > 1 &&
+	       bsearch(&gid, caller->groups + 1, caller->group_count - 1, sizeof gid, by_number);
+}
+
+void caller_done(struct caller *caller)
+{
+	free(caller->groups);
+	caller->groups = NULL;
+	caller->group_count = 0;
+}
+
+/* The groups beside the main one. How many there are is what a call without room
+ * answers: ERANGE, with the length that it wants. */
+static int read_groups(int fd, gid_t main_group, struct caller *ret, struct berth_error *err)
+{
+	socklen_t byte_count = 0, had;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &byte_count) && errno != ERANGE &&
+	    errno != ENODATA)
+		return berth_fail_errno(err, errno, "SO_PEERGROUPS");
+	if (byte_count > GROUPS_MAX * sizeof(gid_t))
+		return berth_fail(err, BERTH_E_LIMIT, "the caller has more than %d groups",
+				  GROUPS_MAX);
+	ret->groups = malloc(byte_count + sizeof(gid_t));
+	if (!ret->groups)
+		return berth_fail_memory(err);
+	ret->groups[0] = main_group;
+	had = byte_count;
+	if (byte_count && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ret->groups + 1, &had))
+		return berth_fail_errno(err, errno, "SO_PEERGROUPS");
+	ret->group_count = 1 + had / sizeof(gid_t);
+	qsort(ret->groups + 1, ret->group_count - 1, sizeof(gid_t), by_number);
+	return 0;
 }
 
 int access_identify(int fd, const struct access_config *config, struct caller *ret,
 		    struct berth_error *err)
 {
 	struct ucred peer;
-	socklen_t peer_bytes = sizeof peer, groups_bytes = 63 * sizeof(gid_t);
-	gid_t few[64];
-	AUTO_FREE gid_t *many = NULL;
-	gid_t *groups = few;
+	socklen_t peer_bytes = sizeof peer;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes))
 		return berth_fail_errno(err, errno, "SO_PEERCRED");
 	*ret = (struct caller){.uid = peer.uid, .pid = peer.pid};
-	int r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few + 1, &groups_bytes);
-	if (r && errno == ERANGE) {
-		groups_bytes = GROUPS_MAX * sizeof(gid_t);
-		groups = many = malloc((GROUPS_MAX + 1) * sizeof(gid_t));
-		if (!many)
-			return berth_fail_memory(err);
-		r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, many + 1, &groups_bytes);
+	if (read_groups(fd, peer.gid, ret, err)) {
+		caller_done(ret);
+		return err->code;
 	}
-	if (r && errno != ENODATA)
-		return berth_fail_errno(err, errno, "SO_PEERGROUPS");
-	groups[0] = peer.gid;
-	set_groups(ret, config, groups, r ? 1 : groups_bytes / sizeof(gid_t) + 1);
+	ret->role = access_role(config, ret->uid, ret->groups, ret->group_count);
+	ret->is_reporter = has_group(ret->groups, ret->group_count, config->reporter_gid);
 	return 0;
+}
+
+int grants_add(struct grants *g, const char *name, bool is_of_workspace,
+	       const struct point_set *set, struct berth_error *err)
+{
+	if (g->role_count == ROLES_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "a user has more than %d roles", ROLES_MAX);
+	struct grant *grown = realloc(g->roles, (g->role_count + 1) * sizeof *grown);
+	if (!grown)
+		return berth_fail_memory(err);
+	g->roles = grown;
+	struct grant *one = &grown[g->role_count++];
+	*one = (struct grant){.is_of_workspace = is_of_workspace, .points = *set};
+	snprintf(one->name, sizeof one->name, "%s", name);
+	points_unite(is_of_workspace ? &g->workspace : &g->platform, set);
+	g->is_member = g->is_member || is_of_workspace;
+	return 0;
+}
+
+void grants_done(struct grants *g)
+{
+	free(g->roles);
+	*g = (struct grants){.roles = NULL};
+}
+
+int grants_with(const struct grants *g, enum point point, struct buf *to, struct berth_error *err)
+{
+	int code = buf_add_text(to, " ", err);
+
+	for (size_t i = 0; !code && i < g->role_count; i++)
+		if (g->roles[i].is_of_workspace &&
+		    (point == POINT_NONE || points_has(&g->roles[i].points, point)))
+			code = buf_printf(to, err, "%s ", g->roles[i].name);
+	return code;
+}
+
+struct point_set access_points(const struct caller *caller, const struct grants *grants)
+{
+	struct point_set set = points_of_role(caller->role);
+
+	points_unite(&set, &grants->platform);
+	return set;
 }
 
 const char *access_role_name(enum role role)
@@ -104,9 +175,9 @@ const char *access_role_name(enum role role)
 	return names[role];
 }
 
-/* The least role that may list what the route's path stands in: that of the
- * longest GET route which is a prefix of it; none is needed where there is no such. */
-static enum role parent_role(const struct route *route)
+/* The point that lists what the route's path stands in: that of the longest GET
+ * route which is a prefix of it; none is needed where there is no such. */
+static enum point parent_point(const struct route *route)
 {
 	for (size_t length = strlen(route->path); length > 1;) {
 		while (--length > 1 && route->path[length] != '/')
@@ -114,9 +185,9 @@ static enum role parent_role(const struct route *route)
 		for (size_t i = 0; i < route_count; i++)
 			if (routes[i].method == METHOD_GET && strlen(routes[i].path) == length &&
 			    !strncmp(routes[i].path, route->path, length))
-				return routes[i].role;
+				return routes[i].point;
 	}
-	return ROLE_NONE;
+	return POINT_NONE;
 }
 
 const char *access_member_name(enum member member)
@@ -127,19 +198,25 @@ const char *access_member_name(enum member member)
 	return names[member];
 }
 
-enum access_verdict access_decide(const struct caller *caller, enum member member,
+enum access_verdict access_decide(const struct caller *caller, const struct grants *grants,
 				  const struct route *route)
 {
-	if (caller->role >= route->role || (caller->is_reporter && route->takes_reporters))
+	const struct point_set set = access_points(caller, grants);
+	bool is_theirs = route->scope == SCOPE_WORKSPACE;
+
+	if (caller->is_reporter && route->takes_reporters)
 		return ACCESS_ALLOW;
-	if (route->scope == SCOPE_WORKSPACE && member >= route->member)
+	if (route->point == POINT_NONE || points_has(&set, route->point))
+		return ACCESS_ALLOW;
+	if (is_theirs && points_has(&grants->workspace, route->point))
 		return ACCESS_ALLOW;
 	/* For a tenant the platform's own things are not there. */
-	if (caller->role == ROLE_NONE && member != MEMBER_NONE)
-		return route->scope == SCOPE_WORKSPACE ? ACCESS_FORBID : ACCESS_HIDE;
+	if (!points_any(&set) && grants->is_member)
+		return is_theirs ? ACCESS_FORBID : ACCESS_HIDE;
 	/* Without any role the answer says which group is missing, on every route
 	 * alike: it tells nothing about what there is. */
-	if (caller->role == ROLE_NONE || caller->role >= parent_role(route))
+	if (!points_any(&set))
 		return ACCESS_FORBID;
-	return ACCESS_HIDE;
+	enum point parent = parent_point(route);
+	return parent == POINT_NONE || points_has(&set, parent) ? ACCESS_FORBID : ACCESS_HIDE;
 }

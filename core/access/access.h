@@ -5,6 +5,7 @@
 #ifndef CORE_ACCESS_ACCESS_H
 #define CORE_ACCESS_ACCESS_H
 
+#include "core/base/buf.h"
 #include "core/http/http.h"
 
 #define ACCESS_NO_ID ((uint32_t)-1)
@@ -18,12 +19,39 @@ struct access_config {
 void access_config_load(struct access_config *ret, const char *admin_group,
 			const char *operator_group, const char *viewer_group,
 			const char *reporter_group);
-/* Reads SO_PEERCRED and SO_PEERGROUPS of an accepted socket and sets the role. */
+/* Reads SO_PEERCRED and SO_PEERGROUPS of an accepted socket and sets the role.
+ * Groups up to the kernel's own limit (65 536); afterwards caller_done. */
 MUST_USE int access_identify(int fd, const struct access_config *config, struct caller *ret,
 			     struct berth_error *err);
 enum role access_role(const struct access_config *config, uid_t uid, const gid_t *groups,
 		      size_t group_count);
+void caller_done(struct caller *caller);
+bool caller_has_group(const struct caller *caller, gid_t gid);
 const char *access_role_name(enum role role);
+
+/* What the store grants a caller beyond the role: its custom roles, and what it
+ * is to workspaces. */
+struct grant {
+	char name[64]; /* of the role */
+	bool is_of_workspace;
+	struct point_set points;
+};
+struct grants {
+	bool is_loaded;
+	struct grant *roles; /* each once; owned */
+	size_t role_count;
+	struct point_set platform, workspace; /* what they come to */
+	bool is_member;                       /* of some workspace */
+};
+MUST_USE int grants_add(struct grants *g, const char *name, bool is_of_workspace,
+			const struct point_set *set, struct berth_error *err);
+void grants_done(struct grants *g);
+/* " keeper workspace-admin ": the roles in workspaces that have the point
+ * (POINT_NONE: all), each between two spaces, as MEMBER_MAY_SQL takes them. */
+MUST_USE int grants_with(const struct grants *g, enum point point, struct buf *to,
+			 struct berth_error *err);
+/* What the platform allows by role and grants together. */
+struct point_set access_points(const struct caller *caller, const struct grants *grants);
 
 enum access_verdict {
 	ACCESS_ALLOW,
@@ -31,11 +59,10 @@ enum access_verdict {
 	ACCESS_HIDE    /* 404: the caller may not even list where it would be */
 };
 const char *access_member_name(enum member member);
-/* The role check of a route row, before any handler. member: the highest role
- * that the caller has in any workspace. Where only that allows the route
- * (scope workspace), its handler shows what those workspaces may see and
- * nothing else: core/api/sight.h. */
-enum access_verdict access_decide(const struct caller *caller, enum member member,
+/* The check of a route row's point, before any handler. Where only a workspace
+ * allows the route (scope workspace), its handler shows what the workspaces with
+ * that point may see and nothing else: core/api/sight.h. */
+enum access_verdict access_decide(const struct caller *caller, const struct grants *grants,
 				  const struct route *route);
 
 #endif

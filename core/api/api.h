@@ -92,7 +92,7 @@ void api_show_error(json_t *document);
 MUST_USE int api_operation(struct request *q, const char *id, json_t **ret,
 			   struct berth_error *err);
 /* May this caller cancel that user's operations? */
-bool api_may_cancel(const struct caller *caller, uid_t uid);
+bool api_may_cancel(struct request *q, uid_t uid);
 
 /* Rolls back at the end of a scope unless committed:
  *	struct store *undo AUTO_UNDO = d->store; ... store_commit(STEAL(undo), err) */

@@ -90,7 +90,7 @@ static bool is_within(struct request *q, struct answer *a, const struct space *s
 	struct space holder AUTO_SPACE = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
 
-	if (request_caller(q)->role != ROLE_NONE)
+	if (request_is_platform(q))
 		return true;
 	int code = space_of_repository(request_daemon(q)->store, space->integration_id,
 				       of->repository, &holder, &err);
@@ -107,12 +107,11 @@ static bool is_within(struct request *q, struct answer *a, const struct space *s
 /* Who fetches the same joins; but a tenant never learns of another's operation. */
 static json_t *locks_of(struct request *q, const char *path)
 {
-	const struct caller *caller = request_caller(q);
+	unsigned long uid = request_caller(q)->uid;
 
-	return caller->role == ROLE_NONE
-		       ? json_pack("[o]", json_sprintf("artifact%s for uid %lu", path,
-						       (unsigned long)caller->uid))
-		       : json_pack("[s+]", "artifact", path);
+	return request_is_platform(q)
+		       ? json_pack("[s+]", "artifact", path)
+		       : json_pack("[o]", json_sprintf("artifact%s for uid %lu", path, uid));
 }
 
 void api_artifacts_get(struct request *q, struct answer *a)

@@ -100,9 +100,9 @@ int workspaces_of_space(struct request *q, const char *space_id, json_t **ret,
 			struct berth_error *err)
 {
 	const struct caller *caller = request_caller(q);
-	struct buf principals AUTO_BUF = {.max = 8192};
+	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
 	json_t *names AUTO_JSON = json_array();
-	bool is_all = caller->role != ROLE_NONE;
+	bool is_all = request_may(q, POINT_WORKSPACES_READ);
 
 	if (!names)
 		return berth_fail_memory(err);

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
+#include "core/access/access.h"
 #include "core/api/api.h"
+#include "core/api/role.h"
 #include "core/api/sight.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
@@ -116,11 +118,12 @@ static const char *audit_result(int status)
 	return status < 400 ? "succeeded" : "failed";
 }
 
+#define AUDIT_GROUPS_MAX 256 /* of a caller, in one row */
 static json_t *groups_of(const struct caller *caller)
 {
 	json_t *groups = json_array();
 
-	for (size_t i = 0; groups && i < caller->group_count; i++)
+	for (size_t i = 0; groups && i < caller->group_count && i < AUDIT_GROUPS_MAX; i++)
 		json_array_append_new(groups, json_integer(caller->groups[i]));
 	return groups;
 }
@@ -176,21 +179,33 @@ static int change_end(struct daemon_state *d, const struct http_audit *entry,
 	return err->code;
 }
 
-static int member(struct daemon_state *d, const struct caller *caller, enum member *ret,
-		  struct berth_error *err)
+static int add_grant(void *user, const void *row, struct berth_error *err)
 {
-	struct buf principals AUTO_BUF = {.max = 8192};
-	enum workspace_role role = WORKSPACE_NONE;
+	const struct role_grant *it = row;
+	struct grants *g = user;
+	struct point_set set = role_points(it->role, it->permissions);
+
+	for (size_t i = 0; i < g->role_count; i++)
+		if (!strcmp(g->roles[i].name, it->role))
+			return 0;
+	return grants_add(g, it->role, !strcmp(it->scope, "workspace"), &set, err);
+}
+
+static int load_grants(struct daemon_state *d, const struct caller *caller, struct grants *ret,
+		       struct berth_error *err)
+{
+	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
 
 	if (!d || !d->store)
 		return 0;
-	if (sight_principals(caller, &principals, err) ||
-	    workspace_role(d->store, NULL, buf_text(&principals), &role, err))
+	if (sight_principals(caller, &principals, err))
 		return err->code;
-	*ret = role == WORKSPACE_ADMIN    ? MEMBER_ADMIN
-	       : role == WORKSPACE_MEMBER ? MEMBER_PLAIN
-					  : MEMBER_NONE;
-	return 0;
+	const struct store_value v = V_TEXT(buf_text(&principals));
+	struct store_page page = {.within = "? LIKE '% ' || g.principal || ' %'",
+				  .within_values = &v,
+				  .within_count = 1,
+				  .tail = "ORDER BY g.role"};
+	return store_list(d->store, &role_grants_table, &page, add_grant, ret, NULL, err);
 }
 
 static void add_component(json_t *components, const char *name, bool is_ready, const char *detail)
@@ -224,7 +239,7 @@ static int add_workspace(void *user, const void *row, struct berth_error *err)
 /* The caller's own workspaces; left out where the store can't say. */
 static void describe_workspaces(struct daemon_state *d, const struct caller *caller, json_t *server)
 {
-	struct buf principals AUTO_BUF = {.max = 8192};
+	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
 	struct berth_error err = ERROR_INIT;
 	json_t *names AUTO_JSON = json_array();
 
@@ -239,12 +254,29 @@ static void describe_workspaces(struct daemon_state *d, const struct caller *cal
 		json_object_set(json_object_get(server, "caller"), "workspaces", names);
 }
 
+/* The names of all roles that the caller has, of the platform and in workspaces. */
+static void describe_roles(struct daemon_state *d, const struct caller *caller, json_t *server)
+{
+	struct grants g CLEANUP(grants_done) = {.roles = NULL};
+	struct berth_error err = ERROR_INIT;
+	json_t *names = json_array();
+
+	if (caller->role != ROLE_NONE)
+		json_array_append_new(names, json_string(access_role_name(caller->role)));
+	if (load_grants(d, caller, &g, &err))
+		log_error("a caller's roles can't be read: %s: %s", err.message, err.cause);
+	for (size_t i = 0; i < g.role_count; i++)
+		json_array_append_new(names, json_string(g.roles[i].name));
+	json_object_set_new(json_object_get(server, "caller"), "roles", names);
+}
+
 static void describe(struct daemon_state *d, const struct caller *caller, json_t *server)
 {
 	const char *why = NULL;
 	if (d->store && store_health(d->store, &why))
 		json_object_set_new(server, "maintenance", json_true());
 	describe_workspaces(d, caller, server);
+	describe_roles(d, caller, server);
 	if (caller->role == ROLE_NONE)
 		return;
 	json_t *plugins = json_array(), *entry;
@@ -278,7 +310,8 @@ const struct http_hooks api_hooks = {.key_begin = key_begin,
 				     .change_begin = change_begin,
 				     .change_end = change_end,
 				     .audit = audit,
-				     .member = member,
+				     .grants = load_grants,
+				     .user_name = api_user_name,
 				     .ready = ready,
 				     .describe = describe,
 				     .metrics = metrics};

@@ -55,7 +55,7 @@ void api_space_images_list(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	sight_blur(request_caller(q), json_object_get(more, "indexes"));
+	sight_blur(q, json_object_get(more, "indexes"));
 	json_t *common AUTO_JSON =
 		json_pack("{s:s, s:s}", "integration", space.integration, "space", space.name);
 	list_within(q, a,

@@ -89,7 +89,7 @@ static bool read_entry(const json_t *member, const char *pointer, struct finding
 
 static json_t *normal_of(const struct entry *e, const char *role)
 {
-	json_t *one = json_pack("{s:I, s:s}", e->is_group ? "gid" : "uid", (json_int_t)e->number,
+	json_t *one = json_pack("{s:I, s:s*}", e->is_group ? "gid" : "uid", (json_int_t)e->number,
 				"role", role);
 
 	if (one && *e->name)
@@ -97,7 +97,7 @@ static json_t *normal_of(const struct entry *e, const char *role)
 	return one;
 }
 
-static void principal_of(const json_t *member, char *to, size_t room)
+void member_principal(const json_t *member, char *to, size_t room)
 {
 	const json_t *gid = json_object_get(member, "gid");
 
@@ -113,7 +113,7 @@ static long place_of(const json_t *list, const char *principal)
 	const json_t *one;
 
 	json_array_foreach (list, i, one) {
-		principal_of(one, other, sizeof(other));
+		member_principal(one, other, sizeof(other));
 		int order = strcmp(principal, other);
 		if (order <= 0)
 			return order ? (long)i : -1;
@@ -134,7 +134,7 @@ json_t *members_normal(const json_t *members, struct findings *f)
 		if (!read_entry(member, pointer, f, &e))
 			continue;
 		json_t *one = normal_of(&e, js_str(member, "role", "workspace-member"));
-		principal_of(one, principal, sizeof(principal));
+		member_principal(one, principal, sizeof(principal));
 		long place = place_of(list, principal);
 		if (place < 0) {
 			findings_add(f, pointer, "twice", "%s %lld is in the list already",
@@ -165,21 +165,32 @@ int members_store(struct store *s, const char *workspace_id, const json_t *membe
 			.name = (char *)js_str(member, is_group ? "group" : "user", ""),
 			.role = (char *)js_str(member, "role", ""),
 		};
-		principal_of(member, principal, sizeof(principal));
+		member_principal(member, principal, sizeof(principal));
 		if (workspace_member_add(s, &row, err))
 			return err->code;
 	}
 	return 0;
 }
 
+int member_object(const char *principal, const char *name, const char *role, json_t **ret,
+		  struct berth_error *err)
+{
+	struct entry e = {.name = name, .is_group = principal[0] == 'g'};
+
+	if (!text_parse_i64(principal + 1, 0, ID_MAX, &e.number))
+		return berth_fail(err, BERTH_E_INTERNAL, "store: member %s", principal);
+	*ret = normal_of(&e, role);
+	return *ret ? 0 : berth_fail_memory(err);
+}
+
 static int add_member(void *user, const void *row, struct berth_error *err)
 {
 	const struct workspace_member *it = row;
-	struct entry e = {.name = it->name, .is_group = it->principal[0] == 'g'};
+	json_t *one = NULL;
 
-	if (!text_parse_i64(it->principal + 1, 0, ID_MAX, &e.number))
-		return berth_fail(err, BERTH_E_INTERNAL, "store: member %s", it->principal);
-	return json_array_append_new(user, normal_of(&e, it->role)) ? berth_fail_memory(err) : 0;
+	if (member_object(it->principal, it->name, it->role, &one, err))
+		return err->code;
+	return json_array_append_new(user, one) ? berth_fail_memory(err) : 0;
 }
 
 int members_load(struct store *s, const char *workspace_id, json_t **ret, struct berth_error *err)

@@ -14,7 +14,7 @@
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct operation_row *it = row;
-	bool may_cancel = !it->ended_ms && api_may_cancel(request_caller(q), (uid_t)it->uid);
+	bool may_cancel = !it->ended_ms && api_may_cancel(q, (uid_t)it->uid);
 
 	*ret = ops_row_document(request_daemon(q)->ops, it, may_cancel);
 	if (!*ret)
@@ -29,7 +29,7 @@ void api_operations_list(struct request *q, struct answer *a)
 	struct api_collection seen = {
 		.table = &operations_table, .noun = "operation", .show = show};
 
-	if (request_caller(q)->role == ROLE_NONE) {
+	if (!request_is_platform(q)) {
 		seen.within = "uid = ?";
 		seen.within_values = own;
 		seen.within_count = 1;

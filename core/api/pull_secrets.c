@@ -223,7 +223,7 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	if (!shown)
 		return berth_fail_memory(err);
 	js_put_str(shown, "reason", it->reason);
-	if (request_caller(q)->role != ROLE_NONE)
+	if (request_is_platform(q))
 		js_put_str(shown, "message", it->message);
 	js_put_time(shown, "since", it->since_ms);
 	js_put_time(shown, "checked_at", it->checked_ms);
@@ -245,7 +245,7 @@ static int describe(struct request *q, const struct workspace *of, json_t **ret,
 		    struct berth_error *err)
 {
 	struct daemon_state *d = request_daemon(q);
-	bool is_member = request_caller(q)->role == ROLE_NONE;
+	bool is_member = !request_is_platform(q);
 	json_t *plan AUTO_JSON = NULL, *one;
 	int64_t used = 0;
 	size_t i;

@@ -281,7 +281,7 @@ static int answer_hits(struct request *q, struct answer *a, const struct looking
 		return err->code;
 	answer_list(a, q, STEAL(items), next, (int64_t)r.total, NULL);
 	json_t *indexes = indexes_of(l);
-	sight_blur(request_caller(q), indexes);
+	sight_blur(q, indexes);
 	answer_member(a, "indexes", indexes);
 	answer_member(a, "complete", json_boolean(is_whole));
 	return 0;
@@ -299,7 +299,7 @@ static void ask_store(struct request *q, struct answer *a, const struct sight *s
 		api_fail(a, &err, NULL);
 		return;
 	}
-	sight_blur(request_caller(q), json_object_get(more, "indexes"));
+	sight_blur(q, json_object_get(more, "indexes"));
 	snprintf(within, sizeof(within), "(%s) AND i.phase = 'healthy'", sight->where);
 	struct api_collection all = {.table = &hits_table,
 				     .noun = "image",

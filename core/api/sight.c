@@ -4,49 +4,69 @@
 
 #include <string.h>
 
+#include "core/access/access.h"
+#include "core/base/text.h"
+#include "core/http/route.h"
 #include "core/store/spaces.h"
 
-#define PRINCIPALS_MAX 8192
+#define GROUPS_FEW 64 /* more are compared with those that have a role anywhere */
 
 void sight_done(struct sight *s)
 {
 	buf_done(&s->principals);
+	buf_done(&s->roles);
 	free(s->workspace_id);
 	s->workspace_id = NULL;
 }
 
+struct matching {
+	const struct caller *caller;
+	struct buf *to;
+};
+
+static int add_known(void *user, const void *row, struct berth_error *err)
+{
+	struct matching *m = user;
+	const struct known_group *it = row;
+	uint64_t gid;
+
+	if (it->principal[0] != 'g' || !text_parse_u64(it->principal + 1, 0, UINT32_MAX, &gid) ||
+	    !caller_has_group(m->caller, (gid_t)gid))
+		return 0;
+	return buf_printf(m->to, err, "%s ", it->principal);
+}
+
 int sight_principals(const struct caller *caller, struct buf *to, struct berth_error *err)
 {
+	struct matching m = {.caller = caller, .to = to};
 	int r = buf_printf(to, err, " u%lu ", (unsigned long)caller->uid);
 
+	if (!r && caller->group_count > GROUPS_FEW)
+		return api_each(api_daemon()->store, &known_groups_table, NULL, add_known, &m, err);
 	for (size_t i = 0; !r && i < caller->group_count; i++)
 		r = buf_printf(to, err, "g%lu ", (unsigned long)caller->groups[i]);
 	return r;
 }
 
-int sight_member(struct request *q, const char *workspace_id, enum member *ret,
+int sight_member(struct request *q, const char *workspace_id, enum workspace_role *ret,
 		 struct berth_error *err)
 {
-	const struct caller *caller = request_caller(q);
-	struct buf principals AUTO_BUF = {.max = PRINCIPALS_MAX};
-	enum workspace_role role = WORKSPACE_NONE;
+	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
+	struct buf roles AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
 
-	*ret = MEMBER_ADMIN;
-	if (caller->role >= ROLE_ADMIN)
+	*ret = WORKSPACE_MAY;
+	if (request_is_platform(q))
 		return 0;
-	if (sight_principals(caller, &principals, err) ||
-	    workspace_role(request_daemon(q)->store, workspace_id, buf_text(&principals), &role,
-			   err))
+	if (sight_principals(request_caller(q), &principals, err) ||
+	    grants_with(request_grants(q), request_route(q)->point, &roles, err))
 		return err->code;
-	*ret = role == WORKSPACE_ADMIN  ? MEMBER_ADMIN
-	       : role == WORKSPACE_NONE ? MEMBER_NONE
-					: MEMBER_PLAIN;
-	return 0;
+	return workspace_role(request_daemon(q)->store, workspace_id, buf_text(&principals),
+			      buf_text(&roles), ret, err);
 }
 
-bool sight_operation(const struct caller *caller, uid_t uid)
+bool sight_operation(const struct request *q, uid_t uid)
 {
-	return caller->role != ROLE_NONE || caller->uid == uid;
+	return request_is_platform(q) || request_caller(q)->uid == uid;
 }
 
 /* The workspace that ?workspace= names, as this caller finds it. */
@@ -54,13 +74,18 @@ static bool find_workspace(struct request *q, struct answer *a, const char *name
 {
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
-	enum member member = MEMBER_NONE;
+	enum workspace_role member = WORKSPACE_NONE;
 	int code = workspace_get(request_daemon(q)->store, name, &row, &err);
 
 	if (!code && !s->is_all)
 		code = sight_member(q, row.id, &member, &err);
-	if (!code && !s->is_all && member == MEMBER_NONE)
+	if (!code && !s->is_all && member == WORKSPACE_NONE)
 		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
+	if (!code && !s->is_all && member != WORKSPACE_MAY) {
+		api_refuse(a, 403, "forbidden", NULL, "your role in workspace %s lacks %s", name,
+			   points[request_route(q)->point].name);
+		return false;
+	}
 	if (!code) {
 		s->workspace_id = strdup(row.id);
 		if (s->workspace_id)
@@ -90,15 +115,19 @@ static void write_where(struct sight *s)
 		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s)",
 			 SPACE_PUBLIC_SQL, SPACE_OWN_SQL);
 		add_value(s, buf_text(&s->principals));
+		add_value(s, buf_text(&s->roles));
 	}
 }
 
 /* Without ?workspace=. */
-static int look(const struct caller *caller, struct sight *s, struct berth_error *err)
+static int look(const struct request *q, struct sight *s, struct berth_error *err)
 {
-	*s = (struct sight){.is_all = caller->role != ROLE_NONE};
-	buf_init(&s->principals, PRINCIPALS_MAX);
-	int code = s->is_all ? 0 : sight_principals(caller, &s->principals, err);
+	*s = (struct sight){.is_all = request_is_platform(q)};
+	buf_init(&s->principals, SIGHT_PRINCIPALS_MAX);
+	buf_init(&s->roles, SIGHT_PRINCIPALS_MAX);
+	int code = s->is_all ? 0 : sight_principals(request_caller(q), &s->principals, err);
+	if (!code && !s->is_all)
+		code = grants_with(request_grants(q), request_route(q)->point, &s->roles, err);
 	write_where(s);
 	return code;
 }
@@ -108,7 +137,7 @@ bool sight_of(struct request *q, struct answer *a, struct sight *ret)
 	const char *name = request_query(q, "workspace");
 	struct berth_error err = ERROR_INIT;
 
-	if (look(request_caller(q), ret, &err)) {
+	if (look(q, ret, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
@@ -124,7 +153,7 @@ int sight_space(struct request *q, const char *space_id, struct berth_error *err
 	char within[sizeof(s.where) + 32];
 	int64_t count = 0;
 
-	if (look(request_caller(q), &s, err))
+	if (look(q, &s, err))
 		return err->code;
 	if (s.is_all)
 		return 0;
@@ -137,12 +166,12 @@ int sight_space(struct request *q, const char *space_id, struct berth_error *err
 	return count ? 0 : berth_fail(err, BERTH_E_NOT_FOUND, "no space '%s'", space_id);
 }
 
-void sight_blur(const struct caller *caller, json_t *indexes)
+void sight_blur(const struct request *q, json_t *indexes)
 {
 	json_t *one;
 	size_t i;
 
-	if (caller->role != ROLE_NONE)
+	if (request_is_platform(q))
 		return;
 	json_array_foreach (indexes, i, one) {
 		if (json_object_get(one, "error"))

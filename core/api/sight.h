@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller may see: a platform role sees everything; without one, the
- * caller's workspaces, the spaces bound to them, public spaces of platform
- * integrations, and operations of its own. Everything else answers as if it
+/* What a caller may see: whom the platform allows the route's point sees
+ * everything; else it is what the workspaces may use in which the caller has that
+ * point (spaces bound to them), public spaces of platform integrations, and
+ * operations of its own. Everything else answers as if it
  * were not there: the same condition is part of each query, so that neither
  * counts nor cursors nor ETags know of it. Runs in berthd.
  */
@@ -13,11 +14,12 @@
 #include "core/store/workspaces.h"
 
 struct sight {
-	bool is_all;           /* a platform role: no condition */
-	struct buf principals; /* " u1000 g50 ": what MEMBER_IS_SQL takes */
+	bool is_all;           /* the platform allows it: no condition */
+	struct buf principals; /* " u1000 g50 ": what MEMBER_MAY_SQL takes */
+	struct buf roles;      /* those with the route's point, alike */
 	char *workspace_id;    /* of ?workspace=, or NULL; owned */
 	char where[1024];      /* on spaces s and integrations i */
-	struct store_value values[3];
+	struct store_value values[4];
 	size_t value_count;
 };
 void sight_done(struct sight *s);
@@ -34,15 +36,18 @@ MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_e
  * out of the index names them (indexes.c); at most 256. */
 MUST_USE int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t **ret,
 			      struct berth_error *err);
-/* Takes out of such a list, for who has no platform role, what a failed look said:
+/* Takes out of such a list, for whom the platform does not allow it, what a failed look said:
  * it may name what is another workspace's. That it failed, and when, stays. */
-void sight_blur(const struct caller *caller, json_t *indexes);
-/* The caller's role in a workspace: MEMBER_ADMIN for a platform admin. */
-MUST_USE int sight_member(struct request *q, const char *workspace_id, enum member *ret,
+void sight_blur(const struct request *q, json_t *indexes);
+/* What the caller is to a workspace: WORKSPACE_MAY where its role there, or the
+ * platform, allows the route's point. */
+MUST_USE int sight_member(struct request *q, const char *workspace_id, enum workspace_role *ret,
 			  struct berth_error *err);
-/* The caller's principals, for MEMBER_IS_SQL. */
+#define SIGHT_PRINCIPALS_MAX (1u << 20)
+/* The caller's principals, for MEMBER_IS_SQL: of a caller of very many groups
+ * those that have a role anywhere. */
 MUST_USE int sight_principals(const struct caller *caller, struct buf *to, struct berth_error *err);
 /* Is the operation of that user for this caller's eyes? */
-bool sight_operation(const struct caller *caller, uid_t uid);
+bool sight_operation(const struct request *q, uid_t uid);
 
 #endif

@@ -71,7 +71,7 @@ void api_spaces_list(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	sight_blur(request_caller(q), json_object_get(more, "indexes"));
+	sight_blur(q, json_object_get(more, "indexes"));
 	struct api_collection seen = {.table = &spaces_table,
 				      .noun = "space",
 				      .more = more,

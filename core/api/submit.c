@@ -38,9 +38,10 @@ static void held_changed(void *user, const char *id, bool has_ended)
 	http_wake(h->server, id);
 }
 
-bool api_may_cancel(const struct caller *caller, uid_t uid)
+bool api_may_cancel(struct request *q, uid_t uid)
 {
-	return caller->role >= ROLE_ADMIN || (caller->role >= ROLE_OPERATOR && caller->uid == uid);
+	return request_may(q, POINT_OPERATIONS_ANY) ||
+	       (request_caller(q)->uid == uid && request_may(q, POINT_OPERATIONS_CANCEL));
 }
 
 /* The error of an operation is kept as the modules have it, and shown as a
@@ -64,14 +65,13 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 	if (ops_document(d->ops, id, false, ret, err))
 		return err->code;
 	uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
-	if (!sight_operation(request_caller(q), uid)) {
+	if (!sight_operation(q, uid)) {
 		json_decref(STEAL(*ret));
 		return berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
 	}
 	api_show_error(*ret);
 	if (ops_find(d->ops, id)) {
-		json_object_set_new(*ret, "may_cancel",
-				    json_boolean(api_may_cancel(request_caller(q), uid)));
+		json_object_set_new(*ret, "may_cancel", json_boolean(api_may_cancel(q, uid)));
 	}
 	return 0;
 }

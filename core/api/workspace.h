@@ -17,8 +17,12 @@ MUST_USE int members_store(struct store *s, const char *workspace_id, const json
 /* The same list from the store. */
 MUST_USE int members_load(struct store *s, const char *workspace_id, json_t **ret,
 			  struct berth_error *err);
-/* The route's workspace where the caller has at least that role in it: false,
- * answered 404 where the caller may not know of it, else 403. */
+/* "u1000" of a normal member, and a member of a row; role NULL: none is shown. */
+void member_principal(const json_t *member, char *to, size_t room);
+MUST_USE int member_object(const char *principal, const char *name, const char *role, json_t **ret,
+			   struct berth_error *err);
+/* The route's workspace, where the caller may know of it and, unless least is
+ * MEMBER_NONE, has the route's point in it: false, answered 404 or 403. */
 bool workspace_of_route(struct request *q, struct answer *a, enum member least,
 			struct workspace *ret);
 /* Names of the workspaces that a space is bound to, as far as the caller may

@@ -8,9 +8,11 @@
 
 #include "api_handlers.h"
 #include "core/api/pull.h"
+#include "core/api/role.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/http/patch.h"
+#include "core/http/route.h"
 
 static void path_of(const char *name, char *to, size_t room)
 {
@@ -69,7 +71,7 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 void api_workspaces_list(struct request *q, struct answer *a)
 {
 	static const char *const q_columns[] = {"w.name", "w.description", NULL};
-	struct buf principals AUTO_BUF = {.max = 8192};
+	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
 	struct berth_error err = ERROR_INIT;
 	struct api_collection all = {.table = &workspaces_table,
 				     .noun = "workspace",
@@ -81,7 +83,7 @@ void api_workspaces_list(struct request *q, struct answer *a)
 		return;
 	}
 	const struct store_value own[] = {V_TEXT(buf_text(&principals))};
-	if (request_caller(q)->role == ROLE_NONE) {
+	if (!request_is_platform(q)) {
 		all.within = WORKSPACE_OWN_SQL;
 		all.within_values = own;
 		all.within_count = 1;
@@ -93,23 +95,25 @@ bool workspace_of_route(struct request *q, struct answer *a, enum member least,
 			struct workspace *ret)
 {
 	const char *name = request_param(q, "name");
-	bool is_platform = request_caller(q)->role != ROLE_NONE;
 	struct berth_error err = ERROR_INIT;
-	enum member member = MEMBER_NONE;
+	enum workspace_role member = WORKSPACE_NONE;
 	int code = workspace_get(request_daemon(q)->store, name, ret, &err);
 
 	if (!code)
 		code = sight_member(q, ret->id, &member, &err);
-	if (!code && member == MEMBER_NONE && !is_platform)
+	if (!code && member == WORKSPACE_NONE && !request_may(q, POINT_WORKSPACES_READ))
 		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
 	if (code) {
 		api_fail(a, &err, "berthctl workspace list");
 		return false;
 	}
-	if (member < least)
+	bool may = member == WORKSPACE_MAY || least == MEMBER_NONE;
+	if (!may)
 		api_refuse(a, 403, "forbidden", NULL,
-			   "this needs the role workspace-admin in workspace %s, or admin", name);
-	return member >= least;
+			   "this needs a role with %s in workspace %s: workspace-admin has it, "
+			   "and admin",
+			   points[request_route(q)->point].name, name);
+	return may;
 }
 
 static void answer_row(struct request *q, struct answer *a, const struct workspace *row,
@@ -141,13 +145,19 @@ void api_workspaces_get(struct request *q, struct answer *a)
 }
 
 /* Brings a body into its one form; false: answered with what is wrong. */
-static bool check(struct answer *a, json_t *desired)
+static bool check(struct store *s, struct answer *a, json_t *desired)
 {
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
 	json_t *members = members_normal(json_object_get(desired, "members"), &f);
 	json_t *namespaces = pull_namespaces_normal(json_object_get(desired, "namespaces"), &f);
 
+	if (members && roles_check_members(s, members, &f, &err)) {
+		json_decref(members);
+		json_decref(namespaces);
+		api_fail(a, &err, NULL);
+		return false;
+	}
 	if (json_object_set_new(desired, "members", members) ||
 	    json_object_set_new(desired, "namespaces", namespaces)) {
 		(void)berth_fail_memory(&err);
@@ -201,7 +211,7 @@ static bool may_place(struct request *q, struct answer *a, const struct workspac
 	struct berth_error err = ERROR_INIT;
 	json_t *now AUTO_JSON = NULL;
 
-	if (request_caller(q)->role >= ROLE_ADMIN)
+	if (request_is_platform(q))
 		return true;
 	if (desired_of(request_daemon(q)->store, before, &now, &err)) {
 		api_fail(a, &err, NULL);
@@ -229,7 +239,7 @@ static void finish(struct request *q, struct answer *a, const struct workspace *
 	char path[96];
 
 	path_of(name, path, sizeof(path));
-	if (!check(a, desired) || !may_place(q, a, before, desired))
+	if (!check(d->store, a, desired) || !may_place(q, a, before, desired))
 		return;
 	if (request_dry_run(q)) {
 		answer_json(a, 200,

@@ -180,47 +180,76 @@ static const struct route *find_route(struct request *q)
 	return NULL;
 }
 
-/* The caller's highest role in a workspace, asked for where the platform role
- * is too low. False: answered. */
-static bool find_member(struct request *q, enum member *ret)
+/* "alice (uid 1000)", or "uid 1000". */
+static void name_caller(const struct request *q, char *to, size_t room)
 {
 	const struct http_hooks *hooks = q->server->config.hooks;
-	struct berth_error err = ERROR_INIT;
+	char name[64] = "", number[32];
 
-	*ret = MEMBER_NONE;
-	if (q->conn->caller.role >= q->route->role || !hooks || !hooks->member)
-		return true;
-	if (!hooks->member(q->server->config.daemon, &q->conn->caller, ret, &err))
-		return true;
-	answer_error(&q->answer, &err);
-	return false;
+	snprintf(number, sizeof number, "uid %u", (unsigned)q->conn->caller.uid);
+	if (hooks && hooks->user_name)
+		hooks->user_name(q->conn->caller.uid, name, sizeof name);
+	if (*name && strcmp(name, number) != 0)
+		snprintf(to, room, "%s (%s)", name, number);
+	else
+		snprintf(to, room, "%s", number);
 }
 
-static bool check_role(struct request *q)
+/* The roles that the caller has on that side: "viewer, keeper", or "none". */
+static void name_roles(const struct request *q, bool is_of_workspace, char *to, size_t room)
 {
-	const struct caller *caller = &q->conn->caller;
-	const char *need = access_role_name(q->route->role);
-	enum member member;
+	const struct grants *g = &q->grants;
+	size_t n = 0;
 
-	if (!find_member(q, &member))
+	*to = '\0';
+	if (!is_of_workspace && q->conn->caller.role != ROLE_NONE)
+		n = (size_t)snprintf(to, room, "%s", access_role_name(q->conn->caller.role));
+	for (size_t i = 0; i < g->role_count && n < room; i++)
+		if (g->roles[i].is_of_workspace == is_of_workspace)
+			n += (size_t)snprintf(to + n, room - n, "%s%s", n ? ", " : "",
+					      g->roles[i].name);
+	if (!n)
+		snprintf(to, room, "none");
+}
+
+/* 403: what is needed, who asked, and what that one has. */
+static void forbid(struct request *q)
+{
+	const struct route *row = q->route;
+	bool is_tenant = q->grants.is_member && row->scope == SCOPE_WORKSPACE &&
+			 q->conn->caller.role == ROLE_NONE;
+	const char *need =
+		is_tenant ? access_member_name(row->member) : access_role_name(row->role);
+	char who[128], has[128];
+
+	name_caller(q, who, sizeof who);
+	name_roles(q, is_tenant, has, sizeof has);
+	refuse(q, "forbidden", "this needs the role %s, or one with %s, and %s has %s", need,
+	       points[row->point].name, who, has);
+	answer_member(&q->answer, "permission", json_string(points[row->point].name));
+	if (!is_tenant)
+		answer_member(&q->answer, "hint",
+			      json_sprintf("sudo usermod -aG berth-users,berth-%s USER", need));
+}
+
+static bool check_access(struct request *q)
+{
+	const struct point_set set = points_of_role(q->conn->caller.role);
+	struct berth_error err = ERROR_INIT;
+
+	if (q->route->point != POINT_NONE && !points_has(&set, q->route->point) &&
+	    request_load_grants(q, &err)) {
+		answer_error(&q->answer, &err);
 		return false;
-	switch (access_decide(caller, member, q->route)) {
+	}
+	switch (access_decide(&q->conn->caller, &q->grants, q->route)) {
 	case ACCESS_ALLOW:
 		return true;
 	case ACCESS_HIDE:
 		refuse(q, "not-found", "there is nothing at this path");
 		break;
 	case ACCESS_FORBID:
-		if (member != MEMBER_NONE && q->route->scope == SCOPE_WORKSPACE) {
-			refuse(q, "forbidden", "this needs the role %s, and uid %u has %s",
-			       access_member_name(q->route->member), (unsigned)caller->uid,
-			       access_member_name(member));
-			break;
-		}
-		refuse(q, "forbidden", "this needs the role %s, and uid %u has %s", need,
-		       (unsigned)caller->uid, access_role_name(caller->role));
-		answer_member(&q->answer, "hint",
-			      json_sprintf("sudo usermod -aG berth-users,berth-%s USER", need));
+		forbid(q);
 		break;
 	}
 	return false;
@@ -328,7 +357,8 @@ void head_check(struct request *q, const char *method, const char *version)
 		return;
 	}
 	q->route = find_route(q);
-	if (!q->route || !check_role(q) || !check_accept(q) || !check_body_head(q) || !check_key(q))
+	if (!q->route || !check_access(q) || !check_accept(q) || !check_body_head(q) ||
+	    !check_key(q))
 		return;
 	read_prefer(q);
 	query_check(q, query ? query + 1 : "");

@@ -58,9 +58,11 @@ struct http_hooks {
 	/* One finished request on a route whose audit class is not none and which has
 	 * no row by then, and each refusal by role. */
 	void (*audit)(struct daemon_state *daemon, const struct http_audit *entry);
-	/* The highest role that the caller has in any workspace. */
-	int (*member)(struct daemon_state *daemon, const struct caller *caller, enum member *ret,
+	/* What the store grants the caller beyond its role; afterwards grants_done. */
+	int (*grants)(struct daemon_state *daemon, const struct caller *caller, struct grants *ret,
 		      struct berth_error *err);
+	/* The login name of a uid, else "uid N". */
+	void (*user_name)(uid_t uid, char *to, size_t room);
 	/* Appends {"name","ready","detail"} for each component to components. */
 	void (*ready)(struct daemon_state *daemon, json_t *components);
 	/* Fills members of GET /v1: plugins, maintenance, caller.workspaces. */

@@ -12,17 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/access/points.h"
 #include "core/base/fail.h"
 
-/* Who is asking: the kernel's word at accept, and the role that follows. */
-enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
-/* What somebody is to workspaces: grants that the store keeps, asked anew for
- * each request that the platform role does not allow. */
-enum member { MEMBER_NONE, MEMBER_PLAIN, MEMBER_ADMIN };
-#define CALLER_GROUPS_MAX 256
+/* Who is asking: the kernel's word at accept, and the role that follows. Custom
+ * roles and workspaces' grants are kept by the store: they are asked for anew in
+ * each request that the role does not allow (struct grants). */
 struct caller {
 	uid_t uid;
-	gid_t groups[CALLER_GROUPS_MAX];
+	gid_t *groups; /* the main one, then the others in order; owned */
 	size_t group_count;
 	pid_t pid; /* for the log; never trusted */
 	enum role role;
@@ -31,10 +29,19 @@ struct caller {
 
 struct daemon_state; /* berthd's whole: store, operations, plugins; core/daemon.h */
 struct request;      /* opaque: what the client sent, parsed and checked */
+struct grants;       /* core/access/access.h */
 struct route;        /* its row in the table; core/http/route.h */
 struct http_server;
 
 const struct caller *request_caller(const struct request *q);
+/* Does the platform allow the caller this route? Else a workspace does, and then
+ * only what such workspaces may see is shown. Of a route for everybody: has the
+ * caller a role of the platform? */
+bool request_is_platform(const struct request *q);
+/* Does the platform allow the caller that point? */
+bool request_may(struct request *q, enum point point);
+/* What the store grants the caller; empty where the role allowed the route. */
+const struct grants *request_grants(const struct request *q);
 struct daemon_state *request_daemon(const struct request *q);
 struct http_server *request_server(const struct request *q);
 const struct route *request_route(const struct request *q);

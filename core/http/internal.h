@@ -11,6 +11,7 @@
 
 #include <microhttpd.h>
 
+#include "core/access/access.h"
 #include "core/base/buf.h"
 #include "core/http/hooks.h"
 #include "core/http/problem.h"
@@ -48,6 +49,7 @@ struct request {
 	char *path_text; /* the part before the question mark */
 	struct route_path path;
 	const struct route *route;
+	struct grants grants; /* of the caller, once they were needed */
 	struct pair query[QUERY_MAX];
 	size_t query_count;
 	char id[65];
@@ -129,6 +131,8 @@ void conn_wake(struct conn *c);
 /* request.c */
 struct request *request_new(struct conn *c, const char *target);
 void request_free(struct request *q);
+/* Asks the store for the caller's grants, once; the hook may be absent. */
+MUST_USE int request_load_grants(struct request *q, struct berth_error *err);
 /* head.c: checks all that the head says and fills the request; on a fault the
  * answer is set. version: "HTTP/1.1". */
 void head_check(struct request *q, const char *method, const char *version);

@@ -238,8 +238,22 @@ static struct body put_body(struct generator *g, const json_t *operation)
 	return result;
 }
 
+/* "images.delete" as POINT_IMAGES_DELETE, which the table of points declares. */
+static void put_point(struct generator *g, const json_t *operation)
+{
+	const char *name = json_string_value(json_object_get(operation, "x-permission"));
+
+	if (!name || strspn(name, "abcdefghijklmnopqrstuvwxyz.-") != strlen(name))
+		fail_at(g, "x-permission must be a point of core/access/points.c, or none");
+	fputs(".point = POINT_", g->out);
+	for (; *name; name++)
+		fputc(*name == '.' || *name == '-' ? '_' : *name - 'a' + 'A', g->out);
+	fputs(", ", g->out);
+}
+
 static void put_access(struct generator *g, const json_t *operation)
 {
+	put_point(g, operation);
 	fputs(".role = ", g->out);
 	put_word(g, operation, "x-role", "ROLE", " none viewer operator admin ");
 	fputs(", .scope = ", g->out);

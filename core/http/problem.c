@@ -77,6 +77,8 @@ const struct problem_kind problem_kinds[] = {
 	 "Its last probe failed; the cause has what it found. Probe it again once that is mended."},
 	{"key-in-use", 409, "Idempotency-Key in use",
 	 "Wait for its answer, then repeat: the first answer comes again."},
+	{"role-built-in", 409, "Built-in role",
+	 "Make a custom one with the points that are wanted."},
 	{"run-has-no-failures", 409, "Nothing to repeat", "Every image of that run was copied."},
 	{"space-absent", 409, "Space not at its server",
 	 "Refresh the integration: it may be back; else nothing can be done with it."},

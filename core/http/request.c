@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/http/internal.h"
 
@@ -41,6 +42,7 @@ void request_free(struct request *q)
 	route_path_done(&q->path);
 	buf_done(&q->body_bytes);
 	json_decref(q->body);
+	grants_done(&q->grants);
 	json_decref(q->before);
 	json_decref(q->after);
 	free(q->path_text);
@@ -51,6 +53,40 @@ void request_free(struct request *q)
 const struct caller *request_caller(const struct request *q)
 {
 	return &q->conn->caller;
+}
+
+const struct grants *request_grants(const struct request *q)
+{
+	return &q->grants;
+}
+
+int request_load_grants(struct request *q, struct berth_error *err)
+{
+	const struct http_hooks *hooks = q->server->config.hooks;
+
+	if (q->grants.is_loaded || !hooks || !hooks->grants)
+		return 0;
+	q->grants.is_loaded = true;
+	return hooks->grants(q->server->config.daemon, &q->conn->caller, &q->grants, err);
+}
+
+bool request_is_platform(const struct request *q)
+{
+	const struct point_set set = access_points(&q->conn->caller, &q->grants);
+
+	return q->route->point == POINT_NONE ? points_any(&set) : points_has(&set, q->route->point);
+}
+
+bool request_may(struct request *q, enum point point)
+{
+	struct berth_error err = ERROR_INIT;
+	struct point_set set = points_of_role(q->conn->caller.role);
+
+	if (points_has(&set, point))
+		return true;
+	if (request_load_grants(q, &err))
+		log_error("a caller's roles can't be read: %s: %s", err.message, err.cause);
+	return points_has(&q->grants.platform, point);
 }
 
 struct daemon_state *request_daemon(const struct request *q)

@@ -26,9 +26,10 @@ struct route {
 	const char *path; /* "/v1/integrations/{name}" */
 	const char *operation;
 	route_handler *handle;
-	enum role role;
+	enum point point; /* what the caller needs; decides */
+	enum role role;   /* the least built-in role that has it, for texts */
 	enum route_scope scope;
-	enum member member;   /* scope workspace: the least role in one */
+	enum member member;   /* scope workspace: the same of one */
 	bool takes_reporters; /* whoever may only tell of changes may call it, too */
 	enum route_audit audit;
 	bool idempotent;             /* takes Idempotency-Key: every POST */

@@ -125,6 +125,7 @@ static void conn_free(struct conn *c)
 	if (c->next)
 		c->next->previous = c->previous;
 	s->conn_count--;
+	caller_done(&c->caller);
 	free(c);
 }
 
@@ -136,12 +137,13 @@ static uint32_t count_of_uid(const struct http_server *s, uid_t uid)
 	return n;
 }
 
-static struct conn *conn_new(struct http_server *s, int fd, const struct caller *caller)
+static struct conn *conn_new(struct http_server *s, int fd, struct caller *take_caller)
 {
 	struct conn *c = calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
-	*c = (struct conn){.server = s, .fd = fd, .caller = *caller, .next = s->conns};
+	*c = (struct conn){.server = s, .fd = fd, .caller = *take_caller, .next = s->conns};
+	*take_caller = (struct caller){.groups = NULL};
 	if (s->conns)
 		s->conns->previous = c;
 	s->conns = c;
@@ -168,34 +170,39 @@ static void hand_over(struct http_server *s, struct conn *c)
 	conn_state(c, CONN_HEAD);
 }
 
-void server_adopt(struct http_server *s, int fd)
+/* The limit that a newcomer would break, as a problem's code; NULL: none. */
+static const char *find_limit(struct http_server *s, const struct caller *caller)
 {
 	const struct http_limits *l = &s->config.limits;
+
+	if (s->conn_count >= l->connections_max) {
+		s->counters.refused_total++;
+		return "too-many";
+	}
+	if (count_of_uid(s, caller->uid) >= l->connections_per_user_max) {
+		s->counters.refused_user++;
+		return "too-many";
+	}
+	return NULL;
+}
+
+void server_adopt(struct http_server *s, int fd)
+{
 	struct berth_error err = ERROR_INIT;
 	struct caller caller;
-	struct conn *c;
 
 	if (access_identify(fd, &s->config.access, &caller, &err)) {
 		log_warning("cannot tell who is calling: %s: %s", err.message, err.cause);
 		close(fd);
 		return;
 	}
-	if (s->conn_count >= l->connections_max) {
-		s->counters.refused_total++;
-		turn_away(fd, "too-many");
-		return;
-	}
-	if (count_of_uid(s, caller.uid) >= l->connections_per_user_max) {
-		s->counters.refused_user++;
-		turn_away(fd, "too-many");
-		return;
-	}
-	c = conn_new(s, fd, &caller);
-	if (!c) {
-		turn_away(fd, "no-memory");
-		return;
-	}
-	hand_over(s, c);
+	const char *limit = find_limit(s, &caller);
+	struct conn *c = limit ? NULL : conn_new(s, fd, &caller);
+	if (c)
+		hand_over(s, c);
+	else
+		turn_away(fd, limit ? limit : "no-memory");
+	caller_done(&caller);
 }
 
 /* No descriptor is left: the reserve gives way, so that the newcomer is told. */

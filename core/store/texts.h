@@ -12,6 +12,7 @@
 #include "core/store/namespaces.h"
 #include "core/store/plans.h"
 #include "core/store/records.h"
+#include "core/store/roles.h"
 #include "core/store/scans.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
@@ -24,7 +25,8 @@ struct store_texts {
 };
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
 	logins_texts, images_texts, scans_texts, syncs_texts, operations_texts, plans_texts,
-	records_texts, watches_texts, workspaces_texts, clusters_texts, namespaces_texts;
+	records_texts, roles_texts, watches_texts, workspaces_texts, clusters_texts,
+	namespaces_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

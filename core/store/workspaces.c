@@ -13,12 +13,8 @@ enum {
 	SQL_BIND,
 	SQL_UNBIND,
 	SQL_RETIRE,
-	SQL_ROLE_ANY,
-	SQL_ROLE_IN
+	SQL_ROLE
 };
-#define ROLE_SQL                                                                                   \
-	"SELECT COALESCE(MAX(CASE WHEN m.role = 'workspace-admin' THEN 2 ELSE 1 END), 0) "         \
-	"FROM workspace_members m WHERE " MEMBER_IS_SQL
 static const struct store_sql sql[] = {
 	[SQL_ADD] = {"workspace-add", "INSERT INTO workspaces (id, name, description, generation, "
 				      "created_ms, updated_ms, patches_account) "
@@ -41,8 +37,10 @@ static const struct store_sql sql[] = {
 					"AND workspace_id = ?"},
 	[SQL_RETIRE] = {"space-retire", "UPDATE space_bindings SET retired_for = ?, retired_ms = ? "
 					"WHERE space_id = ? AND retired_for = ?"},
-	[SQL_ROLE_ANY] = {"workspace-role-any", ROLE_SQL},
-	[SQL_ROLE_IN] = {"workspace-role-in", ROLE_SQL " AND m.workspace_id = ?"},
+	[SQL_ROLE] = {"workspace-role",
+		      "SELECT COALESCE(MAX(CASE WHEN ? LIKE '% ' || m.role || ' %' THEN 2 "
+		      "ELSE 1 END), 0) FROM workspace_members m "
+		      "WHERE " MEMBER_IS_SQL " AND m.workspace_id = ?"},
 };
 const struct store_texts workspaces_texts = {sql, ARRAY_COUNT(sql)};
 
@@ -80,6 +78,20 @@ const struct store_table workspace_members_table = {
 	.row_bytes = sizeof(struct workspace_member),
 	.key = "principal", /* within one workspace */
 	.default_sort = "name",
+};
+
+static const struct store_column group_columns[] = {
+	STORE_COLUMN(known_group, "principal", "principal", TEXT, principal),
+};
+const struct store_table known_groups_table = {
+	.name = "group",
+	.select = "SELECT principal FROM (SELECT principal FROM workspace_members "
+		  "UNION SELECT principal FROM role_members) known",
+	.columns = group_columns,
+	.column_count = ARRAY_COUNT(group_columns),
+	.row_bytes = sizeof(struct known_group),
+	.key = "principal",
+	.default_sort = "principal",
 };
 
 static const struct store_column binding_columns[] = {
@@ -199,12 +211,12 @@ int space_retire(struct store *s, const char *space_id, const char *from, const 
 }
 
 int workspace_role(struct store *s, const char *workspace_id, const char *principals,
-		   enum workspace_role *ret, struct berth_error *err)
+		   const char *roles, enum workspace_role *ret, struct berth_error *err)
 {
-	const struct store_value values[] = {V_TEXT(principals), V_TEXT(workspace_id)};
 	int64_t role = 0;
-	int rc = store_number(s, &sql[workspace_id ? SQL_ROLE_IN : SQL_ROLE_ANY], values,
-			      workspace_id ? 2 : 1, &role, err);
+	int rc = store_number(s, &sql[SQL_ROLE],
+			      VALUES(V_TEXT(roles), V_TEXT(principals), V_TEXT(workspace_id)),
+			      &role, err);
 
 	*ret = (enum workspace_role)role;
 	return rc;

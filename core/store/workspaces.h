@@ -19,7 +19,7 @@ struct workspace_member {
 	char *workspace_id;
 	char *principal; /* "u1000", "g50" */
 	char *name;      /* as it was given; "" where only the number was */
-	char *role;      /* "workspace-admin" or "workspace-member" */
+	char *role;      /* its name: core/store/roles.h */
 };
 /* One binding with the names that it joins. */
 struct space_binding {
@@ -69,13 +69,15 @@ MUST_USE int space_retire(struct store *s, const char *space_id, const char *fro
  * those of the tables' own selects: w of workspaces_table, s and i of
  * spaces_table, m of members. */
 #define MEMBER_IS_SQL "? LIKE '% ' || m.principal || ' %'"
+/* Two text values: the principals, and the roles that count, written alike. */
+#define MEMBER_MAY_SQL MEMBER_IS_SQL " AND ? LIKE '% ' || m.role || ' %'"
 #define WORKSPACE_OWN_SQL                                                                          \
 	"EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id "                   \
 	"AND " MEMBER_IS_SQL ")"
 #define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = 'platform')"
 #define SPACE_OWN_SQL                                                                              \
 	"s.id IN (SELECT b.space_id FROM space_bindings b JOIN workspace_members m "               \
-	"ON m.workspace_id = b.workspace_id WHERE b.retired_ms = 0 AND " MEMBER_IS_SQL ")"
+	"ON m.workspace_id = b.workspace_id WHERE b.retired_ms = 0 AND " MEMBER_MAY_SQL ")"
 /* One text value: the workspace's id. */
 #define SPACE_BOUND_SQL                                                                            \
 	"s.id IN (SELECT b.space_id FROM space_bindings b WHERE b.retired_ms = 0 "                 \
@@ -83,9 +85,16 @@ MUST_USE int space_retire(struct store *s, const char *space_id, const char *fro
 /* Of space_bindings_table's own select: those that count. */
 #define BINDING_COUNTS_SQL "b.retired_ms = 0"
 
-enum workspace_role { WORKSPACE_NONE, WORKSPACE_MEMBER, WORKSPACE_ADMIN };
-/* The highest role that those principals have in that workspace (NULL: in any). */
+enum workspace_role { WORKSPACE_NONE, WORKSPACE_MEMBER, WORKSPACE_MAY };
+/* What those principals are to that workspace: MAY where one of those roles is
+ * among theirs (" workspace-admin keeper "), else MEMBER where they have any. */
 MUST_USE int workspace_role(struct store *s, const char *workspace_id, const char *principals,
-			    enum workspace_role *ret, struct berth_error *err);
+			    const char *roles, enum workspace_role *ret, struct berth_error *err);
+
+/* Which groups are members of some workspace or have a role of the platform. */
+struct known_group {
+	char *principal;
+};
+extern const struct store_table known_groups_table;
 
 #endif

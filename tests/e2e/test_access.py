@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what, asked of a running daemon by other users: A1 A2.
 
-The table is docs/openapi.json: x-role, x-scope and x-member of each route. Every
-route is called as each role, as nobody, and as a member of another workspace."""
+The table is docs/openapi.json: x-permission, x-role, x-scope and x-member of each
+route. Every route is called as each role, as nobody, and as a member of another
+workspace; and routes of many permission points with each point alone."""
 
 import grp
 import os
@@ -55,8 +56,8 @@ class AccessCase(ApiCase):
         self.by_group = self.person(socket, 71004, 71010)
         self.nobody = self.person(socket, 65534)
 
-    def person(self, *who):
-        one = Person(*who)
+    def person(self, *who, **more):
+        one = Person(*who, **more)
         self.addCleanup(one.__exit__)
         return one
 
@@ -105,6 +106,57 @@ class Table(AccessCase):
             role = "admin" if operation.get("x-reporter") else "none"
             self.expect(operation, role, "none", f"reporter: {method} {path}",
                         reporter.ask(method, path))
+
+    def one_of_each(self):
+        """(method, path, operation) of one route for each scope and point."""
+        chosen = {}
+        for method, path, operation in self.routes():
+            chosen.setdefault((operation["x-scope"], operation["x-permission"]),
+                              (method, path, operation))
+        return list(chosen.values())
+
+    def expect_points(self, operation, held, scope, who, answer):
+        """What the table says of a caller with these points alone."""
+        needed, is_theirs = operation["x-permission"], operation["x-scope"] == "workspace"
+        if needed == "none" or (needed in held and (is_theirs or scope == "platform")):
+            self.assertIn(answer.status, ALLOWED, f"{who}: {answer.body}")
+            self.assertNotIn(HIDDEN, str(answer.body), who)
+        elif scope == "workspace" and not is_theirs:
+            self.assertEqual((404, HIDDEN), (answer.status, answer.body["detail"]), who)
+        elif answer.status == 404 and scope == "platform":
+            self.assertEqual(HIDDEN, answer.body["detail"], who)
+        else:
+            self.assertEqual((403, "forbidden", needed), (
+                answer.status, answer.body["code"], answer.body["permission"]), who)
+            self.assertIn(f"or one with {needed}, and", answer.body["detail"])
+            self.assertIn(f"uid {71300 if scope == 'platform' else 71301}",
+                          answer.body["detail"])
+
+    def test_each_point_alone_allows_what_the_table_says(self):
+        for scope, uid in (("platform", 71300), ("workspace", 71301)):
+            self.api.post("/v1/roles", {
+                "name": f"one-{scope}", "scope": scope, "permissions": [],
+                "members": [{"uid": uid}] if scope == "platform" else []})
+        self.api.post("/v1/workspaces", {"name": "points", "members": [
+            {"uid": 71301, "role": "one-workspace"}]})
+        routes = self.one_of_each()
+        self.assertGreater(len(routes), 50)
+        for index, point in enumerate(self.api.get("/v1/permissions")["items"]):
+            for scope, uid in (("platform", 71300), ("workspace", 71301)):
+                if point["reserved"] or scope == "workspace" != point["scope"]:
+                    continue
+                held = self.ask("PATCH", f"/v1/roles/one-{scope}",
+                                {"permissions": [point["name"]]}, If_Match="*")
+                self.assertEqual(200, held.status, held.body)
+                # Each with each is tests/unit/test_access.c's.
+                asked = [one for i, one in enumerate(routes) if i % 6 == index % 6
+                         or one[2]["x-permission"] in held.body["permissions"]]
+                with Person(self.daemon.socket, uid) as person:
+                    for method, path, operation in asked:
+                        self.expect_points(
+                            operation, held.body["permissions"], scope,
+                            f"{scope} {point['name']}: {method} {path}",
+                            person.ask(method, path))
 
 
 class Isolation(AccessCase):
@@ -264,6 +316,36 @@ class Isolation(AccessCase):
         finally:
             self.api.post(f"{path}/bindings", {"unbind": names})
         self.assertEqual(0, person.get("/v1/images?q=shop")["total"])
+
+    def test_a_role_counts_in_its_own_workspace_alone(self):
+        # In red they may look at spaces, in blue at images, too.
+        self.api.post("/v1/roles", {"name": "looker", "scope": "workspace",
+                                    "permissions": ["spaces.read"]})
+        for name, role in (("red", "looker"), ("blue", "workspace-member")):
+            members = self.api.get(f"/v1/workspaces/{name}")["members"]
+            answer = self.ask("PATCH", f"/v1/workspaces/{name}", {
+                "members": members + [{"uid": 71011, "role": role}]}, If_Match="*")
+            self.assertEqual(200, answer.status, answer.body)
+        both = self.person(self.daemon.socket, 71011)
+        self.assertEqual(["looker", "workspace-member"], both.get("/v1")["caller"]["roles"])
+        self.assertEqual({"hub", "mirror"},
+                         {one["integration"] for one in both.get("/v1/spaces")["items"]})
+        self.assertEqual(0, both.get("/v1/images?q=hub")["total"])
+        self.assertEqual(["mirror"], [one["integration"] for one in
+                                      both.get("/v1/images")["indexes"]])
+        hub = self.space("hub")
+        self.assertEqual(200, both.ask("GET", f"/v1/spaces/{hub}").status)
+        self.same(both, "GET", "/v1/spaces/{}/images", hub, ABSENT)
+        self.assertEqual(403, both.ask("GET", "/v1/images?workspace=red").status)
+        self.assertEqual(200, both.ask("GET", "/v1/images?workspace=blue").status)
+        self.same(both, "GET", "/v1/images?workspace={}", "gone", "nil")
+
+    def test_the_last_of_many_groups_counts(self):
+        self.api.post("/v1/workspaces", {"name": "crowd", "members": [{"gid": 90299}]})
+        many = self.person(self.daemon.socket, 71012, groups=range(90000, 90300))
+        self.assertEqual(["crowd"], many.get("/v1")["caller"]["workspaces"])
+        few = self.person(self.daemon.socket, 71013, groups=range(90000, 90299))
+        self.assertEqual([], few.get("/v1")["caller"]["workspaces"])
 
     def test_a_member_who_is_taken_out_is_nobody_at_once(self):
         self.api.post("/v1/workspaces", {"name": "gray", "members": [{"uid": 71009}]})

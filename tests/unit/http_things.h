@@ -47,7 +47,8 @@ static route_handler get_admin, get_hold, post_hold, get_ref, get_stream, list_t
 
 #define ROW(m, p, s, n, h, r)                                                                      \
 	.method = m, .path = p, .operation = #h, .handle = h, .segments = s, .segment_count = n,   \
-	.role = r, .produces = json_only
+	.role = r, .point = (r) == ROLE_NONE ? POINT_NONE : POINT_AUDIT_READ,                      \
+	.produces = json_only
 const struct route routes[] = {
 	{ROW(METHOD_GET, "/admin", seg_admin, 1, get_admin, ROLE_ADMIN), .audit = AUDIT_CHANGE},
 	{ROW(METHOD_GET, "/admin/{name}", seg_secret, 2, get_admin, ROLE_ADMIN),

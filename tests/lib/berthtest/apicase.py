@@ -222,8 +222,8 @@ class Person:
 
     PROGRAM = (
         "import http.client, json, os, socket, sys\n"
-        "uid, gid, path = sys.argv[1:]\n"
-        "os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid))\n"
+        "uid, gid, path, *groups = sys.argv[1:]\n"
+        "os.setgroups(list(map(int, groups))); os.setgid(int(gid)); os.setuid(int(uid))\n"
         "for line in sys.stdin:\n"
         "    method, target, body, head = json.loads(line)\n"
         "    c = http.client.HTTPConnection('localhost')\n"
@@ -234,10 +234,10 @@ class Person:
         "    print(json.dumps([a.status, dict(a.getheaders()), text]), flush=True)\n"
         "    c.close()\n")
 
-    def __init__(self, path, uid, gid=None):
+    def __init__(self, path, uid, gid=None, groups=()):
         self.uid = uid
         self.process = subprocess.Popen(
-            [sys.executable, "-c", self.PROGRAM, str(uid), str(gid or uid), path],
+            [sys.executable, "-c", self.PROGRAM, str(uid), str(gid or uid), path, *map(str, groups)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, method, target, body=None, **headers):
