@@ -19,6 +19,7 @@ BODIES = {
     "LoginInput": {"rights": ["pull"]},
     "ReadOnly": {"on": False},
     "Retention": {"rules": []},
+    "RolePatch": {"description": "x"},
     "ScanSettings": {"target": "hub", "cron": ""},
     "ScanTarget": {"target": "hub/shop/web:1.0.0"},
     "SpacePatch": {"public": True},
@@ -70,6 +71,8 @@ class Alike(ApiCase):
         self.ask("POST", "/v1/syncs", {"name": "stale", "source": "hub/team",
                                        "target": "mirror/stale"})
         self.ask("POST", "/v1/workspaces", {"name": "stale"})
+        self.ask("POST", "/v1/roles", {"name": "stale", "scope": "platform",
+                                       "permissions": []})
         made = self.ask("POST", "/v1/spaces", {"integration": "hub", "name": "stale"}).body
         asked = 0
         for method, template, operation in self.routes(
