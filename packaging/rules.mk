@@ -31,13 +31,14 @@ $(O)/packaging/berth-plugin.pc: packaging/berth-plugin.pc.in Makefile packaging/
 		-e 's|@PLUGINDIR@|$(call below,$(PLUGINDIR))|g' -e 's|@VERSION@|$(VERSION)|g' $< >$@
 
 INSTALL_NEEDS = $(UNITS_SYSTEMD:%=$(O)/systemd/%) $(O)/packaging/berth-plugin.pc docs \
-	$(O)/tests/conform client-man
+	$(O)/tests/conform $(O)/tests/drive client-man
 CHECK_NEEDS += $(INSTALL_NEEDS)
 
 install: all $(INSTALL_NEEDS)
 	$(call put,0755,$(O)/berthd,$(SBINDIR)/berthd)
 	$(call put,0755,$(O)/berthctl,$(BINDIR)/berthctl)
 	$(call put,0755,$(O)/tests/conform,$(LIBDIR)/berth/conform)
+	$(call put,0755,$(O)/tests/drive,$(LIBDIR)/berth/drive)
 	@install -d $(DESTDIR)$(PLUGINDIR) $(DESTDIR)$(WORKERROOT)
 	@for p in $(PLUGINS); do install -m 0644 $(O)/plugins/$$p.so $(DESTDIR)$(PLUGINDIR)/ || exit 1; done
 	@for h in include/berth/*.h; do \
@@ -60,7 +61,8 @@ install: all $(INSTALL_NEEDS)
 
 # What install put there and nothing else; configuration and state stay.
 uninstall:
-	@rm -f $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(BINDIR)/berthctl $(DESTDIR)$(LIBDIR)/berth/conform
+	@rm -f $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(BINDIR)/berthctl $(DESTDIR)$(LIBDIR)/berth/conform \
+		$(DESTDIR)$(LIBDIR)/berth/drive
 	@rm -f $(PLUGINS:%=$(DESTDIR)$(PLUGINDIR)/%.so)
 	@rm -f $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/berth/*.h))
 	@rm -f $(DESTDIR)$(PKGCONFIGDIR)/berth-plugin.pc $(DESTDIR)$(SYSUSERSDIR)/berth.conf \

@@ -267,7 +267,9 @@ static const json_t *check_plugin(const struct daemon_state *d, const char *kind
 			     js_str(plugin, "error", ""));
 	else if (!catalog_has(plugin, "integration", "probe") ||
 		 !catalog_has(plugin, "integration", "repositories"))
-		findings_add(f, "/kind", "wrong-plugin", "plugin %s integrates no registry", kind);
+		findings_add(f, "/kind", "wrong-plugin",
+			     "plugin %s integrates no registry: it has no slot %s", kind,
+			     catalog_has(plugin, "integration", "probe") ? "repositories" : "probe");
 	else
 		return plugin;
 	return NULL;

@@ -32,7 +32,7 @@ static inline void scope_fd(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 }
-static inline void scope_json(json_t **j)
+static inline void scope_json_decref(json_t **j)
 {
 	json_decref(*j);
 }
@@ -50,7 +50,7 @@ static inline int steal_fd(int *fd)
 }
 #define AUTO_FREE CLEANUP(scope_free)
 #define AUTO_FD CLEANUP(scope_fd)
-#define AUTO_JSON CLEANUP(scope_json)
+#define AUTO_JSON CLEANUP(scope_json_decref)
 #define AUTO_FILE CLEANUP(scope_file)
 
 /* Gives p away and forgets it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole plugin in one file: it integrates a server that answers GET /health
- * with 200 and one line of text, its version. Copy it, rename it (the name
+ * with one line of text, its version, and GET /images with a line
+ * "REPOSITORY TAG" for each image, sorted. Copy it, rename it (the name
  * stands in the table at the end and is the file's), and replace the parts
  * that talk to the server. It needs libcurl and <berth/plugin.h>, nothing else.
  */
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ANSWER_MAX_BYTES 4096
+#define ANSWER_MAX_BYTES 65536
 #define RETRY_MS 5000
 
 /* One instance. open makes it, every slot is given it as self. */
@@ -25,6 +26,7 @@ struct example {
 struct request {
 	struct example *example;
 	const struct berth_call *call;
+	const char *path;
 	char answer[ANSWER_MAX_BYTES];
 	size_t answer_bytes;
 	int is_too_long, is_refused;
@@ -34,6 +36,9 @@ static const struct berth_option options[] = {
 	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL, "Where the server is."},
 	{"username", BERTH_OPT_STRING, 0, NULL, "User name; none: anonymous."},
 	{"password", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL, "Password of the user."},
+	{"tls_verify", BERTH_OPT_BOOL, 0, "true", "Check the server's certificate."},
+	{"tls_ca", BERTH_OPT_STRING, 0, NULL,
+	 "Certificates (PEM) of the only authorities to trust for this server."},
 	{NULL, 0, 0, NULL, NULL},
 };
 
@@ -114,6 +119,13 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* A certificate that is refused, ours or the server's, and what else TLS trips over. */
+static int is_tls(CURLcode why)
+{
+	return why == CURLE_PEER_FAILED_VERIFICATION || why == CURLE_SSL_CONNECT_ERROR ||
+	       why == CURLE_SSL_CACERT_BADFILE || why == CURLE_SSL_CERTPROBLEM;
+}
+
 /* Which of our codes a failed transfer is. */
 static int fail_transfer(const struct request *r, CURLcode why, struct berth_error *err)
 {
@@ -130,6 +142,9 @@ static int fail_transfer(const struct request *r, CURLcode why, struct berth_err
 	}
 	err->from = BERTH_FROM_CURL;
 	err->upstream = (int32_t)why;
+	if (is_tls(why))
+		return fail(err, BERTH_E_TLS, "TLS with the server failed",
+			    curl_easy_strerror(why));
 	err->retry_ms = RETRY_MS;
 	if (why == CURLE_UNSUPPORTED_PROTOCOL || why == CURLE_WEIRD_SERVER_REPLY)
 		return fail(err, BERTH_E_PROTOCOL, "the server does not speak HTTP",
@@ -156,7 +171,7 @@ static int judge_answer(CURL *curl, struct berth_error *err)
 	case 200:
 		if (type && !strncmp(type, "text/plain", 10))
 			return 0;
-		return fail(err, BERTH_E_PROTOCOL, "GET /health did not bring plain text", type);
+		return fail(err, BERTH_E_PROTOCOL, "the server did not bring plain text", type);
 	case 401:
 		return fail(err, BERTH_E_AUTH, "user name or password was refused", cause);
 	case 403:
@@ -169,15 +184,34 @@ static int judge_answer(CURL *curl, struct berth_error *err)
 		return fail(err, BERTH_E_THROTTLED, "the server wants us to wait", cause);
 	default:
 		return fail(err, status >= 500 ? BERTH_E_UNAVAILABLE : BERTH_E_PROTOCOL,
-			    "GET /health failed", cause);
+			    "the server refused the request", cause);
+	}
+}
+
+static void set_credentials(CURL *curl, const struct request *r)
+{
+	const struct berth_host *host = r->example->host;
+	const char *user = host->option(r->example->config, "username");
+	const char *password = host->option(r->example->config, "password");
+	const char *verify = host->option(r->example->config, "tls_verify");
+	const char *ca = host->option(r->example->config, "tls_ca");
+	if (user)
+		curl_easy_setopt(curl, CURLOPT_USERNAME, user);
+	if (password)
+		curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
+	if (verify && !strcmp(verify, "false")) {
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (ca) {
+		struct curl_blob pem = {.data = (void *)ca, .len = strlen(ca)};
+		curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &pem);
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	}
 }
 
 static void set_options(CURL *curl, struct request *r)
 {
-	const struct berth_host *host = r->example->host;
-	const char *user = host->option(r->example->config, "username");
-	const char *password = host->option(r->example->config, "password");
 	uint64_t now = now_ms();
 	long left_ms = 60000;
 	if (r->call->deadline_ms)
@@ -192,16 +226,13 @@ static void set_options(CURL *curl, struct request *r)
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, r);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, r);
-	if (user)
-		curl_easy_setopt(curl, CURLOPT_USERNAME, user);
-	if (password)
-		curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
+	set_credentials(curl, r);
 }
 
-static int get_health(struct request *r, struct berth_error *err)
+static int get(struct request *r, struct berth_error *err)
 {
 	char url[2048];
-	if (snprintf(url, sizeof url, "%s/health", r->example->address) >= (int)sizeof url)
+	if (snprintf(url, sizeof url, "%s%s", r->example->address, r->path) >= (int)sizeof url)
 		return fail(err, BERTH_E_INVALID, "option address is too long", NULL);
 	CURL *curl = curl_easy_init();
 	if (!curl)
@@ -211,6 +242,7 @@ static int get_health(struct request *r, struct berth_error *err)
 	CURLcode why = curl_easy_perform(curl);
 	int code = why ? fail_transfer(r, why, err) : judge_answer(curl, err);
 	curl_easy_cleanup(curl);
+	r->answer[r->answer_bytes] = 0;
 	return code;
 }
 
@@ -231,7 +263,6 @@ static int put_fact(struct berth_sink *sink, const char *name, const char *value
 static int read_version(struct request *r, struct berth_error *err)
 {
 	static const char legal[] = "0123456789abcdefghijklmnopqrstuvwxyz.-+";
-	r->answer[r->answer_bytes] = 0;
 	r->answer[strcspn(r->answer, "\r\n")] = 0;
 	if (!r->answer[0] || r->answer[strspn(r->answer, legal)] || strlen(r->answer) > 64)
 		return fail(err, BERTH_E_PROTOCOL, "GET /health brought no version", NULL);
@@ -241,9 +272,9 @@ static int read_version(struct request *r, struct berth_error *err)
 static int probe(void *self, const struct berth_call *call, const char *scope_json,
 		 struct berth_sink *sink, struct berth_error *err)
 {
-	struct request r = {.example = self, .call = call};
+	struct request r = {.example = self, .call = call, .path = "/health"};
 	(void)scope_json;
-	int code = get_health(&r, err);
+	int code = get(&r, err);
 	if (!code)
 		code = read_version(&r, err);
 	if (!code)
@@ -253,10 +284,79 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 	return code;
 }
 
+/* Cuts the next line "REPOSITORY TAG" off. 0 at the end, -1 where it is none. */
+static int next_image(char **rest, char **repository, char **tag)
+{
+	static const char legal[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/";
+	char *line = *rest, *blank;
+	size_t bytes = strcspn(line, "\n");
+	if (!bytes)
+		return *line ? -1 : 0;
+	*rest = line + bytes + (line[bytes] == '\n');
+	line[bytes] = 0;
+	blank = strchr(line, ' ');
+	if (!blank)
+		return -1;
+	*blank = 0;
+	*repository = line;
+	*tag = blank + 1;
+	return line[strspn(line, legal)] || !**tag || (*tag)[strspn(*tag, legal)] ? -1 : 1;
+}
+
+static int put_name(struct berth_sink *sink, uint32_t kind, const char *name,
+		    struct berth_error *err)
+{
+	struct berth_item item = {.size = sizeof item, .kind = kind, .name = name};
+	return sink->put(sink, &item) ? fail(err, BERTH_E_CANCELLED, "the caller has enough", NULL)
+				      : 0;
+}
+
+/* The tags of a repository, or with NULL the repositories, each once. */
+static int list(struct request *r, const char *wanted, struct berth_sink *sink,
+		struct berth_error *err)
+{
+	char *rest = r->answer, *repository = NULL, *tag = NULL, *last = NULL;
+	int found, given = 0, code = get(r, err);
+	while (!code && (found = next_image(&rest, &repository, &tag)) != 0) {
+		if (found < 0)
+			return fail(err, BERTH_E_PROTOCOL, "the list of images is none", NULL);
+		int is_new = !last || strcmp(last, repository) != 0;
+		if (wanted ? !strcmp(wanted, repository) : is_new) {
+			code = put_name(sink, wanted ? BERTH_ITEM_TAG : BERTH_ITEM_REPOSITORY,
+					wanted ? tag : repository, err);
+			given++;
+		}
+		last = repository;
+	}
+	if (!code && wanted && !given)
+		return fail(err, BERTH_E_NOT_FOUND, "there is no such repository", NULL);
+	return code;
+}
+
+/* Berth asks for all repositories of the server: a plugin with spaces goes
+ * through them here. */
+static int repositories(void *self, const struct berth_call *call, const char *space,
+			struct berth_sink *sink, struct berth_error *err)
+{
+	struct request r = {.example = self, .call = call, .path = "/images"};
+	(void)space;
+	return list(&r, NULL, sink, err);
+}
+
+static int tags(void *self, const struct berth_call *call, const char *repository,
+		struct berth_sink *sink, struct berth_error *err)
+{
+	struct request r = {.example = self, .call = call, .path = "/images"};
+	return list(&r, repository, sink, err);
+}
+
 /* A slot that is left out is a thing that this backend does not do. */
 static const struct berth_integration_ops integration = {
 	.size = sizeof integration,
-	.probe = probe,
+	.probe = probe, /* this and repositories make it fit for an integration */
+	.repositories = repositories,
+	.tags = tags,
 };
 
 BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {

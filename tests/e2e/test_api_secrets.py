@@ -106,6 +106,8 @@ class DryRun(ApiCase):
                                        "target": "mirror/rule"})
         made = self.ask("POST", "/v1/spaces", {"integration": "hub", "name": "team"}).body
         self.ask("POST", "/v1/workspaces", {"name": "tenant"})
+        role = {"name": "reader", "scope": "platform", "permissions": ["spaces.read"]}
+        self.assertEqual(201, self.ask("POST", "/v1/roles", role).status)
         cluster = self.cluster()
         self.done(self.ask("POST", "/v1/clusters", cluster).body)
         space = self.space("hub")
@@ -125,6 +127,9 @@ class DryRun(ApiCase):
             ("POST", "/v1/integrations/hub/gc", {}, {}),
             ("PUT", "/v1/integrations/hub/gc", {"schedule": ""}, {}),
             ("PUT", "/v1/integrations/hub/read-only", {"on": True}, {}),
+            ("POST", "/v1/roles", {**role, "name": "dry"}, {}),
+            ("PATCH", "/v1/roles/reader", {"description": "dry"}, {}),
+            ("DELETE", "/v1/roles/reader", None, {"If_Match": "*"}),
             ("DELETE", f"/v1/logins/{ABSENT}", None, {"If_Match": "*"}),
             ("POST", "/v1/scan-settings", {"target": "hub", "cron": ""}, {}),
             ("POST", "/v1/scans", {"target": "hub/shop/web:1.0.0"}, {}),

@@ -136,7 +136,8 @@ class Boot(unittest.TestCase):
     def test_the_first_caller_starts_the_daemon_and_sees_its_plugins(self):
         self.out("enable")
         self.assertEqual("inactive\n", self.out("before", 3))
-        self.assertEqual({"dockerreg", "harbor", "jfrog", "kube"}, set(self.out("plugins").split()))
+        self.assertLessEqual({"dockerreg", "harbor", "jfrog", "kube"},
+                             set(self.out("plugins").split()))
         self.assertEqual("active\nactive\n", self.out("active"))
         self.assertRegex(self.out("status"), r"^berthd \S+, \d+ plugins, \d+ operations running$")
 

@@ -2,13 +2,16 @@
 # timeout: 600
 """What `make install` puts where, a plugin built against it, and the units."""
 
+import http.server
 import os
 import re
 import shutil
 import subprocess
+import threading
 import unittest
 
 from berthtest import proc, workdir
+from berthtest.daemon import Daemon
 
 TREE = proc.TREE
 
@@ -37,6 +40,7 @@ class Install(unittest.TestCase):
 
     def test_everything_is_there_and_nothing_is_outside_its_folders(self):
         for name in ("usr/sbin/berthd", "usr/bin/berthctl", "usr/lib/berth/conform",
+                     "usr/lib/berth/drive",
                      "usr/lib/berth/plugins/dockerreg.so", "usr/include/berth/plugin.h",
                      "usr/include/berth/ops.h", "usr/include/berth/error.h",
                      "usr/share/pkgconfig/berth-plugin.pc", "etc/berth/berth.conf",
@@ -77,8 +81,47 @@ class Install(unittest.TestCase):
         done = make(tool, "check", cwd=folder, env=env)
         self.assertEqual(0, done.returncode, done.stdout)
         self.assertNotIn("SKIP", done.stdout)
+        self.integrate(os.path.join(folder, "example.so"))
         self.assertEqual(0, make(tool, "install", cwd=folder, env=env).returncode)
         os.unlink(self.path("usr/lib/berth/plugins/example.so"))
+
+    def integrate(self, plugin):
+        """What was built is added as an integration, and its images are listed."""
+        pages = {"/health": b"1.2.3\n", "/images": b"team/app 1\nteam/app 2\nteam/web 1\n"}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = pages.get(self.path, b"")
+                self.send_response(200 if body else 404)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        folder = workdir(self)
+        plugins = os.path.join(folder, "plugins")
+        os.makedirs(plugins, mode=0o755)
+        shutil.copy(plugin, plugins)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            with Daemon(os.path.join(folder, "berth"), plugins=plugins) as daemon:
+                api = daemon.api
+                api.wait(api.post("/v1/integrations", {"name": "ex", "kind": "example",
+                                                       "address": address}))
+                api.wait(api.post("/v1/integrations/ex/refresh", None))
+                shown = api.get("/v1/integrations/ex")
+                self.assertEqual("1.2.3", shown["status"]["version"])
+                [space] = api.get("/v1/spaces")["items"]
+                found = api.get(f"/v1/spaces/{space['id']}/images")["items"]
+                self.assertEqual(["team/app", "team/web"], [one["name"] for one in found])
+        finally:
+            server.shutdown()
+            server.server_close()
 
     def test_an_installed_berthd_checks_its_configuration(self):
         done = subprocess.run([self.path("usr/sbin/berthd"), "--check", "--config",
