@@ -269,7 +269,8 @@ static const json_t *check_plugin(const struct daemon_state *d, const char *kind
 		 !catalog_has(plugin, "integration", "repositories"))
 		findings_add(f, "/kind", "wrong-plugin",
 			     "plugin %s integrates no registry: it has no slot %s", kind,
-			     catalog_has(plugin, "integration", "probe") ? "repositories" : "probe");
+			     catalog_has(plugin, "integration", "probe") ? "repositories"
+									 : "probe");
 	else
 		return plugin;
 	return NULL;
