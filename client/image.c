@@ -171,13 +171,14 @@ static void pairs(struct cli *c, const char *title, const json_t *object)
 static void attached_line(struct cli *c, const json_t *one, const char *kind)
 {
 	char size[24] = "";
+	const char *what = js_str(one, "artifact_type", js_str(one, "tag", ""));
 	AUTO_FREE char *digest = digest_cell(c, one);
 	if (js_int(one, "size", 0))
 		format_bytes(js_int(one, "size", 0), size);
 	fprintf(c->out.file, "  %-11s  ", kind);
 	term_put(&c->out, digest ? digest : "");
-	fprintf(c->out.file, "  %9s  ", size);
-	term_put(&c->out, js_str(one, "artifact_type", js_str(one, "tag", "")));
+	fprintf(c->out.file, "  %9s%s", size, *what ? "  " : "");
+	term_put(&c->out, what);
 	fputc('\n', c->out.file);
 }
 

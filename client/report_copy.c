@@ -110,7 +110,7 @@ static int64_t either(const json_t *totals, const char *one, const char *other)
 static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 {
 	char bytes[24];
-	int64_t copied = js_int(totals, "copied", 0), images = js_int(totals, "images", 0);
+	int64_t copied = js_int(totals, "copied", 0), images = js_int(totals, "images", 0), mounts;
 	if (is_plan)
 		copied = images - js_int(totals, "present", 0) - js_int(totals, "kept", 0) -
 			 js_int(totals, "skipped", 0) - js_int(totals, "failed", 0);
@@ -125,8 +125,9 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 	count(c, js_int(totals, "skipped", 0), "skipped");
 	count(c, js_int(totals, "failed", 0), "failed");
 	fprintf(c->out.file, "; %s %s", bytes, is_plan ? "to move" : "moved");
-	count(c, is_plan ? js_int(totals, "mounts", 0) : either(totals, "mounts_done", "mounts"),
-	      is_plan ? "layers to mount" : "layers mounted");
+	mounts = is_plan ? js_int(totals, "mounts", 0) : either(totals, "mounts_done", "mounts");
+	count(c, mounts, mounts == 1 ? "layer" : "layers");
+	fputs(!mounts ? "" : is_plan ? " to mount" : " mounted", c->out.file);
 	count(c, js_int(json_object_get(totals, "verified"), "same", 0), "verified");
 	fputc('\n', c->out.file);
 }
