@@ -336,7 +336,11 @@ static void roles_follow_the_highest_group(void **state)
 
 static void callers_are_known_by_the_kernels_numbers(void **state)
 {
-	const struct access_config c = {ACCESS_NO_ID, ACCESS_NO_ID, ACCESS_NO_ID, getuid()};
+	const struct access_config c = {.admin_gid = ACCESS_NO_ID,
+					.operator_gid = ACCESS_NO_ID,
+					.viewer_gid = ACCESS_NO_ID,
+					.reporter_gid = ACCESS_NO_ID,
+					.private_admin_uid = getuid()};
 	struct berth_error err = ERROR_INIT;
 	struct caller caller;
 	int pair[2];
