@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/api/cluster.h"
+#include "core/api/integration.h"
 #include "core/api/kubeconfig.h"
 #include "core/base/text.h"
 #include "core/http/patch.h"
@@ -49,22 +50,6 @@ static int take_kubeconfig(json_t *body, struct findings *f, struct berth_error 
 	return 0;
 }
 
-/* Moves one member out of an object into the secrets. */
-static int take_secret(json_t *from, const char *key, json_t *secrets, const char *field,
-		       struct berth_error *err)
-{
-	json_t *value = json_object_get(from, key);
-
-	if (!value)
-		return 0;
-	if (json_is_string(value) && !*json_string_value(value))
-		value = json_null();
-	if (json_object_set(secrets, field, value))
-		return berth_fail_memory(err);
-	json_object_del(from, key);
-	return 0;
-}
-
 static int take_secrets(json_t *body, bool is_whole, json_t *secrets, struct berth_error *err)
 {
 	json_t *tls = json_object_get(body, "tls");
@@ -73,9 +58,9 @@ static int take_secrets(json_t *body, bool is_whole, json_t *secrets, struct ber
 	if ((json_is_null(tls) || (is_whole && !json_object_get(tls, "client_key"))) &&
 	    json_object_set_new(secrets, "tls_client_key", json_null()))
 		return berth_fail_memory(err);
-	if (take_secret(body, "token", secrets, "option_token", err))
+	if (vault_take(body, "token", secrets, "option_token", err))
 		return err->code;
-	return json_is_object(tls) ? take_secret(tls, "client_key", secrets, "tls_client_key", err)
+	return json_is_object(tls) ? vault_take(tls, "client_key", secrets, "tls_client_key", err)
 				   : 0;
 }
 

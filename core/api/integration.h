@@ -76,6 +76,10 @@ MUST_USE int instance_build(struct daemon_state *d, const struct instance_reques
 MUST_USE int instance_of_row(struct daemon_state *d, const struct integration *row, json_t **ret,
 			     struct berth_error *err);
 
+/* Moves a member of a body out of it into secrets, as field; "" becomes null: no
+ * longer set. One that is not there changes nothing. */
+MUST_USE int vault_take(json_t *from, const char *key, json_t *secrets, const char *field,
+			struct berth_error *err);
 /* Secrets that wait for a proof: sealed in the store, or, for a dry run, which
  * writes nothing, kept in memory until vault_forget. */
 MUST_USE int vault_put(struct daemon_state *d, const char *owner, const json_t *secrets,

@@ -67,22 +67,6 @@ bool catalog_has_own_spaces(const json_t *plugin)
 	return catalog_has(plugin, "integration", "spaces") && !option_find(plugin, PREFIXES);
 }
 
-/* Moves one member out of an object into the secrets. */
-static int take_secret(json_t *from, const char *key, json_t *secrets, const char *field,
-		       struct berth_error *err)
-{
-	json_t *value = json_object_get(from, key);
-
-	if (!value)
-		return 0;
-	if (json_is_string(value) && !*json_string_value(value))
-		value = json_null();
-	if (json_object_set(secrets, field, value))
-		return berth_fail_memory(err);
-	json_object_del(from, key);
-	return 0;
-}
-
 static int take_option_secrets(const json_t *plugin, json_t *options, json_t *secrets,
 			       struct berth_error *err)
 {
@@ -95,7 +79,7 @@ static int take_option_secrets(const json_t *plugin, json_t *options, json_t *se
 		if (!js_bool(one, "secret", false) || is_own_option(key))
 			continue;
 		snprintf(field, sizeof(field), "option_%s", key);
-		if (take_secret(options, key, secrets, field, err))
+		if (vault_take(options, key, secrets, field, err))
 			return err->code;
 	}
 	return 0;
@@ -109,12 +93,12 @@ int integration_split(const struct daemon_state *d, const char *kind, const json
 
 	if (!rest || !secrets)
 		return berth_fail_memory(err);
-	if (take_secret(rest, "password", secrets, "password", err))
+	if (vault_take(rest, "password", secrets, "password", err))
 		return err->code;
 	json_t *tls = json_object_get(rest, "tls");
 	if (json_is_null(tls) && json_object_set_new(secrets, "tls_client_key", json_null()))
 		return berth_fail_memory(err);
-	if (json_is_object(tls) && take_secret(tls, "client_key", secrets, "tls_client_key", err))
+	if (json_is_object(tls) && vault_take(tls, "client_key", secrets, "tls_client_key", err))
 		return err->code;
 	if (take_option_secrets(catalog_find(d, kind), json_object_get(rest, "options"), secrets,
 				err))

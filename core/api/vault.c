@@ -20,6 +20,21 @@ static int keep_in_memory(const char *owner, const json_t *secrets, struct berth
 	return 0;
 }
 
+int vault_take(json_t *from, const char *key, json_t *secrets, const char *field,
+	       struct berth_error *err)
+{
+	json_t *value = json_object_get(from, key);
+
+	if (!value)
+		return 0;
+	if (json_is_string(value) && !*json_string_value(value))
+		value = json_null();
+	if (json_object_set(secrets, field, value))
+		return berth_fail_memory(err);
+	json_object_del(from, key);
+	return 0;
+}
+
 int vault_put(struct daemon_state *d, const char *owner, const json_t *secrets, bool is_dry_run,
 	      struct berth_error *err)
 {
