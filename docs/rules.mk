@@ -7,6 +7,9 @@ $(O)/conf_gen: docs/conf_gen.c core/conf/options.c core/conf/settings.h
 $(O)/etc/berth.conf: $(O)/conf_gen
 	@mkdir -p $(@D)
 	$< file >$@
+# The copy in the tree, for readers: lint holds it against the table.
+etc: $(O)/etc/berth.conf
+	cp $< etc/berth.conf
 $(O)/docs/berth.conf.5: $(O)/conf_gen
 	@mkdir -p $(@D)
 	$< man >$@
@@ -21,4 +24,4 @@ $(O)/docs/berth-api.7: $(O)/api_gen docs/berth-api.7.in
 MANUALS += $(O)/docs/berth.conf.5 $(O)/docs/berth-api.7 $(wildcard docs/*.[1578])
 docs: $(O)/etc/berth.conf $(MANUALS)
 CHECK_NEEDS += docs
-.PHONY: docs
+.PHONY: docs etc

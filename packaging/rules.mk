@@ -44,7 +44,10 @@ install: all $(INSTALL_NEEDS)
 	@for h in include/berth/*.h; do \
 		install -D -m 0644 $$h $(DESTDIR)$(INCLUDEDIR)/berth/$${h##*/} || exit 1; done
 	$(call put,0644,$(O)/packaging/berth-plugin.pc,$(PKGCONFIGDIR)/berth-plugin.pc)
-	$(call put,0644,$(O)/etc/berth.conf,$(SYSCONFDIR)/berth/berth.conf)
+	@conf=$(DESTDIR)$(SYSCONFDIR)/berth/berth.conf; \
+	if [ ! -e $$conf ] || cmp -s etc/berth.conf $$conf; then install -D -m 0644 etc/berth.conf $$conf; \
+	else install -m 0644 etc/berth.conf $$conf.new && \
+		echo "$$conf was edited and stays; the new one is $$conf.new"; fi
 	@for u in $(UNITS_SYSTEMD:%=$(O)/systemd/%) systemd/*.socket; do \
 		install -D -m 0644 $$u $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
 	$(call put,0644,systemd/berth.sysusers.conf,$(SYSUSERSDIR)/berth.conf)
@@ -71,7 +74,7 @@ uninstall:
 	@rm -f $(foreach m,$(sort $(MANUALS)),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 	@rm -f $(DESTDIR)$(MANDIR)/man1/berthctl*.1 $(DESTDIR)$(COMPDIR_bash)/berthctl \
 		$(DESTDIR)$(COMPDIR_zsh)/_berthctl $(DESTDIR)$(COMPDIR_fish)/berthctl.fish
-	@rm -rf $(DESTDIR)$(DOCDIR)
+	@rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf.new
 	@-rmdir $(DESTDIR)$(PLUGINDIR) $(DESTDIR)$(WORKERROOT) $(DESTDIR)$(LIBDIR)/berth \
 		$(DESTDIR)$(INCLUDEDIR)/berth 2>/dev/null || true
 

@@ -69,6 +69,25 @@ class Install(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(["etc/berth/berth.conf"], files_below(dest))
 
+    def test_an_edited_configuration_stays_when_installed_again(self):
+        dest = workdir(self)
+        build = ["O=" + proc.build_dir(), "DESTDIR=" + dest]
+        conf = os.path.join(dest, "etc/berth/berth.conf")
+        self.assertEqual(0, make("install", *build).returncode)
+        with open(conf, encoding="utf-8") as file:
+            shipped = file.read()
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write("# mine\n")
+        done = make("install", *build)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("berth.conf.new", done.stdout)
+        with open(conf, encoding="utf-8") as file:
+            self.assertEqual("# mine\n", file.read())
+        with open(conf + ".new", encoding="utf-8") as file:
+            self.assertEqual(shipped, file.read())
+        self.assertEqual(0, make("uninstall", *build).returncode)
+        self.assertEqual(["etc/berth/berth.conf"], files_below(dest))
+
     def test_the_template_is_built_out_of_tree_and_conforms(self):
         folder = os.path.join(workdir(self), "example")
         shutil.copytree(self.path("usr/share/doc/berth/plugin-template"), folder)

@@ -69,6 +69,14 @@ symbols() {
 spelling() { git ls-files -- '*.c' '*.h' '*.md' '*.[1578]' '*.json' '*.py' '*.sh' ':!tests/fuzz/corpus' |
 	xargs codespell -q 3 -L "$(tr '\n' , <tests/lint/words)"; }
 
+# The configuration file in the tree is the one that the table of keys prints.
+config() {
+	cmp etc/berth.conf "$build/etc/berth.conf" || {
+		echo "a key was changed: make etc"
+		return 1
+	}
+}
+
 tidy() {
 	flags="-std=c11 -D_GNU_SOURCE -Iinclude -I. -I$build/gen -DBERTH_VERSION=\"0\" \
 		-DBERTH_PLUGINDIR=\"/\" -DBERTH_SYSCONFDIR=\"/etc\" $(pkg-config --cflags smartcols)"
@@ -89,7 +97,7 @@ check() {
 		-D__GNUC__ core client plugins
 }
 
-lint_names="format size banned unfinished headers symbols spelling check tidy"
+lint_names="format size banned unfinished headers symbols config spelling check tidy"
 for name in ${*:-$lint_names}; do
 	case $name in
 	format) run format clang-format format ;;
@@ -98,6 +106,7 @@ for name in ${*:-$lint_names}; do
 	unfinished) run unfinished git unfinished ;;
 	headers) run headers gcc headers ;;
 	symbols) run symbols nm symbols ;;
+	config) run config cmp config ;;
 	spelling) run spelling codespell spelling ;;
 	check) run cppcheck cppcheck check ;;
 	tidy) run clang-tidy clang-tidy tidy ;;
