@@ -31,6 +31,11 @@ struct transfer_end {
 	uint32_t flags;            /* BERTH_OCI_* of the endpoint */
 };
 
+/* What a source under a rate may send before we take it: the socket's buffer there is
+ * made this small (registry_settings.receive_bytes; Linux doubles it, and offers half of
+ * that), and as much is paid for before the source is asked. */
+#define TRANSFER_RECEIVE_BYTES (32u << 10)
+
 struct transfer_settings {
 	struct net_loop *loop; /* borrowed */
 	struct transfer_end source, target;

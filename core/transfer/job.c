@@ -75,9 +75,6 @@ static bool is_true(const char *text, bool otherwise)
 	return text && *text ? !strcmp(text, "true") : otherwise;
 }
 
-/* Under a limit the system must not take in more than we count. */
-#define LIMITED_RECEIVE_BYTES (32u << 10)
-
 static bool is_limited(const struct copy *c)
 {
 	return c->rule->limit_bytes_per_s || job_leased(c->job, JOB_READ) != UINT64_MAX;
@@ -101,7 +98,7 @@ int copy_registry_open(const struct copy_place *from, struct registry **ret,
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
 		.proxy = backend_option(b, "proxy"),
-		.receive_bytes = from->is_limited ? LIMITED_RECEIVE_BYTES : 0,
+		.receive_bytes = from->is_limited ? TRANSFER_RECEIVE_BYTES : 0,
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};

@@ -324,6 +324,12 @@ static void wake_readers(struct transfer *t)
 	uint64_t pieces = pace_pieces(t, SIDE_SOURCE);
 	for (unsigned n = t->move_count; n && pieces; n--) {
 		struct move *m = next_in_line(t, SIDE_SOURCE);
+		if (m->is_due) {
+			read_pay(m);
+			if (m->is_due)
+				return;
+			continue;
+		}
 		if (!m->reader_paused || !m->reader || !ring_has_room(&m->ring, PIECE_BYTES))
 			continue;
 		m->reader_paused = false;
@@ -358,7 +364,8 @@ void move_tick(struct transfer *t)
 bool move_is_stuck(const struct transfer *t)
 {
 	for (const struct move *m = t->moves; m; m = m->next)
-		if (m->reader || m->writer || m->retry || m->read_retry || m->broken.code)
+		if (m->reader || m->writer || m->retry || m->read_retry || m->is_due ||
+		    m->broken.code)
 			return false;
 	return true;
 }

@@ -40,6 +40,7 @@ struct move {
 	 * target when this upload went on (0: a new one), where the hash began. */
 	int64_t received, sent, base, began;
 	int64_t skip, read_mark;
+	int64_t paid;  /* to the rates, of what comes after received */
 	int64_t acked; /* what the target last said that it has; -1: not asked */
 	unsigned asks; /* for it */
 	int64_t mark;  /* base of the last upload that went on */
@@ -49,6 +50,7 @@ struct move {
 	enum wait waits;      /* for slots, to go on */
 	bool has_slot[2];     /* by side */
 	uint64_t began_ms[2]; /* its last request, by side */
+	bool is_due; /* its GET starts when enough of it is paid for */
 	bool verified, reader_paused, writer_paused, dropped;
 	struct berth_error bad;    /* the source's bytes are not what was promised */
 	struct berth_error late;   /* why this upload ends, once its address is known */
@@ -77,11 +79,13 @@ void move_wait(struct move *m, enum wait waits); /* goes on when there are slots
 void read_start(struct move *m);
 void drop_reader(struct move *m);
 void read_feed(struct move *m); /* puts more from the spool into the ring, if that is on */
+void read_pay(struct move *m);  /* of one that is due: what can be; with all of it the GET starts */
 
 /* pace.c: rates. side is SIDE_SOURCE for reading there, SIDE_TARGET for writing. */
 bool pace_is_on(struct transfer *t, int side); /* is there a rate at all? */
 /* How many pieces may be moved now; where it is none, streams are woken later. */
 uint64_t pace_pieces(struct transfer *t, int side);
+void pace_turn_soon(struct transfer *t); /* streams are looked at again, also if none moves */
 /* May byte_count bytes (at most a piece) be moved now? They count then. */
 MUST_USE bool pace_take(struct transfer *t, int side, size_t byte_count);
 

@@ -23,7 +23,40 @@ void drop_reader(struct move *m)
 		m->waits = WAIT_NOT;
 		m->run->moves_waiting--;
 	}
-	m->reader_paused = m->feeding = false;
+	m->reader_paused = m->feeding = m->is_due = false;
+	m->paid = 0; /* what was paid for has been sent, or may have been */
+}
+
+/* What the source may send before we take it, or the rest of the blob, is paid for
+ * ahead: the rate is one of what the source sends, not of what we look at. */
+static int64_t owed(const struct move *m, int64_t byte_count)
+{
+	int64_t ahead = byte_count + (int64_t)TRANSFER_RECEIVE_BYTES;
+	int64_t left = move_size(m) - m->received;
+	return (left < ahead ? left : ahead) - m->paid;
+}
+
+static bool pay_piece(struct move *m, int64_t bytes)
+{
+	bytes = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+	if (!pace_take(m->run, SIDE_SOURCE, (size_t)bytes))
+		return false;
+	m->paid += bytes;
+	return true;
+}
+
+/* May byte_count bytes be taken from the source's stream now? */
+static bool pay(struct move *m, int64_t byte_count)
+{
+	if (!pace_is_on(m->run, SIDE_SOURCE)) {
+		m->paid = 0;
+		return true;
+	}
+	for (int64_t bytes; (bytes = owed(m, byte_count)) > 0;)
+		if (!pay_piece(m, bytes))
+			return false;
+	m->paid -= byte_count;
+	return true;
 }
 
 static void read_headers(void *user, struct registry_request *q)
@@ -98,7 +131,7 @@ static ssize_t read_consume(void *user, struct registry_request *q, const char *
 			   move_size(m));
 		return -1;
 	}
-	if (fresh && (!ring_has_room(&m->ring, fresh) || !pace_take(m->run, SIDE_SOURCE, fresh))) {
+	if (fresh && (!ring_has_room(&m->ring, fresh) || !pay(m, (int64_t)fresh))) {
 		m->reader_paused = true;
 		return NET_PAUSE;
 	}
@@ -163,7 +196,7 @@ static void read_done(void *user, struct registry_request *q, const struct berth
 	read_again(m, &mine);
 }
 
-static void ask_source(struct move *m)
+static void start_get(struct move *m)
 {
 	struct berth_error err = ERROR_INIT;
 	char digest[DIGEST_TEXT_ROOM], range[48], path[512];
@@ -187,6 +220,26 @@ static void ask_source(struct move *m)
 			       &m->reader, &err);
 	if (r)
 		m->broken = err;
+}
+
+void read_pay(struct move *m)
+{
+	if (!pay(m, 0)) {
+		m->run->line[SIDE_SOURCE] = m; /* its turn goes on: the next one's GET is later */
+		return;
+	}
+	m->is_due = false;
+	start_get(m);
+}
+
+/* Under a rate it stands in line with the streams that wait for it. */
+static void ask_source(struct move *m)
+{
+	m->is_due = pace_is_on(m->run, SIDE_SOURCE);
+	if (m->is_due)
+		pace_turn_soon(m->run);
+	else
+		start_get(m);
 }
 
 /* A failure waits for the next tick: this runs inside of libcurl, too. */

@@ -7,6 +7,10 @@
 #include "core/base/clock.h"
 #include "core/transfer/move.h"
 
+/* A lease comes as a frame; the loop has to turn to see it, also where no request is
+ * under way. */
+#define LEASE_WAIT_US 10000
+
 static void fire(void *user)
 {
 	struct transfer *t = user;
@@ -21,6 +25,11 @@ static void arm(struct transfer *t, uint64_t wait_us)
 	if (!t->limit_timer &&
 	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire, t, &t->limit_timer, &err))
 		run_abort(t, &err);
+}
+
+void pace_turn_soon(struct transfer *t)
+{
+	arm(t, 0);
 }
 
 static uint64_t leased(struct transfer *t, int side)
@@ -42,6 +51,8 @@ bool pace_is_on(struct transfer *t, int side)
 uint64_t pace_pieces(struct transfer *t, int side)
 {
 	uint64_t pieces = leased(t, side) / PIECE_BYTES;
+	if (!pieces && t->moves)
+		arm(t, LEASE_WAIT_US);
 	if (!pieces || !has_own(t, side))
 		return pieces;
 	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, clock_monotonic_us());

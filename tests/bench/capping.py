@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a cap is kept: bytes that the source's registry sends in any one second.
 
-A link in front of the source notes when it could give bytes away; its buffer
-towards the reader is small, so that what it gave away is what the reader took.
+A link in front of the source notes when bytes have left it: what the reader's
+system has acknowledged, not what waits in the link's own socket.
 """
 
 import bisect
+import fcntl
 import json
 import os
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -21,6 +24,11 @@ CAP = 10_000_000
 SECONDS = 6
 PIECE = 4096
 QUIET = "integrations: { probe_period_s = 86400; refresh_period_s = 0; };"
+
+
+def waiting(sock):
+    """Bytes that the other end has not acknowledged."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class Recorder:
@@ -55,12 +63,16 @@ class Recorder:
             threading.Thread(target=self._pump, args=(far, near, True), daemon=True).start()
 
     def _pump(self, source, sink, is_noted):
+        given = noted = 0
         try:
             while data := source.recv(PIECE):
                 sink.sendall(data)
-                if is_noted:
+                given += len(data)
+                left = given - waiting(sink) if is_noted else 0
+                if left > noted:
                     with self._lock:
-                        self.events.append((time.monotonic(), len(data)))
+                        self.events.append((time.monotonic(), left - noted))
+                    noted = left
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
