@@ -105,7 +105,9 @@ static void on_done(void *user, struct registry_request *q, const struct berth_e
 	bool again = false;
 
 	b->running--;
-	if (err->code) {
+	if (err->code == BERTH_E_UNSUPPORTED && !s->by_get) {
+		again = true;
+	} else if (err->code) {
 		if (!b->err.code)
 			b->err = *err;
 	} else if (registry_status(q) != 404) {

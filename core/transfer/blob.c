@@ -50,6 +50,10 @@ static void finish_head(struct op *op, const struct berth_error *err)
 {
 	struct place *p = op->object;
 	struct berth_error mine = *err;
+	if (is_no_head(&mine) && !op->run->set.verify) {
+		p->state = PLACE_ABSENT; /* not known: sending it again does no harm */
+		return;
+	}
 	if (mine.code) {
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a blob",
 			   p->pair->label_target);

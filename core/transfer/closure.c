@@ -314,6 +314,7 @@ static bool is_the_one(const struct op *op, const struct node *n)
 static void node_found(struct op *op, struct node *n)
 {
 	struct transfer *t = op->run;
+	n->pair->is_found_read |= op->step > 0;
 	if (!n->pair->is_found_read && !t->set.verify) {
 		n->pair->is_found_read = true;
 		op->step = 1;
@@ -333,7 +334,10 @@ static void finish_head(struct op *op, const struct berth_error *err)
 {
 	struct node *n = op->object;
 	struct berth_error mine = *err;
-	if (mine.code) {
+	if (is_no_head(&mine) && !op->step) {
+		op->step = 1;
+		op_again(op, prepare_head, finish_head);
+	} else if (mine.code) {
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a manifest",
 			   n->pair->label_target);
 		node_fail(op->run, n, run_fault(op->run, &mine));

@@ -136,6 +136,7 @@ static void attempt_begin(struct move *m)
 	m->read_failures = m->asks = 0;
 	m->acked = -1;
 	m->verified = m->is_fed = false;
+	m->is_pieced = false;
 	m->bad.code = m->broken.code = 0;
 	m->stage = STAGE_ASK;
 	if (m->attempt > 1)
@@ -204,17 +205,23 @@ static bool is_out_of_step(const struct berth_error *err)
 	return err->from == BERTH_FROM_HTTP && err->upstream == 416;
 }
 
-/* May the target have kept what it got of this upload? */
+/* May the target have kept what it got of this upload? One that it does not tell of is
+ * given up in time for a try from the first byte. */
 static bool is_worth_asking(const struct move *m, const struct berth_error *err)
 {
-	return m->session && !m->bad.code && (is_passing(err->code) || is_out_of_step(err)) &&
+	bool is_untold = m->stage == STAGE_STATUS &&
+			 (err->code == BERTH_E_TIMEOUT || m->failures + 1 >= m->run->set.tries);
+	return m->session && !m->bad.code && !m->is_mute && !is_untold &&
+	       (is_passing(err->code) || is_out_of_step(err)) &&
 	       (m->stage <= STAGE_STATUS || m->sent >= PROGRESS_BYTES);
 }
 
-/* It went on from what an earlier upload had left, and that was no good: from the
- * first byte, then. */
+/* It went on from what an earlier upload had left or from the middle of the source's
+ * blob, and that was no good: from the first byte, then. */
 static bool is_doubtful(const struct move *m, int code)
 {
+	if (m->is_pieced && m->bad.code == BERTH_E_DIGEST)
+		return true;
 	return (m->base || m->began || m->is_fed) && (m->bad.code || !is_passing(code));
 }
 
@@ -228,7 +235,7 @@ static bool is_last(struct move *m, const struct berth_error *err)
 	m->failures++;
 	if (m->failures >= m->run->set.tries)
 		return true;
-	if (is_doubtful(m, err->code) || is_worth_asking(m, err))
+	if (m->stage == STAGE_STATUS || is_doubtful(m, err->code) || is_worth_asking(m, err))
 		return false;
 	return m->bad.code || (!is_worth_another(err->code) && !is_out_of_step(err));
 }
@@ -254,6 +261,8 @@ void attempt_fail(struct move *m, const struct berth_error *why)
 	if (!is_worth_asking(m, &err)) {
 		cancel_session(m);
 		m->kept.mark_count = 0;
+		m->is_mute = m->is_mute || m->stage == STAGE_STATUS;
+		m->is_whole = m->is_whole || m->bad.code;
 		if (m->bad.code && m->spool)
 			spool_empty(m->spool);
 	}

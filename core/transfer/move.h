@@ -47,10 +47,15 @@ struct move {
 	unsigned attempt, failures, read_failures;
 	bool feeding;         /* from the spool, before the source is asked for the rest */
 	bool is_fed;          /* some of what this upload got came from the spool */
+	bool is_ranged;       /* the reader asks for a range */
+	bool is_astray;       /* and is given another one */
+	bool is_pieced;       /* a range came */
+	bool is_whole;        /* the source's ranges are no good: it is asked for all */
+	bool is_mute;         /* the target does not tell how far an upload is */
 	enum wait waits;      /* for slots, to go on */
 	bool has_slot[2];     /* by side */
 	uint64_t began_ms[2]; /* its last request, by side */
-	bool is_due; /* its GET starts when enough of it is paid for */
+	bool is_due;          /* its GET starts when enough of it is paid for */
 	bool verified, reader_paused, writer_paused, dropped;
 	struct berth_error bad;    /* the source's bytes are not what was promised */
 	struct berth_error late;   /* why this upload ends, once its address is known */

@@ -59,29 +59,44 @@ static bool pay(struct move *m, int64_t byte_count)
 	return true;
 }
 
+/* Does it begin where it was asked to, and is it no longer than the rest? */
+static bool is_range_right(const struct move *m, const char *range, const char *length)
+{
+	uint64_t bytes;
+	if (!range || strncmp(range, "bytes ", 6) != 0 ||
+	    strtoll(range + 6, NULL, 10) != m->received)
+		return false;
+	return !length || (text_parse_u64(length, 0, INT64_MAX, &bytes) &&
+			   (int64_t)bytes <= move_size(m) - m->received);
+}
+
+/* A range that is not the one asked for is no word about the blob itself. */
+static void take_range(struct move *m, const struct registry_request *q)
+{
+	const char *range = registry_header(q, "Content-Range");
+	m->is_astray = !is_range_right(m, range, registry_header(q, "Content-Length"));
+	m->is_pieced = m->is_pieced || m->received;
+}
+
 static void read_headers(void *user, struct registry_request *q)
 {
 	struct move *m = user;
 	const char *length = registry_header(q, "Content-Length");
-	const char *range = registry_header(q, "Content-Range");
 	uint64_t bytes;
-	int64_t from = 0;
 	int status = registry_status(q);
 	if (status < 200 || status > 299)
 		return;
 	if (status == 206) {
-		from = m->received;
-		if (!range || strncmp(range, "bytes ", 6) != 0 ||
-		    strtoll(range + 6, NULL, 10) != from)
-			berth_fail(&m->bad, BERTH_E_PROTOCOL,
-				   "the source answered another range than it was asked for");
+		take_range(m, q);
+		return;
 	}
-	m->skip = m->received - from; /* Range was ignored: what we have is passed over */
-	if (length && text_parse_u64(length, 0, INT64_MAX, &bytes) &&
-	    (int64_t)bytes != move_size(m) - from)
+	m->skip = m->received; /* all of it comes: what we have is passed over */
+	bool is_other = length && text_parse_u64(length, 0, INT64_MAX, &bytes) &&
+			(int64_t)bytes != move_size(m);
+	m->is_astray = is_other && m->is_ranged;
+	if (is_other && !m->is_ranged)
 		berth_fail(&m->bad, BERTH_E_DIGEST,
-			   "the source gives %s bytes of a blob of %" PRId64, length,
-			   move_size(m) - from);
+			   "the source gives %s bytes of a blob of %" PRId64, length, move_size(m));
 }
 
 /* All bytes are here: are they the right ones? */
@@ -123,7 +138,7 @@ static ssize_t read_consume(void *user, struct registry_request *q, const char *
 	size_t skip = m->skip < (int64_t)byte_count ? (size_t)m->skip : byte_count;
 	size_t fresh = byte_count - skip;
 	(void)q;
-	if (m->bad.code)
+	if (m->bad.code || m->is_astray)
 		return -1;
 	if ((int64_t)fresh > move_size(m) - m->received) {
 		berth_fail(&m->bad, BERTH_E_DIGEST,
@@ -149,6 +164,18 @@ static void fire_read_retry(void *user)
 	move_wait(m, WAIT_READ);
 }
 
+/* A source whose ranges are no good may still give the whole blob: that is the last
+ * try at the latest. */
+static bool may_go_on(struct move *m, int code)
+{
+	bool was_ranged = m->is_ranged && !m->is_whole;
+	unsigned tries = m->run->set.tries;
+	if (m->read_failures >= tries || !place_is_wanted(m->place))
+		return false;
+	m->is_whole |= was_ranged && (!is_passing(code) || m->read_failures + 1 == tries);
+	return is_passing(code) || was_ranged;
+}
+
 /* Goes on by Range after a pause; failures that follow progress don't add up. */
 static void read_again(struct move *m, const struct berth_error *why)
 {
@@ -157,8 +184,7 @@ static void read_again(struct move *m, const struct berth_error *why)
 		m->read_failures = 0;
 	m->read_mark = m->received;
 	m->read_failures += !move_troubled(m, SIDE_SOURCE, &err);
-	if (!is_passing(err.code) || m->read_failures >= m->run->set.tries ||
-	    !place_is_wanted(m->place)) {
+	if (!may_go_on(m, err.code)) {
 		m->bad = err; /* no other upload would help */
 		attempt_fail(m, &err);
 		return;
@@ -189,7 +215,10 @@ static void read_done(void *user, struct registry_request *q, const struct berth
 			write_start(m);
 		return;
 	}
-	if (!mine.code)
+	if (m->is_astray)
+		berth_fail(&mine, BERTH_E_PROTOCOL,
+			   "the source answered another range than it was asked for");
+	else if (!mine.code)
 		berth_fail(&mine, BERTH_E_UNAVAILABLE,
 			   "the source ended after %" PRId64 " of %" PRId64 " bytes", m->received,
 			   move_size(m));
@@ -204,13 +233,15 @@ static void start_get(struct move *m)
 	snprintf(path, sizeof path, "/v2/%s/blobs/%s", m->place->pair->source, digest);
 	snprintf(range, sizeof range, "bytes=%" PRId64 "-", m->received);
 	m->skip = 0;
+	m->is_astray = false;
+	m->is_ranged = m->received && !m->is_whole;
 	m->began_ms[SIDE_SOURCE] = clock_monotonic_ms();
 	int r = registry_start(m->run->sides[SIDE_SOURCE].registry,
 			       &(struct registry_call){.method = "GET",
 						       .repository = m->place->pair->source,
 						       .path = path,
 						       .rights = REGISTRY_PULL,
-						       .range = m->received ? range : NULL,
+						       .range = m->is_ranged ? range : NULL,
 						       .follow = true,
 						       .once = true,
 						       .consume = read_consume,

@@ -28,6 +28,9 @@ int op_path(struct op *op, struct berth_error *err, const char *fmt, ...)
 /* Frames a request to the pair's repository at the op's side, with the rights that
  * everything needs there. */
 void op_ask(struct op *op, struct registry_call *call, const char *method, const struct pair *p);
+/* The server answered a HEAD with what says nothing of the object (405, 403 of a filter
+ * before it, 500): GET is asked, or nothing is known. */
+bool is_no_head(const struct berth_error *err);
 /* Sets op->path to the manifest, blob or referrers (kind) of a digest in the call's
  * repository; 0 or BERTH_E_NO_MEMORY. */
 int op_object(struct op *op, const struct registry_call *call, const char *kind,

@@ -136,7 +136,7 @@ static int prepare_child_back(struct op *op, struct registry_call *call, struct 
 {
 	int r = prepare_put_node(op, call, err);
 	op->awaited = false;
-	call->method = "HEAD";
+	call->method = op->step ? "GET" : "HEAD";
 	call->body = NULL;
 	call->body_byte_count = 0;
 	call->content_type = NULL;
@@ -157,15 +157,30 @@ static void end_put_node(struct op *op, struct berth_error *err)
 	node_fail(op->run, n, run_fault(op->run, err));
 }
 
+/* Its bytes where they were asked for, else what the headers say. */
+static int check_child_back(struct op *op, struct berth_error *err)
+{
+	const struct node *n = op->object;
+	const struct buf *body = registry_body(op->q);
+	struct digest d;
+	if (!op->step)
+		return check_put(op, &n->digest, err);
+	return doc_check(buf_text(body), body->byte_count, &n->digest, NULL, &d, err);
+}
+
 static void finish_child_back(struct op *op, const struct berth_error *err)
 {
-	struct node *n = op->object;
 	struct berth_error mine = *err;
+	if (is_no_head(&mine) && !op->step) {
+		op->step = 1;
+		op_again(op, prepare_child_back, finish_child_back);
+		return;
+	}
 	if (mine.code == BERTH_E_NOT_FOUND)
 		berth_wrap(&mine,
 			   "the target said that it stored a manifest, but does not have it");
 	else if (!mine.code)
-		check_put(op, &n->digest, &mine);
+		check_child_back(op, &mine);
 	end_put_node(op, &mine);
 }
 
@@ -281,7 +296,8 @@ static void finish_back(struct op *op, const struct berth_error *err)
 	struct image *i = op->object;
 	struct berth_error mine = *err;
 	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
-	if (!mine.code && !op->step && (!header || !*header)) {
+	bool no_head = is_no_head(&mine);
+	if (!op->step && (no_head || (!mine.code && (!header || !*header)))) {
 		op->step = 1;
 		op_again(op, prepare_back, finish_back);
 		return;

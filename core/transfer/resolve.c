@@ -146,7 +146,8 @@ static void finish_ask(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	struct digest d = {0};
 	bool there = !err->code && registry_status(op->q) != 404;
-	if (there && read_ask(op, &d, &mine) == 0 && !d.algorithm && !op->step) {
+	bool no_head = is_no_head(err);
+	if (((there && read_ask(op, &d, &mine) == 0 && !d.algorithm) || no_head) && !op->step) {
 		op->step = 1; /* no digest in the header: read it and count */
 		op_again(op, prepare_ask, finish_ask);
 		return;
@@ -383,9 +384,11 @@ static int take_page(struct op *op, struct vec *to, bool *ret_more, struct berth
 	return r;
 }
 
-static bool is_refusal(int code)
+/* The target answers, though not with its tags: they are asked for one by one. */
+static bool is_no_list(const struct berth_error *err)
 {
-	return code == BERTH_E_AUTH || code == BERTH_E_DENIED || code == BERTH_E_UNSUPPORTED;
+	return err->from == BERTH_FROM_HTTP || err->code == BERTH_E_PROTOCOL ||
+	       err->code == BERTH_E_LIMIT;
 }
 
 static void finish_list(struct op *op, const struct berth_error *err)
@@ -407,7 +410,7 @@ static void finish_list(struct op *op, const struct berth_error *err)
 	if (!at_source && !mine.code) {
 		p->target_listed = true;
 		p->target_new = absent && !t->set.resume;
-	} else if (mine.code && (at_source || !is_refusal(mine.code))) {
+	} else if (mine.code && (at_source || !is_no_list(&mine))) {
 		berth_wrap(&mine, "cannot list the tags of '%.150s' at the %s",
 			   at_source ? p->label_source : p->label_target,
 			   at_source ? "source" : "target");

@@ -111,6 +111,12 @@ void op_ask(struct op *op, struct registry_call *call, const char *method, const
 	call->rights = at_source ? REGISTRY_PULL : TARGET_RIGHTS;
 }
 
+bool is_no_head(const struct berth_error *err)
+{
+	return err->code && err->from == BERTH_FROM_HTTP && err->code != BERTH_E_NOT_FOUND &&
+	       err->code != BERTH_E_AUTH && err->code != BERTH_E_THROTTLED;
+}
+
 int op_object(struct op *op, const struct registry_call *call, const char *kind,
 	      const struct digest *d, struct berth_error *err)
 {

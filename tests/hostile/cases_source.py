@@ -416,6 +416,34 @@ def _without_range(request):
     return request
 
 
+def ranges_are(action):
+    """After a cut, what has a Range is answered so; the whole blob is still given."""
+    return after_cut(lambda s, q, good: action(s, q, good) if "range" in q.headers else good())
+
+
+for _name, _does, _action in (
+        ("416", "416", say(416)),
+        ("403", "403", say(403)),
+        ("500", "500", say(500)),
+        ("reset", "a reset", lambda s, q, good: Response(206, cut_head=0, reset=True)),
+        ("astray", "another range", header("Content-Range", "bytes 5-10/11")),
+        ("empty", "200 and nothing", say(200)),
+        ("wrong", "the right range of wrong bytes", body(flipped(3)))):
+    case(f"ranges-{_name}", SOURCE, "51", f"after a cut, a Range is answered by {_does}", RIGHT,
+         ranges_are(_action), load=big_image)
+case("ranges-short", SOURCE, "51", "after a cut, each 206 has half of the rest", RIGHT,
+     ranges_are(lambda s, q, good: _half_of(good())), load=big_image)
+
+
+def _half_of(answer):
+    first, last, size = re.match(r"bytes (\d+)-(\d+)/(\d+)",
+                                 answer.headers["Content-Range"]).groups()
+    kept = max(len(answer.body) // 2, 1)
+    answer.body = answer.body[:kept]
+    answer.headers["Content-Range"] = f"bytes {first}-{int(first) + kept - 1}/{size}"
+    return answer
+
+
 # Lists (faults 46, 63; class 4). These are seen by a copy of all tags.
 
 def tags_link(target):

@@ -105,6 +105,15 @@ case("put-early-401", TARGET, "47", "401 before the bytes were read, always", ER
      **IN)
 case("put-early-reset", TARGET, "55", "a reset before the bytes were read, once", RIGHT,
      first("put patch", lambda s, q, good: Response(200, cut_head=0, reset=True)), load=big_image)
+for _status in (403, 409, 500, 501):
+    case(f"put-cut-status-{_status}", TARGET, "55",
+         f"a blob's upload is reset once, how far it is is answered {_status}", RIGHT,
+         first("put patch", lambda s, q, good: Response(200, cut_head=0, reset=True)),
+         on("upload-status", say(_status)), load=big_image)
+case("put-cut-status-silent", TARGET, "55",
+     "a blob's upload is reset once, how far it is is never answered", RIGHT,
+     first("put patch", lambda s, q, good: Response(200, cut_head=0, reset=True)),
+     on("upload-status", silent), load=big_image)
 case("session-forgotten-once", TARGET, "62", "the session is unknown when bytes come, once", RIGHT,
      first("put patch", say(404, {"errors": [{"code": "BLOB_UPLOAD_UNKNOWN"}]})))
 case("session-invalid-once", TARGET, "62", "the session is invalid when bytes come, once", RIGHT,
@@ -330,6 +339,20 @@ case("target-blob-head-405", TARGET, "62", "HEAD of blobs is not allowed", EITHE
      on("blob-head", say(405)))
 case("target-blob-head-stranger", TARGET, "40", "HEAD of blobs leads to a stranger", EITHER,
      on("blob-head", redirect(307, to_stranger)), **IN)
+for _status in (400, 403, 405, 500, 501):
+    case(f"target-no-head-{_status}", TARGET, "62",
+         f"HEAD of a manifest is answered {_status}, GET is right", RIGHT,
+         on("manifest-head", say(_status)), load=two_arch)
+for _name, _does, _action in (
+        ("500", "500", say(500)), ("400", "400", say(400)), ("html", "a page", html()),
+        ("broken", "half a list", body(lambda data: data[:-4])),
+        ("circle", "a page that links to itself",
+         header("Link", lambda s, q: f'<{q.target}>; rel="next"'))):
+    case(f"target-tags-{_name}", TARGET, "62", f"the target's tags are answered by {_does}", RIGHT,
+         on("tags", lambda s, q, good, action=_action: _not_probe(action, s, q, good)), **SECOND)
+    case(f"target-tags-{_name}-there", TARGET, "62",
+         f"the target has another tag, its tags are answered by {_does}", RIGHT,
+         on("tags", lambda s, q, good, action=_action: _with_old_tag(action, s, q, good)))
 case("target-cookies", TARGET, "class 1", "cookies with each answer", RIGHT,
      on("*", header("Set-Cookie", "session=cookie-canary")))
 case("target-realm-foreign", TARGET, "43", "the target's realm is foreign", ERROR,
@@ -342,3 +365,13 @@ case("target-tls-expired", TARGET, "56", "the target's certificate is expired", 
      says="expired")
 case("target-404-everything", TARGET, "50", "nothing is there but /v2/", ERROR,
      on("upload put patch manifest-put manifest-head manifest blob-head mount", say(404)))
+
+
+def _not_probe(action, server, request, good):
+    """The proof of the integration itself asks for the tags of a name that is none."""
+    return None if request.name == "berth/probe" else action(server, request, good)
+
+
+def _with_old_tag(action, server, request, good):
+    server.registry.tags.setdefault(request.name, {}).setdefault("old", "sha256:" + "7" * 64)
+    return _not_probe(action, server, request, good)
