@@ -14,11 +14,11 @@
 #define STREAM_BUFFER_BYTES (64L << 10)
 #define SMALL_BUFFER_BYTES (16L << 10)
 
-static void refuse(struct net_exchange *x, const struct sockaddr *a, const char *why)
+static void refuse(struct net_exchange *x, const struct sockaddr *a, int code, const char *why)
 {
 	char text[ADDRESS_TEXT_ROOM];
 	address_format(a, text, sizeof text);
-	x->refused = BERTH_E_ADDRESS;
+	x->refused = code;
 	snprintf(x->refused_text, sizeof x->refused_text, "%s %s", text, why);
 }
 
@@ -26,14 +26,13 @@ static bool may_connect(struct net_exchange *x, const struct sockaddr *a, size_t
 {
 	const struct net_settings *s = &x->client->settings;
 	if ((x->call.flags & NET_PUBLIC) && !address_is_public(a)) {
-		refuse(x, a, "is not public");
+		refuse(x, a, BERTH_E_ADDRESS, "is not public");
 		return false;
 	}
-	if (s->allow_address && s->allow_address(s->allow_user, a, (uint32_t)byte_count)) {
-		refuse(x, a, "is not allowed");
-		return false;
-	}
-	return true;
+	int code = s->allow_address ? s->allow_address(s->allow_user, a, (uint32_t)byte_count) : 0;
+	if (code)
+		refuse(x, a, code, "is not allowed");
+	return !code;
 }
 
 /* Behind a proxy only the proxy's address is seen at connect; a target that is

@@ -168,7 +168,10 @@ void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *er
 		*err = x->failure;
 		return;
 	}
-	if (x->refused &&
+	/* What is to look like a closed port goes on as one. */
+	if (x->refused == BERTH_E_UNAVAILABLE && result == CURLE_ABORTED_BY_CALLBACK)
+		result = CURLE_COULDNT_CONNECT;
+	if (x->refused && x->refused != BERTH_E_UNAVAILABLE &&
 	    (result == CURLE_COULDNT_CONNECT || result == CURLE_ABORTED_BY_CALLBACK)) {
 		explain_refused(x, err);
 		return;

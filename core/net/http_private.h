@@ -46,7 +46,7 @@ struct net_exchange {
 	bool in_multi, dead, in_body;
 	bool wants_start, wants_resume, recv_paused, send_paused;
 	bool body_moved, body_cut, may_retry;
-	int refused; /* BERTH_E_ADDRESS once an address was refused */
+	int refused; /* once an address was: BERTH_E_ADDRESS, or what allow_address says */
 	char refused_text[64];
 	char error_text[CURL_ERROR_SIZE];
 };

@@ -202,8 +202,8 @@ static int check_carried(const struct policy *p, const unsigned char *address,
 	return 0;
 }
 
-int policy_check(const struct policy *p, const void *sockaddr, uint32_t byte_count,
-		 struct berth_error *err)
+static int check_sockaddr(const struct policy *p, const void *sockaddr, uint32_t byte_count,
+			  struct berth_error *err)
 {
 	struct sockaddr_storage s = {0};
 	unsigned char address[16] = {0};
@@ -220,4 +220,13 @@ int policy_check(const struct policy *p, const void *sockaddr, uint32_t byte_cou
 	memcpy(address, &((struct sockaddr_in6 *)(void *)&s)->sin6_addr, 16);
 	int code = check_bytes(p, address, err);
 	return code ? code : check_carried(p, address, err);
+}
+
+int policy_check(const struct policy *p, const void *sockaddr, uint32_t byte_count,
+		 struct berth_error *err)
+{
+	int code = check_sockaddr(p, sockaddr, byte_count, err);
+	if (code && p->is_quiet)
+		err->code = BERTH_E_UNAVAILABLE;
+	return code ? err->code : 0;
 }

@@ -28,6 +28,7 @@ struct policy {
 	struct cidr *allow, *deny;
 	size_t allow_count, deny_count;
 	bool private_ok; /* loopback and private addresses, without being in allow */
+	bool is_quiet;   /* a refusal is BERTH_E_UNAVAILABLE: like a port that is closed */
 };
 
 /* Zeroed memory is the policy of nothing configured: public addresses only. */
@@ -35,10 +36,10 @@ MUST_USE int policy_add(struct policy *p, bool is_deny, const char *cidr_text,
 			struct berth_error *err);
 void policy_done(struct policy *p);
 
-/* May a sockaddr (AF_INET or AF_INET6) be connected to? BERTH_E_ADDRESS with a
- * sentence that names the address and the rule. IPv4 inside IPv6 (mapped,
- * compatible, 64:ff9b::/96, 6to4, Teredo) is judged as the IPv4 address too.
- * Never: metadata services, link-local, multicast, broadcast, unspecified. */
+/* May a sockaddr (AF_INET or AF_INET6) be connected to? BERTH_E_ADDRESS (quiet:
+ * BERTH_E_UNAVAILABLE) with a sentence that names the address and the rule. IPv4 inside IPv6
+ * (mapped, compatible, 64:ff9b::/96, 6to4, Teredo) is judged as the IPv4 address too. Never:
+ * metadata services, link-local, multicast, broadcast, unspecified. */
 MUST_USE int policy_check(const struct policy *p, const void *sockaddr, uint32_t byte_count,
 			  struct berth_error *err);
 

@@ -136,6 +136,20 @@ static void tidy(struct berth_error *e, int code, struct backend *b, const char 
 			   b->plugin->head.name, slot, code);
 }
 
+/* Closed, not found and not allowed are one answer where addresses are not to be looked
+ * around in: an integration of a workspace's own. */
+static void hush(const struct instance *i, struct berth_error *err)
+{
+	bool has_no_answer = err->code == BERTH_E_UNAVAILABLE && err->from == BERTH_FROM_CURL;
+	if (!i->policy.is_quiet || (!has_no_answer && err->code != BERTH_E_ADDRESS))
+		return;
+	berth_fail(err, BERTH_E_UNAVAILABLE,
+		   "no connection to the registry of '%s': nothing answers there, or its address "
+		   "is not one that a workspace may use",
+		   i->name);
+	err->from = BERTH_FROM_CURL;
+}
+
 static int end(struct calling *c, struct backend *b, int code, struct berth_error *err)
 {
 	int stopped = job_cancelled(b->job);
@@ -151,6 +165,7 @@ static int end(struct calling *c, struct backend *b, int code, struct berth_erro
 		return 0;
 	tidy(&c->said, code, b, c->slot);
 	*err = c->said;
+	hush(&b->instance, err);
 	/* A call that gave up because it was told to is named by what told it. */
 	if (stopped && (err->code == BERTH_E_CANCELLED || err->code == BERTH_E_TIMEOUT))
 		err->code = stopped;

@@ -98,6 +98,7 @@ static int take_networks(struct policy *p, bool is_deny, const json_t *list,
 static int take_policy(struct instance *i, const json_t *policy, struct berth_error *err)
 {
 	i->policy.private_ok = js_bool(policy, "private", false);
+	i->policy.is_quiet = js_bool(policy, "quiet", false);
 	int code = take_networks(&i->policy, false, json_object_get(policy, "allow"), err);
 	return code ? code : take_networks(&i->policy, true, json_object_get(policy, "deny"), err);
 }

@@ -143,6 +143,17 @@ static void networks_are_parsed_strictly(void **state)
 	assert_int_equal(net.bit_count, 0);
 }
 
+static void a_quiet_policy_refuses_as_a_closed_port_does(void **state)
+{
+	struct policy p = {.is_quiet = true};
+	struct berth_error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(check(&p, "127.0.0.1", &err), BERTH_E_UNAVAILABLE);
+	assert_int_equal(err.code, BERTH_E_UNAVAILABLE);
+	assert_int_equal(check(&p, "169.254.169.254", &err), BERTH_E_UNAVAILABLE);
+	assert_int_equal(check(&p, "8.8.8.8", &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +161,7 @@ int main(void)
 		cmocka_unit_test(inner_addresses_need_the_scope_or_a_rule),
 		cmocka_unit_test(outer_addresses_are_open_unless_denied),
 		cmocka_unit_test(other_families_and_short_addresses_are_refused),
+		cmocka_unit_test(a_quiet_policy_refuses_as_a_closed_port_does),
 		cmocka_unit_test(networks_are_parsed_strictly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
