@@ -86,6 +86,9 @@ static const struct flag create_flags[] = {
 	{"kind", 'k', FLAG_TEXT, "KIND",
 	 "what it speaks: dockerreg (the default), harbor: a plugin's name", .field = "kind",
 	 .names = NAMES_PLUGIN},
+	{"workspace", 'W', FLAG_TEXT, "WORKSPACE",
+	 "belong to this workspace, and be there for nobody else: named WORKSPACE~NAME",
+	 .names = NAMES_WORKSPACE},
 	REGISTRY_FLAGS,
 	{0},
 };
@@ -95,6 +98,7 @@ static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"KIND", "kind", COL_TEXT, false},
 	{"ADDRESS", "address", COL_TEXT, false},
+	{"WORKSPACE", "scope", COL_TEXT, true},
 	{"STATE", "status.phase", COL_STATE, false},
 	{"ENABLED", "enabled", COL_YES, true},
 	{"VERSION", "status.version", COL_TEXT, true},
@@ -151,7 +155,8 @@ static void added(struct cli *c, const json_t *operation)
 	cli_hint(c, "berthctl integration show %s", cli_operand(c, 0));
 }
 
-static int create(struct cli *c)
+/* Of the name as it is from here on, which --workspace has a part in. */
+static int create_named(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *body = json_object();
@@ -169,6 +174,28 @@ static int create(struct cli *c)
 		.call = {.method = "POST", .path = "/v1/integrations", .body = body},
 		.result = added};
 	return send_change(c, &change);
+}
+
+static int create(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	const char *workspace = cli_flag(c, "workspace", NULL), *given = cli_operand(c, 0);
+	if (!workspace)
+		return create_named(c);
+	AUTO_FREE char *name = text_printf("%s~%s", workspace, given);
+	if (!name)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (!text_is_integration(name)) {
+		cli_usage(c,
+			  "%s can't be a name: that of the workspace, ~ and one of a-z, 0-9, dot, "
+			  "dash and underscore, 63 letters in all",
+			  name);
+		return EXIT_USAGE;
+	}
+	c->operands[0] = name;
+	int status = create_named(c);
+	c->operands[0] = given;
+	return status;
 }
 
 static const struct column status_columns[] = {
@@ -305,7 +332,11 @@ const struct command integration_commands[] = {
 		.summary = "Add a registry, after trying address, TLS, user and password",
 		.details = "berthd tries the registry before it keeps anything; the error says "
 			   "which of name, route, TLS, user, password or rights failed. A user "
-			   "without --password-file is asked for at the terminal.",
+			   "without --password-file is asked for at the terminal. With --workspace "
+			   "the integration is that workspace's own: its admins make, edit, probe, "
+			   "refresh and delete it, its members use all of its spaces, other "
+			   "workspaces don't learn of it, and it may be at the networks of "
+			   "networks.workspace in berth.conf(5) alone.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = create_flags,
 		.examples = {{"berthctl integration add hub --kind dockerreg --address "
@@ -313,7 +344,10 @@ const struct command integration_commands[] = {
 			      "asks for the password"},
 			     {"berthctl integration add lab --address https://lab.example:5000 "
 			      "--ca lab-ca.pem -u ci --password-file /run/secrets/lab",
-			      "a private authority and a password in a file"}},
+			      "a private authority and a password in a file"},
+			     {"berthctl integration add hub --workspace shop --address "
+			      "https://shop.example",
+			      "the workspace's own: shop~hub"}},
 		.method = "POST",
 		.route = "/v1/integrations",
 		.traits = CMD_CHANGES | CMD_STARTS,

@@ -8,8 +8,8 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
-/* For a member of a workspace integrations are not there, their spaces are as
- * far as it may use them. */
+/* For a member of a workspace the platform's integrations are not there, their spaces are
+ * as far as it may use them. */
 static int spaces_by_filter(struct cli *c, const char *integration, json_t **ret)
 {
 	struct berth_error err = ERROR_INIT;
@@ -33,7 +33,7 @@ static int spaces_of(struct cli *c, const char *integration, json_t **ret)
 	if (!path)
 		return cli_report(c, (berth_fail_memory(&err), &err));
 	int code = api_list(c, path, 0, ret, &err);
-	if (code == BERTH_E_NOT_FOUND && text_is_name(integration)) {
+	if (code == BERTH_E_NOT_FOUND && text_is_integration(integration)) {
 		AUTO_JSON json_t *problem = json_incref(c->problem);
 		if (!spaces_by_filter(c, integration, ret))
 			return -1;
@@ -52,7 +52,7 @@ static bool split(const char *text, char *integration, size_t room, const char *
 		return false;
 	snprintf(integration, room, "%.*s", (int)bytes, text);
 	*ret_space = slash ? slash + 1 : NULL;
-	return text_is_name(integration);
+	return text_is_integration(integration);
 }
 
 static int no_space(struct cli *c, const char *text, const json_t *list)

@@ -10,6 +10,7 @@
 #include "core/api/space.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
@@ -214,9 +215,19 @@ static json_t *plan_of(const struct binding_change *c)
 	return plan;
 }
 
-/* What is not at its server can't be used; unbinding goes on. False: answered. */
+/* What is not at its server can't be used, and what a workspace brought along is its own;
+ * unbinding goes on. False: answered. */
 static bool may_bind(struct request *q, struct answer *a, const struct space *space)
 {
+	size_t owner_bytes = text_workspace_bytes(space->integration);
+
+	if (owner_bytes && json_array_size(json_object_get(request_body(q), "bind"))) {
+		api_refuse(a, 409, "conflict", NULL,
+			   "space %s/%s is of an integration of workspace %.*s: it is for that "
+			   "one alone, without a binding",
+			   space->integration, space->name, (int)owner_bytes, space->integration);
+		return false;
+	}
 	if (space->is_present || !json_array_size(json_object_get(request_body(q), "bind")))
 		return true;
 	api_refuse(a, 409, "space-absent", "berthctl space list --integration NAME -o wide",

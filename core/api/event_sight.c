@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/store/spaces.h"
 
 #define SPACES "/v1/spaces/"
+#define INTEGRATIONS "/v1/integrations/"
 #define WORKSPACES "/v1/workspaces/"
 
 bool event_sight_of(struct request *q, struct answer *a, struct event_sight *ret)
@@ -62,6 +64,17 @@ static int sees_workspace(const struct event_sight *s, const char *name, bool *r
 	return is_any(s->store, &workspaces_table, &page, ret, err);
 }
 
+/* One of a workspace's own, there or not: the platform's are not for who sees this. */
+static int sees_integration(const struct event_sight *s, const char *name, bool *ret,
+			    struct berth_error *err)
+{
+	char workspace[64];
+	size_t bytes = text_workspace_bytes(name);
+
+	snprintf(workspace, sizeof(workspace), "%.*s", (int)bytes, name);
+	return bytes ? sees_workspace(s, workspace, ret, err) : 0;
+}
+
 int event_sight_sees(const struct event_sight *s, const struct event_row *row, json_t *data,
 		     bool *ret, struct berth_error *err)
 {
@@ -72,9 +85,13 @@ int event_sight_sees(const struct event_sight *s, const struct event_row *row, j
 		*ret = js_int(json_object_get(data, "requester"), "uid", -1) == (int64_t)s->uid;
 		return 0;
 	}
-	if (strcmp(row->type, "lifecycle") != 0)
+	bool is_of_integration = !strncmp(row->resource, INTEGRATIONS, strlen(INTEGRATIONS));
+	bool is_health = !strcmp(row->type, "health") && is_of_integration;
+	if (!is_health && strcmp(row->type, "lifecycle") != 0)
 		return 0;
 	json_object_del(data, "operation");
+	if (is_of_integration)
+		return sees_integration(s, row->resource + strlen(INTEGRATIONS), ret, err);
 	if (!strncmp(row->resource, SPACES, strlen(SPACES)))
 		return sees_space(s, row->resource + strlen(SPACES), ret, err);
 	if (!strncmp(row->resource, WORKSPACES, strlen(WORKSPACES)))

@@ -9,7 +9,9 @@
 #include "core/api/integration.h"
 #include "core/api/job.h"
 #include "core/api/space.h"
+#include "core/api/workspace.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 #include "core/ops/events.h"
 
 #define DEFAULT_PROBE_S 300
@@ -17,6 +19,12 @@
 static void path_of(const char *name, char *to, size_t room)
 {
 	snprintf(to, room, "/v1/integrations/%s", name);
+}
+
+/* The scope as plugins know it: whose rights the user must have. */
+static const char *scope_word(const char *name)
+{
+	return text_workspace_bytes(name) ? "workspace" : PLATFORM_SCOPE;
 }
 
 int integration_proof_call(struct operation *op, json_t **ret, struct berth_error *err)
@@ -27,7 +35,7 @@ int integration_proof_call(struct operation *op, json_t **ret, struct berth_erro
 	struct instance_request from = {
 		.id = js_str(arguments, "id", ""),
 		.kind = js_str(arguments, "kind", ""),
-		.scope = js_str(arguments, "scope", "platform"),
+		.scope = js_str(arguments, "scope", PLATFORM_SCOPE),
 		.desired = json_object_get(arguments, "desired"),
 		.pending_owner = js_str(arguments, "owner", ""),
 		.pending_fields = json_object_get(arguments, "fields"),
@@ -37,7 +45,8 @@ int integration_proof_call(struct operation *op, json_t **ret, struct berth_erro
 	if (instance_build(d, &from, &instance, err))
 		return err->code;
 	json_t *instances AUTO_JSON = json_pack("{s:o}", name, instance);
-	json_t *args AUTO_JSON = json_pack("{s:s, s:s}", "instance", name, "scope", from.scope);
+	json_t *args AUTO_JSON =
+		json_pack("{s:s, s:s}", "instance", name, "scope", scope_word(name));
 	struct job_call call = {.kind = "probe",
 				.deadline_ms = d->settings.jobs.probe_ms,
 				.instances = instances,
@@ -180,6 +189,18 @@ static json_t *proof_result(struct operation *op, const char *path)
 			 (json_t *)op->own);
 }
 
+/* A workspace that went during the proof leaves nothing behind, nor to one that was
+ * made of the same name. */
+static int check_owner(struct daemon_state *d, const json_t *arguments, struct berth_error *err)
+{
+	struct workspace owner AUTO_WORKSPACE = {.id = NULL};
+	const char *id = js_str(arguments, "workspace_id", "");
+
+	if (!*id || !workspace_get_by_id(d->store, id, &owner, err))
+		return 0;
+	return berth_wrap(err, "workspace %s is there no more", js_str(arguments, "scope", ""));
+}
+
 static int add_row(struct operation *op, const char *path, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
@@ -190,7 +211,7 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 		.id = (char *)js_str(arguments, "id", ""),
 		.name = (char *)js_str(arguments, "name", ""),
 		.kind = (char *)js_str(arguments, "kind", ""),
-		.scope = (char *)js_str(arguments, "scope", "platform"),
+		.scope = (char *)js_str(arguments, "scope", PLATFORM_SCOPE),
 		.desired = text,
 		.status = (char *)"{}",
 		.phase = (char *)"unknown",
@@ -202,7 +223,7 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 	row.updated_ms = row.created_ms;
 	if (!text)
 		return berth_fail_memory(err);
-	if (integration_add(d->store, &row, err) ||
+	if (check_owner(d, arguments, err) || integration_add(d->store, &row, err) ||
 	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
 			 json_object_get(arguments, "fields"), err) ||
 	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
@@ -279,7 +300,8 @@ int integration_changed(struct operation *op, const json_t *value, const struct 
 
 int integration_probe_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
-	json_t *args AUTO_JSON = json_pack("{s:s}", "scope", "platform");
+	json_t *args AUTO_JSON =
+		json_pack("{s:s}", "scope", scope_word(js_str(op->arguments, "name", "")));
 
 	return job_call_one(op, "probe", api_daemon()->settings.jobs.probe_ms, args, ret, err);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/sight.h"
 #include "core/base/log.h"
 
 int secret_state(struct daemon_state *d, const char *owner, const char *field, json_t **ret,
@@ -183,7 +184,7 @@ static json_t *cidrs(const struct text_list *list)
 int instance_build(struct daemon_state *d, const struct instance_request *from, json_t **ret,
 		   struct berth_error *err)
 {
-	bool is_platform = !strcmp(from->scope, "platform");
+	bool is_platform = !strcmp(from->scope, PLATFORM_SCOPE);
 	const struct network_rules *rules =
 		is_platform ? &d->settings.platform : &d->settings.workspace;
 	json_t *options AUTO_JSON = json_object();
@@ -198,9 +199,10 @@ int instance_build(struct daemon_state *d, const struct instance_request *from, 
 	    js_parse(kept_text, strlen(kept_text), &js_limits_frame, &kept, &ignored))
 		log_debug("integration %s: what its plugin kept is lost: %s", from->id,
 			  ignored.message);
-	*ret = json_pack("{s:s, s:O, s:O?, s:{s:o, s:o, s:b}}", "plugin", from->kind, "options",
-			 options, "kept", kept, "policy", "allow", cidrs(&rules->allow), "deny",
-			 cidrs(&rules->deny), "private", rules->private_ok ? 1 : 0);
+	*ret = json_pack("{s:s, s:O, s:O?, s:{s:o, s:o, s:b, s:b}}", "plugin", from->kind,
+			 "options", options, "kept", kept, "policy", "allow", cidrs(&rules->allow),
+			 "deny", cidrs(&rules->deny), "private", rules->private_ok ? 1 : 0, "quiet",
+			 is_platform ? 0 : 1);
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
@@ -218,13 +220,14 @@ int instance_of_row(struct daemon_state *d, const struct integration *row, json_
 
 bool integration_of_route(struct request *q, struct answer *a, struct integration *ret)
 {
-	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
+	int code = sight_integration(q, request_param(q, "name"), ret, &err);
 
-	if (!integration_get(d->store, request_param(q, "name"), ret, &err))
-		return true;
-	api_fail(a, &err, "berthctl integration list");
-	return false;
+	if (code == BERTH_E_DENIED)
+		api_refuse(a, 403, "forbidden", NULL, "%s", err.message);
+	else if (code)
+		api_fail(a, &err, "berthctl integration list");
+	return !code;
 }
 
 int integration_check_usable(const struct integration *row, bool needs_health,

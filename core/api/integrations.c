@@ -10,6 +10,7 @@
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/http/patch.h"
 #include "core/store/logins.h"
 #include "core/store/spaces.h"
@@ -18,12 +19,18 @@
 static const char *const q_columns[] = {"name", NULL};
 void api_integrations_list(struct request *q, struct answer *a)
 {
-	static const struct api_collection all = {.table = &integrations_table,
-						  .noun = "integration",
-						  .q_columns = q_columns,
-						  .show = integration_show};
+	struct sight sight AUTO_SIGHT = {.is_all = false};
 
-	api_list(&all, q, a);
+	if (!sight_integrations(q, a, &sight))
+		return;
+	struct api_collection seen = {.table = &integrations_table,
+				      .noun = "integration",
+				      .within = sight.where,
+				      .within_values = sight.values,
+				      .within_count = sight.value_count,
+				      .q_columns = q_columns,
+				      .show = integration_show};
+	api_list(&seen, q, a);
 }
 
 /* The row as the answer, with the ETag of what a user may change. */
@@ -71,6 +78,7 @@ void api_integrations_overview(struct request *q, struct answer *a)
 struct change {
 	struct integration row; /* zeroed for a new one */
 	const char *name, *kind;
+	char workspace_id[UUID_ROOM]; /* that a new one belongs to; "": the platform's */
 	json_t *before, *desired, *secrets;
 };
 
@@ -125,6 +133,14 @@ static json_t *names_of(const json_t *secrets)
 	return names;
 }
 
+/* The scope that a name says; new. */
+static char *scope_of(const char *name)
+{
+	size_t bytes = text_workspace_bytes(name);
+
+	return bytes ? strndup(name, bytes) : strdup(PLATFORM_SCOPE);
+}
+
 /* Hands a change to its proof. The secrets wait, sealed, under a new owner. */
 static void submit_proof(struct request *q, struct answer *a, const struct change *c)
 {
@@ -135,11 +151,13 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 
 	uuid_make(owner);
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
-	json_t *arguments AUTO_JSON = json_pack(
-		"{s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id", is_new ? owner : c->row.id,
-		"name", c->name, "kind", c->kind, "scope", is_new ? "platform" : c->row.scope,
-		"desired", c->desired, "fields", names_of(c->secrets), "owner", owner, "generation",
-		(json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
+	char *scope AUTO_FREE = scope_of(c->name);
+	json_t *arguments AUTO_JSON =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id",
+			  is_new ? owner : c->row.id, "name", c->name, "kind", c->kind, "scope",
+			  is_new ? scope : c->row.scope, "workspace_id", c->workspace_id, "desired",
+			  c->desired, "fields", names_of(c->secrets), "owner", owner, "generation",
+			  (json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
 	json_t *locks AUTO_JSON = json_pack("[s+]", "integration/", c->name);
 	struct op_request request = {
@@ -166,6 +184,51 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 		api_fail(a, &err, NULL);
 }
 
+#define OF_ONE_WORKSPACE_MAX 100
+
+static bool has_room(struct request *q, struct answer *a, const char *workspace)
+{
+	const struct store_value v = V_TEXT(workspace);
+	struct berth_error err = ERROR_INIT;
+	int64_t count = 0;
+
+	if (store_count(request_daemon(q)->store, &integrations_table,
+			PAGE_OF("i.scope = ?", &v, 1), &count, &err))
+		api_fail(a, &err, NULL);
+	else if (count >= OF_ONE_WORKSPACE_MAX)
+		api_refuse(a, 409, "conflict", "berthctl integration list",
+			   "workspace %s has %d integrations, and more are not allowed", workspace,
+			   OF_ONE_WORKSPACE_MAX);
+	return !err.code && count < OF_ONE_WORKSPACE_MAX;
+}
+
+/* May the caller make one of that name? Who may in a workspace alone names it so. */
+static bool may_create(struct request *q, struct answer *a, struct change *c)
+{
+	struct workspace owner AUTO_WORKSPACE = {.id = NULL};
+	char *scope AUTO_FREE = scope_of(c->name);
+	bool is_owned = text_workspace_bytes(c->name) > 0;
+	const char *said = js_str(request_body(q), "scope", scope);
+	struct findings f = {.answer = a};
+
+	if (!is_owned && !request_is_platform(q)) {
+		api_refuse(a, 403, "forbidden", "berthctl integration add NAME --workspace NAME",
+			   "this needs the role admin: write WORKSPACE~NAME for one of a "
+			   "workspace's own");
+		return false;
+	}
+	if (is_owned && !sight_workspace(q, a, scope, &owner))
+		return false;
+	if (strcmp(said, scope) != 0)
+		findings_add(&f, "/scope", "wrong-scope", "the name says %s", scope);
+	if (is_owned && !strcmp(scope, PLATFORM_SCOPE))
+		findings_add(&f, "/name", "reserved", "workspace %s can't own integrations", scope);
+	if (f.count || (is_owned && !has_room(q, a, scope)))
+		return false;
+	snprintf(c->workspace_id, sizeof(c->workspace_id), "%s", is_owned ? owner.id : "");
+	return true;
+}
+
 void api_integrations_create(struct request *q, struct answer *a)
 {
 	struct daemon_state *d = request_daemon(q);
@@ -175,7 +238,7 @@ void api_integrations_create(struct request *q, struct answer *a)
 	struct integration other AUTO_INTEGRATION = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
 
-	if (api_resumed(q, a))
+	if (api_resumed(q, a) || !may_create(q, a, &c))
 		return;
 	if (!integration_get(d->store, c.name, &other, &err)) {
 		api_refuse(a, 409, "exists", "berthctl integration list",
@@ -304,6 +367,9 @@ void api_integrations_put(struct request *q, struct answer *a)
 		findings_add(&f, "/name", "fixed", "expected %s: names do not change", c.name);
 	if (strcmp(js_str(body, "kind", ""), c.kind) != 0)
 		findings_add(&f, "/kind", "fixed", "expected %s: kinds do not change", c.kind);
+	if (strcmp(js_str(body, "scope", c.row.scope), c.row.scope) != 0)
+		findings_add(&f, "/scope", "fixed", "expected %s: scopes do not change",
+			     c.row.scope);
 	if (f.count)
 		return;
 	if (integration_split(request_daemon(q), c.kind, body, &c.desired, &c.secrets, &err)) {

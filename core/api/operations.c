@@ -25,15 +25,16 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 
 void api_operations_list(struct request *q, struct answer *a)
 {
-	const struct store_value own[] = {V_INT(request_caller(q)->uid)};
-	struct api_collection seen = {
-		.table = &operations_table, .noun = "operation", .show = show};
+	struct sight sight AUTO_SIGHT = {.is_all = false};
 
-	if (!request_is_platform(q)) {
-		seen.within = "uid = ?";
-		seen.within_values = own;
-		seen.within_count = 1;
-	}
+	if (!sight_operations(q, a, &sight))
+		return;
+	struct api_collection seen = {.table = &operations_table,
+				      .noun = "operation",
+				      .within = sight.where,
+				      .within_values = sight.values,
+				      .within_count = sight.value_count,
+				      .show = show};
 	api_list(&seen, q, a);
 }
 

@@ -7,6 +7,7 @@
 #include "core/access/access.h"
 #include "core/base/text.h"
 #include "core/http/route.h"
+#include "core/store/records.h"
 #include "core/store/spaces.h"
 
 #define GROUPS_FEW 64 /* more are compared with those that have a role anywhere */
@@ -64,9 +65,22 @@ int sight_member(struct request *q, const char *workspace_id, enum workspace_rol
 			      buf_text(&roles), ret, err);
 }
 
-bool sight_operation(const struct request *q, uid_t uid)
+bool sight_workspace(struct request *q, struct answer *a, const char *name, struct workspace *ret)
 {
-	return request_is_platform(q) || request_caller(q)->uid == uid;
+	struct berth_error err = ERROR_INIT;
+	enum workspace_role member = WORKSPACE_NONE;
+	int code = workspace_get(request_daemon(q)->store, name, ret, &err);
+
+	if (!code)
+		code = sight_member(q, ret->id, &member, &err);
+	if (!code && member == WORKSPACE_NONE)
+		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
+	if (code)
+		api_fail(a, &err, "berthctl workspace list");
+	else if (member != WORKSPACE_MAY)
+		api_refuse(a, 403, "forbidden", NULL, "your role in workspace %s lacks %s", name,
+			   points[request_route(q)->point].name);
+	return !code && member == WORKSPACE_MAY;
 }
 
 /* The workspace that ?workspace= names, as this caller finds it. */
@@ -74,25 +88,14 @@ static bool find_workspace(struct request *q, struct answer *a, const char *name
 {
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
-	enum workspace_role member = WORKSPACE_NONE;
-	int code = workspace_get(request_daemon(q)->store, name, &row, &err);
 
-	if (!code && !s->is_all)
-		code = sight_member(q, row.id, &member, &err);
-	if (!code && !s->is_all && member == WORKSPACE_NONE)
-		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
-	if (!code && !s->is_all && member != WORKSPACE_MAY) {
-		api_refuse(a, 403, "forbidden", NULL, "your role in workspace %s lacks %s", name,
-			   points[request_route(q)->point].name);
+	if (!sight_workspace(q, a, name, &row))
 		return false;
-	}
-	if (!code) {
-		s->workspace_id = strdup(row.id);
-		if (s->workspace_id)
-			return true;
-		(void)berth_fail_memory(&err);
-	}
-	api_fail(a, &err, "berthctl workspace list");
+	s->workspace_id = strdup(row.id);
+	if (s->workspace_id)
+		return true;
+	(void)berth_fail_memory(&err);
+	api_fail(a, &err, NULL);
 	return false;
 }
 
@@ -101,35 +104,150 @@ static void add_value(struct sight *s, const char *text)
 	s->values[s->value_count++] = (struct store_value)V_TEXT(text);
 }
 
+/* The two values of MEMBER_MAY_SQL. */
+static void add_member(struct sight *s)
+{
+	add_value(s, buf_text(&s->principals));
+	add_value(s, buf_text(&s->roles));
+}
+
 /* The condition that follows from what was found. */
 static void write_where(struct sight *s)
 {
 	s->value_count = 0;
 	if (s->workspace_id) {
-		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s)",
-			 SPACE_PUBLIC_SQL, SPACE_BOUND_SQL);
+		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s OR %s)",
+			 SPACE_PUBLIC_SQL, SPACE_BOUND_SQL, INTEGRATION_OF_SQL);
+		add_value(s, s->workspace_id);
 		add_value(s, s->workspace_id);
 	} else if (s->is_all) {
 		snprintf(s->where, sizeof(s->where), "1 = 1");
 	} else {
-		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s)",
-			 SPACE_PUBLIC_SQL, SPACE_OWN_SQL);
-		add_value(s, buf_text(&s->principals));
-		add_value(s, buf_text(&s->roles));
+		snprintf(s->where, sizeof(s->where), "s.is_present = 1 AND (%s OR %s OR %s)",
+			 SPACE_PUBLIC_SQL, SPACE_OWN_SQL, INTEGRATION_OWN_SQL);
+		add_member(s);
+		add_member(s);
 	}
 }
 
-/* Without ?workspace=. */
-static int look(const struct request *q, struct sight *s, struct berth_error *err)
+/* Who asks, and in which roles there is that point. */
+static int ask_who(const struct request *q, enum point point, struct sight *s,
+		   struct berth_error *err)
 {
 	*s = (struct sight){.is_all = request_is_platform(q)};
 	buf_init(&s->principals, SIGHT_PRINCIPALS_MAX);
 	buf_init(&s->roles, SIGHT_PRINCIPALS_MAX);
 	int code = s->is_all ? 0 : sight_principals(request_caller(q), &s->principals, err);
 	if (!code && !s->is_all)
-		code = grants_with(request_grants(q), request_route(q)->point, &s->roles, err);
+		code = grants_with(request_grants(q), point, &s->roles, err);
+	return code;
+}
+
+/* Without ?workspace=. */
+static int look(const struct request *q, struct sight *s, struct berth_error *err)
+{
+	int code = ask_who(q, request_route(q)->point, s, err);
+
 	write_where(s);
 	return code;
+}
+
+static int look_at_integrations(const struct request *q, enum point point, struct sight *s,
+				struct berth_error *err)
+{
+	if (ask_who(q, point, s, err))
+		return err->code;
+	snprintf(s->where, sizeof(s->where), "%s", s->is_all ? "1 = 1" : INTEGRATION_OWN_SQL);
+	if (!s->is_all)
+		add_member(s);
+	return 0;
+}
+
+bool sight_integrations(struct request *q, struct answer *a, struct sight *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!look_at_integrations(q, request_route(q)->point, ret, &err))
+		return true;
+	api_fail(a, &err, NULL);
+	return false;
+}
+
+/* What is done with one integration alone, and says nothing of others. */
+#define OPERATIONS_OWN_SQL                                                                         \
+	"uid = ? OR (kind IN ('integration-change', 'overview', 'probe', 'refresh') AND "          \
+	"integration IN (SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
+
+static int look_at_operations(struct request *q, struct sight *s, struct berth_error *err)
+{
+	if (ask_who(q, POINT_INTEGRATIONS_READ, s, err))
+		return err->code;
+	s->value_count = 0;
+	snprintf(s->where, sizeof(s->where), "%s", s->is_all ? "1 = 1" : OPERATIONS_OWN_SQL);
+	if (s->is_all)
+		return 0;
+	s->values[s->value_count++] = (struct store_value)V_INT(request_caller(q)->uid);
+	add_member(s);
+	return 0;
+}
+
+bool sight_operations(struct request *q, struct answer *a, struct sight *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (!look_at_operations(q, ret, &err))
+		return true;
+	api_fail(a, &err, NULL);
+	return false;
+}
+
+int sight_operation(struct request *q, const char *id, uid_t uid, bool *ret,
+		    struct berth_error *err)
+{
+	struct sight s AUTO_SIGHT = {.is_all = false};
+	char within[sizeof(s.where) + 32];
+	int64_t count = 0;
+
+	*ret = request_is_platform(q) || request_caller(q)->uid == uid;
+	if (*ret)
+		return 0;
+	if (look_at_operations(q, &s, err))
+		return err->code;
+	snprintf(within, sizeof(within), "(%s) AND id = ?", s.where);
+	add_value(&s, id);
+	if (store_count(request_daemon(q)->store, &operations_table,
+			PAGE_OF(within, s.values, s.value_count), &count, err))
+		return err->code;
+	*ret = count > 0;
+	return 0;
+}
+
+static int get_with(struct request *q, const char *name, enum point point, struct integration *ret,
+		    struct berth_error *err)
+{
+	struct sight s AUTO_SIGHT = {.is_all = false};
+	char within[sizeof(s.where) + 32];
+
+	if (look_at_integrations(q, point, &s, err))
+		return err->code;
+	snprintf(within, sizeof(within), "(%s) AND i.name = ?", s.where);
+	add_value(&s, name);
+	return store_get(request_daemon(q)->store, &integrations_table,
+			 PAGE_OF(within, s.values, s.value_count), name, ret, err);
+}
+
+int sight_integration(struct request *q, const char *name, struct integration *ret,
+		      struct berth_error *err)
+{
+	struct integration seen AUTO_INTEGRATION = {.id = NULL};
+	enum point point = request_route(q)->point;
+	int code = get_with(q, name, point, ret, err);
+
+	if (code != BERTH_E_NOT_FOUND || request_is_platform(q) ||
+	    get_with(q, name, POINT_INTEGRATIONS_READ, &seen, &(struct berth_error){.code = 0}))
+		return code;
+	return berth_fail(err, BERTH_E_DENIED, "your role in workspace %s lacks %s", seen.scope,
+			  points[point].name);
 }
 
 bool sight_of(struct request *q, struct answer *a, struct sight *ret)

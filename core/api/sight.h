@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a caller may see: whom the platform allows the route's point sees
  * everything; else it is what the workspaces may use in which the caller has that
- * point (spaces bound to them), public spaces of platform integrations, and
- * operations of its own. Everything else answers as if it
+ * point (spaces bound to them, integrations of their own), public spaces of platform
+ * integrations, and operations of its own. Everything else answers as if it
  * were not there: the same condition is part of each query, so that neither
  * counts nor cursors nor ETags know of it. Runs in berthd.
  */
@@ -11,6 +11,7 @@
 
 #include "core/api/api.h"
 #include "core/base/buf.h"
+#include "core/store/integrations.h"
 #include "core/store/workspaces.h"
 
 struct sight {
@@ -19,7 +20,7 @@ struct sight {
 	struct buf roles;      /* those with the route's point, alike */
 	char *workspace_id;    /* of ?workspace=, or NULL; owned */
 	char where[1024];      /* on spaces s and integrations i */
-	struct store_value values[4];
+	struct store_value values[8];
 	size_t value_count;
 };
 void sight_done(struct sight *s);
@@ -29,6 +30,17 @@ void sight_done(struct sight *s);
  * has it and it is given: exactly what that workspace may use. False: answered
  * (404 where there is no such workspace for this caller). */
 bool sight_of(struct request *q, struct answer *a, struct sight *ret);
+/* The same of integrations i themselves: those of workspaces in which the caller has the
+ * route's point. False: answered. */
+bool sight_integrations(struct request *q, struct answer *a, struct sight *ret);
+/* The integration of that name, where the caller has the route's point on it.
+ * BERTH_E_NOT_FOUND: it is not there for this caller; BERTH_E_DENIED: it is, and the
+ * point is missing. */
+MUST_USE int sight_integration(struct request *q, const char *name, struct integration *ret,
+			       struct berth_error *err);
+/* The workspace of that name, in which the caller must have the route's point; false:
+ * answered 404 or 403. */
+bool sight_workspace(struct request *q, struct answer *a, const char *name, struct workspace *ret);
 /* May the caller see that space? BERTH_E_NOT_FOUND as the store says it of one
  * that is not there. */
 MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_error *err);
@@ -47,7 +59,11 @@ MUST_USE int sight_member(struct request *q, const char *workspace_id, enum work
 /* The caller's principals, for MEMBER_IS_SQL: of a caller of very many groups
  * those that have a role anywhere. */
 MUST_USE int sight_principals(const struct caller *caller, struct buf *to, struct berth_error *err);
-/* Is the operation of that user for this caller's eyes? */
-bool sight_operation(const struct request *q, uid_t uid);
+/* Operations: the caller's own, and what is done with integrations of workspaces that it
+ * sees, whoever began that. False: answered. */
+bool sight_operations(struct request *q, struct answer *a, struct sight *ret);
+/* Is that operation, begun by that user, for this caller's eyes? */
+MUST_USE int sight_operation(struct request *q, const char *id, uid_t uid, bool *ret,
+			     struct berth_error *err);
 
 #endif

@@ -32,6 +32,9 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		json_decref(status);
 		return err->code;
 	}
+	size_t owner_bytes = text_workspace_bytes(it->integration);
+	if (owner_bytes)
+		json_array_append_new(workspaces, json_stringn(it->integration, owner_bytes));
 	js_put_time(status, "seen_at", it->seen_ms);
 	json_t *drift = drift_show(it);
 	if (drift)

@@ -65,9 +65,13 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 	if (ops_document(d->ops, id, false, ret, err))
 		return err->code;
 	uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
-	if (!sight_operation(q, uid)) {
+	bool is_seen = false;
+	int code = sight_operation(q, id, uid, &is_seen, err);
+	if (!code && !is_seen)
+		code = berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
+	if (code) {
 		json_decref(STEAL(*ret));
-		return berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
+		return code;
 	}
 	api_show_error(*ret);
 	if (ops_find(d->ops, id)) {

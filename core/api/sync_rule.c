@@ -18,7 +18,7 @@ int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *e
 	if (length >= sizeof(ret->integration))
 		return berth_fail(err, BERTH_E_INVALID, "expected INTEGRATION[/PREFIX]");
 	memcpy(ret->integration, text, length);
-	if (!text_is_name(ret->integration))
+	if (!text_is_integration(ret->integration))
 		return berth_fail(err, BERTH_E_INVALID,
 				  "%.64s is no name of an integration: expected "
 				  "INTEGRATION[/PREFIX]",
@@ -126,7 +126,7 @@ static void put_target(json_t *rule, const char *text, const struct reference *s
 	struct reference to = {.integration = ""};
 	struct berth_error err = ERROR_INIT;
 
-	if (text_is_name(text)) {
+	if (text_is_integration(text)) {
 		json_object_set_new(target, "instance", json_string(text));
 		json_object_set_new(target, "repository", json_string(source->repository));
 		return;

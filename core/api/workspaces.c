@@ -267,6 +267,12 @@ void api_workspaces_create(struct request *q, struct answer *a)
 			   "there is a workspace %s already", name);
 		return;
 	}
+	if (!strcmp(name, PLATFORM_SCOPE)) {
+		struct findings f = {.answer = a};
+		findings_add(&f, "/name", "reserved", "%s is the scope of what is no workspace's",
+			     name);
+		return;
+	}
 	json_t *desired AUTO_JSON = json_deep_copy(request_body(q));
 	finish(q, a, &none, name, desired);
 }
@@ -297,6 +303,41 @@ void api_workspaces_patch(struct request *q, struct answer *a)
 	finish(q, a, &row, row.name, desired);
 }
 
+static int add_path(void *user, const void *row, struct berth_error *err)
+{
+	const struct integration *it = row;
+
+	return json_array_append_new(user, json_string(it->name)) ? berth_fail_memory(err) : 0;
+}
+
+/* Refuses while it owns integrations, with the list of them. */
+static bool owns_none(struct request *q, struct answer *a, const struct workspace *row)
+{
+	const struct store_value v = V_TEXT(row->name);
+	struct store_page page = {.within = "i.scope = ? AND i.scope <> '" PLATFORM_SCOPE "'",
+				  .within_values = &v,
+				  .within_count = 1,
+				  .tail = "ORDER BY i.name"};
+	struct berth_error err = ERROR_INIT;
+	json_t *names AUTO_JSON = json_array();
+	const json_t *one;
+	size_t i;
+
+	if (store_list(request_daemon(q)->store, &integrations_table, &page, add_path, names, NULL,
+		       &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (!json_array_size(names))
+		return true;
+	api_refuse(a, 409, "in-use", "berthctl integration delete NAME",
+		   "workspace %s owns %zu integrations: delete them first", row->name,
+		   json_array_size(names));
+	json_array_foreach (names, i, one)
+		answer_fault(a, "", "in-use", "integration %s", json_string_value(one));
+	return false;
+}
+
 void api_workspaces_delete(struct request *q, struct answer *a)
 {
 	struct daemon_state *d = request_daemon(q);
@@ -309,7 +350,8 @@ void api_workspaces_delete(struct request *q, struct answer *a)
 		return;
 	path_of(row.name, path, sizeof(path));
 	snprintf(what, sizeof(what), "workspace %s", row.name);
-	if (!bindings_none(q, a, "b.workspace_id = ? AND " BINDING_COUNTS_SQL, row.id, what))
+	if (!owns_none(q, a, &row) ||
+	    !bindings_none(q, a, "b.workspace_id = ? AND " BINDING_COUNTS_SQL, row.id, what))
 		return;
 	if (!pull_namespaces_none(q, a, "n.workspace_id = ? AND n.is_wanted = 1", row.id, what))
 		return;

@@ -90,15 +90,33 @@ static bool is_lower_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-bool text_is_name(const char *s)
+static bool is_name(const char *s, size_t n)
 {
-	size_t n = strlen(s);
 	if (n < 1 || n > 63 || !is_lower_alnum(s[0]) || !is_lower_alnum(s[n - 1]))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!is_lower_alnum(s[i]) && !strchr("._-", s[i]))
 			return false;
 	return true;
+}
+
+bool text_is_name(const char *s)
+{
+	return is_name(s, strlen(s));
+}
+
+size_t text_workspace_bytes(const char *integration)
+{
+	const char *end = strchr(integration, '~');
+	return end ? (size_t)(end - integration) : 0;
+}
+
+bool text_is_integration(const char *s)
+{
+	const char *end = strchr(s, '~');
+	if (!end)
+		return text_is_name(s);
+	return strlen(s) <= 63 && is_name(s, (size_t)(end - s)) && text_is_name(end + 1);
 }
 
 bool text_is_token(const char *s)

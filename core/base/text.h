@@ -20,6 +20,12 @@ void text_blank_controls(char *s);
 void text_trim_utf8(char *s);
 /* Convention 7: ^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$ */
 bool text_is_name(const char *s);
+/* The name of an integration: a name, or that of a workspace and a name with '~'
+ * between, at most 63 bytes in all. A platform's name has none, so that the names of
+ * one workspace never meet those of others. */
+bool text_is_integration(const char *s);
+/* The bytes of the workspace's name in it; 0: the platform's. */
+size_t text_workspace_bytes(const char *integration);
 /* ^[A-Za-z0-9_-]{1,64}$, the form of request ids. */
 bool text_is_token(const char *s);
 /* Whole decimal number in [min, max], nothing around it. */

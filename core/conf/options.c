@@ -213,7 +213,9 @@ static const struct {
 	{"networks.platform",
 	 "Where integrations of the platform may point to; cloud metadata services and "
 	 "link-local addresses are never reached"},
-	{"networks.workspace", "Where integrations of a workspace may point to"},
+	{"networks.workspace",
+	 "Where integrations of a workspace may point to; to its members, what may not be reached "
+	 "is told as what nobody answers at"},
 };
 
 const char *settings_section_help(const char *section)

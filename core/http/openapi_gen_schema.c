@@ -57,11 +57,9 @@ static const struct {
 static const struct {
 	const char *name, *symbol;
 } formats[] = {
-	{"name", "SCHEMA_FORMAT_NAME"},
-	{"uuid", "SCHEMA_FORMAT_UUID"},
-	{"date-time", "SCHEMA_FORMAT_DATE_TIME"},
-	{"digest", "SCHEMA_FORMAT_DIGEST"},
-	{NULL, NULL},
+	{"name", "SCHEMA_FORMAT_NAME"},     {"integration", "SCHEMA_FORMAT_INTEGRATION"},
+	{"uuid", "SCHEMA_FORMAT_UUID"},     {"date-time", "SCHEMA_FORMAT_DATE_TIME"},
+	{"digest", "SCHEMA_FORMAT_DIGEST"}, {NULL, NULL},
 };
 
 static void check_keys(const struct generator *g, const json_t *schema)

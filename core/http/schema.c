@@ -127,6 +127,8 @@ static bool format_fits(enum schema_format format, const char *text)
 	switch (format) {
 	case SCHEMA_FORMAT_NAME:
 		return text_is_name(text);
+	case SCHEMA_FORMAT_INTEGRATION:
+		return text_is_integration(text);
 	case SCHEMA_FORMAT_UUID:
 		return uuid_is(text);
 	case SCHEMA_FORMAT_DATE_TIME:
@@ -145,6 +147,9 @@ static const char *format_words(enum schema_format format)
 	case SCHEMA_FORMAT_NAME:
 		return "a name: 1 to 63 of a-z, 0-9, dot, dash and underscore, "
 		       "a letter or digit first and last";
+	case SCHEMA_FORMAT_INTEGRATION:
+		return "an integration's name: 1 to 63 of a-z, 0-9, dot, dash and underscore, "
+		       "a letter or digit first and last; WORKSPACE~NAME of a workspace's own";
 	case SCHEMA_FORMAT_UUID:
 		return "a UUID";
 	case SCHEMA_FORMAT_DATE_TIME:

@@ -23,7 +23,8 @@ enum {
 };
 enum schema_format {
 	SCHEMA_FORMAT_NONE,
-	SCHEMA_FORMAT_NAME, /* convention 7 */
+	SCHEMA_FORMAT_NAME,        /* convention 7 */
+	SCHEMA_FORMAT_INTEGRATION, /* a name, or WORKSPACE~NAME */
 	SCHEMA_FORMAT_UUID,
 	SCHEMA_FORMAT_DATE_TIME, /* RFC 3339 */
 	SCHEMA_FORMAT_DIGEST     /* sha256:hex, sha512:hex */

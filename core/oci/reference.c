@@ -119,7 +119,7 @@ static int take_integration(const char *text, size_t n, struct reference *ret,
 	if (n < sizeof ret->integration) {
 		memcpy(ret->integration, text, n);
 		ret->integration[n] = 0;
-		if (text_is_name(ret->integration))
+		if (text_is_integration(ret->integration))
 			return 0;
 	}
 	if (memchr(text, ':', n))

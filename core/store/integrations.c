@@ -39,7 +39,7 @@ static const struct store_column columns[] = {
 const struct store_table integrations_table = {
 	.name = "integration",
 	.select = "SELECT id, name, kind, scope, desired, status, phase, generation, probe_ms, "
-		  "checked_ms, created_ms, updated_ms FROM integrations",
+		  "checked_ms, created_ms, updated_ms FROM integrations i",
 	.columns = columns,
 	.column_count = ARRAY_COUNT(columns),
 	.row_bytes = sizeof(struct integration),

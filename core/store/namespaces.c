@@ -40,7 +40,8 @@ static const struct store_sql sql[] = {
 	[SQL_SPACES] = {"namespaces-spaces",
 			"SELECT s.integration_id, s.name FROM spaces s JOIN integrations i "
 			"ON i.id = s.integration_id WHERE s.is_present = 1 AND s.is_public = 0 "
-			"AND (" SPACE_BOUND_SQL " OR i.scope = ?) ORDER BY i.name, s.name"},
+			"AND (" SPACE_BOUND_SQL " OR " INTEGRATION_OF_SQL
+			") ORDER BY i.name, s.name"},
 };
 const struct store_texts namespaces_texts = {sql, ARRAY_COUNT(sql)};
 

@@ -64,6 +64,9 @@ MUST_USE int space_unbind(struct store *s, const char *space_id, const char *wor
 MUST_USE int space_retire(struct store *s, const char *space_id, const char *from, const char *to,
 			  int64_t at_ms, struct berth_error *err);
 
+/* The scope of integrations that belong to no workspace: no workspace is named so. */
+#define PLATFORM_SCOPE "platform"
+
 /* What a caller is to the workspaces, as SQL. One text value is bound: the
  * caller's principals, each between two spaces (" u1000 g50 "). The aliases are
  * those of the tables' own selects: w of workspaces_table, s and i of
@@ -74,7 +77,7 @@ MUST_USE int space_retire(struct store *s, const char *space_id, const char *fro
 #define WORKSPACE_OWN_SQL                                                                          \
 	"EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id "                   \
 	"AND " MEMBER_IS_SQL ")"
-#define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = 'platform')"
+#define SPACE_PUBLIC_SQL "(s.is_public = 1 AND i.scope = '" PLATFORM_SCOPE "')"
 #define SPACE_OWN_SQL                                                                              \
 	"s.id IN (SELECT b.space_id FROM space_bindings b JOIN workspace_members m "               \
 	"ON m.workspace_id = b.workspace_id WHERE b.retired_ms = 0 AND " MEMBER_MAY_SQL ")"
@@ -82,6 +85,14 @@ MUST_USE int space_retire(struct store *s, const char *space_id, const char *fro
 #define SPACE_BOUND_SQL                                                                            \
 	"s.id IN (SELECT b.space_id FROM space_bindings b WHERE b.retired_ms = 0 "                 \
 	"AND b.workspace_id = ?)"
+/* Integrations of a workspace's own: two values as of MEMBER_MAY_SQL, or the
+ * workspace's id. */
+#define INTEGRATION_OWN_SQL                                                                        \
+	"i.scope IN (SELECT w.name FROM workspaces w JOIN workspace_members m "                    \
+	"ON m.workspace_id = w.id WHERE w.name <> '" PLATFORM_SCOPE "' AND " MEMBER_MAY_SQL ")"
+#define INTEGRATION_OF_SQL                                                                         \
+	"i.scope IN (SELECT w.name FROM workspaces w WHERE w.name <> '" PLATFORM_SCOPE             \
+	"' AND w.id = ?)"
 /* Of space_bindings_table's own select: those that count. */
 #define BINDING_COUNTS_SQL "b.retired_ms = 0"
 

@@ -65,7 +65,7 @@ static const struct form {
 	bool (*check)(const char *s);
 	const char *expected;
 } forms[] = {
-	{text_is_name, "the name of an integration"},
+	{text_is_integration, "the name of an integration"},
 	{reference_is_repository, "a repository path (lower case letters, digits, . _ - and /)"},
 	{reference_is_tag, "a tag (letters, digits, . _ -; at most 128)"},
 	{is_pattern, "a pattern of at most 255 bytes"},

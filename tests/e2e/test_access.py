@@ -186,7 +186,8 @@ class Isolation(AccessCase):
             self.same(self.blue, "GET", template, hub, ABSENT)
         self.same(self.blue, "GET", "/v1/workspaces/{}", "red", "nil")
         self.same(self.blue, "GET", "/v1/spaces?workspace={}", "red", "nil")
-        self.same(self.red, "PATCH", "/v1/integrations/{}", "hub", "nil", {"description": "x"})
+        self.same(self.red_admin, "PATCH", "/v1/integrations/{}", "hub", "nil",
+                  {"description": "x"}, If_Match="*")
 
     def test_a_search_finds_what_the_caller_may_use_and_counts_no_more(self):
         everything = self.api.get("/v1/images?q=shop")["total"]

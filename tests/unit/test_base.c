@@ -26,8 +26,28 @@ static void names_follow_convention_seven(void **state)
 	assert_false(text_is_name("a-"));
 	assert_false(text_is_name("A"));
 	assert_false(text_is_name("a/b"));
+	assert_false(text_is_name("a~b"));
 	assert_false(
 		text_is_name("a234567890123456789012345678901234567890123456789012345678901234"));
+}
+
+static void integrations_are_named_alone_or_below_a_workspace(void **state)
+{
+	(void)state;
+	assert_true(text_is_integration("hub"));
+	assert_true(text_is_integration("shop.eu~hub-2"));
+	assert_int_equal(text_workspace_bytes("hub"), 0);
+	assert_int_equal(text_workspace_bytes("shop.eu~hub-2"), 7);
+	assert_false(text_is_integration("~hub"));
+	assert_false(text_is_integration("shop~"));
+	assert_false(text_is_integration("shop-~hub"));
+	assert_false(text_is_integration("shop~-hub"));
+	assert_false(text_is_integration("a~b~c"));
+	assert_false(text_is_integration("shop~a/b"));
+	assert_true(text_is_integration(
+		"a~3456789012345678901234567890123456789012345678901234567890123"));
+	assert_false(text_is_integration(
+		"ab~4567890123456789012345678901234567890123456789012345678901234"));
 }
 
 static void malformed_utf8_is_seen(void **state)
@@ -233,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_that_would_move_a_cursor_is_blanked),
 		cmocka_unit_test(names_follow_convention_seven),
+		cmocka_unit_test(integrations_are_named_alone_or_below_a_workspace),
 		cmocka_unit_test(malformed_utf8_is_seen),
 		cmocka_unit_test(globs_match_as_documented),
 		cmocka_unit_test(a_hostile_glob_ends),

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integrations that belong to a workspace: I2. Its admins make, change, probe, refresh and
+delete them; its members use them; nobody else but the platform learns of them."""
+
+import os
+import socket
+import unittest
+
+from berthtest import sets
+from berthtest.apicase import QUIET, ApiCase, Person, quote
+from berthtest.images import Client
+from berthtest.registry import Registry
+
+CONFIG = QUIET + 'networks: { workspace: { allow = ["127.0.0.1/32"]; }; };\n'
+ADMIN, MEMBER, OTHER_ADMIN, OUTSIDER = 72001, 72002, 72003, 72004
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+class OwnCase(ApiCase):
+    """Two workspaces, each with an admin; red has a member, too."""
+
+    config = CONFIG
+
+    @classmethod
+    def setUpClass(cls):
+        if os.getuid() != 0:
+            raise unittest.SkipTest("needs root to be somebody else")
+        super().setUpClass()
+        cls.own = cls.enter(Registry(os.path.join(cls.dir, "own"), users={"red": "canary-own-7"}))
+        with Client(cls.own.url, "red", "canary-own-7") as client:
+            sets.push_set(client, sets.demo())
+        cls.api.post("/v1/workspaces", {"name": "red", "members": [
+            {"uid": ADMIN, "role": "workspace-admin"}, {"uid": MEMBER}]})
+        cls.api.post("/v1/workspaces", {"name": "blue", "members": [
+            {"uid": OTHER_ADMIN, "role": "workspace-admin"}]})
+
+    def setUp(self):
+        self.open_to_others()
+        self.admin, self.member, self.other, self.outsider = (
+            self.person(uid) for uid in (ADMIN, MEMBER, OTHER_ADMIN, OUTSIDER))
+
+    def person(self, uid):
+        one = Person(self.daemon.socket, uid)
+        self.addCleanup(one.__exit__)
+        return one
+
+    def body(self, name, **more):
+        return {"name": name, "kind": "dockerreg", "address": self.own.url, "username": "red",
+                "password": "canary-own-7", **more}
+
+    def ended(self, person, method, path, body=None, **headers):
+        """The operation that a call begins, as its caller sees it when it has ended."""
+        answer = person.ask(method, path, body, Prefer="wait=60", **headers)
+        self.assertIn(answer.status, (200, 202), answer.body)
+        operation = answer.body
+        while operation["state"] in ("pending", "running", "cancelling"):
+            operation = person.get(f"/v1/operations/{operation['id']}/wait?timeout_s=60")
+        return operation
+
+    def make(self, person, name, **more):
+        made = self.ended(person, "POST", "/v1/integrations", self.body(name, **more))
+        self.assertEqual("succeeded", made["state"], made)
+        self.settle()
+
+    def drop(self, name):
+        self.settle()
+        answer = self.ask("DELETE", f"/v1/integrations/{name}", If_Match="*")
+        self.assertEqual(204, answer.status, answer.body)
+
+
+class Life(OwnCase):
+    def test_an_admin_makes_changes_probes_refreshes_and_deletes_one(self):
+        path = "/v1/integrations/red~hub"
+        plan = self.ended(self.admin, "POST", "/v1/integrations?dry_run=true",
+                          self.body("red~hub"))
+        self.assertEqual("succeeded", plan["state"], plan)
+        self.assertEqual(404, self.admin.ask("GET", path).status)
+        self.make(self.admin, "red~hub")
+        shown = self.admin.get(path)
+        self.assertEqual(("red~hub", "red", "healthy"),
+                         (shown["name"], shown["scope"], shown["status"]["phase"]))
+        self.assertEqual(["red~hub"], [one["name"] for one in
+                                       self.admin.get("/v1/integrations")["items"]])
+        changed = self.admin.ask("PATCH", path, {"description": "ours"}, If_Match="*")
+        self.assertEqual((200, "ours"), (changed.status, changed.body.get("description")))
+        proved = self.ended(self.admin, "PATCH", path, {"address": self.own.url + "/",
+                                                        "password": "canary-own-7"}, If_Match="*")
+        self.assertEqual("succeeded", proved["state"], proved)
+        for verb in ("probe", "refresh"):
+            # One that somebody else began is joined, and seen.
+            first = self.api.post(f"{path}/{verb}", None)["id"]
+            self.assertEqual(200, self.admin.ask("GET", f"/v1/operations/{first}").status)
+            ended = self.ended(self.admin, "POST", f"{path}/{verb}")
+            self.assertEqual("succeeded", ended["state"], ended)
+        self.assertGreater(self.admin.get(f"{path}/overview")["tags"], 0)
+        self.settle()
+        self.assertEqual(204, self.admin.ask("DELETE", path, If_Match="*").status)
+        self.assertEqual(0, self.admin.get("/v1/integrations")["total"])
+
+    def test_what_the_name_says_and_what_is_refused(self):
+        forbidden = self.admin.ask("POST", "/v1/integrations", self.body("plain"))
+        self.assertEqual((403, "forbidden"), (forbidden.status, forbidden.body["code"]))
+        taken = self.admin.ask("POST", "/v1/integrations", self.body("hub"))
+        self.assertEqual({**forbidden.body, "instance": 0}, {**taken.body, "instance": 0})
+        for name in ("red~", "~hub", "red~a~b", "red~" + "x" * 60):
+            self.refused(422, "validation-failed", "POST", "/v1/integrations", self.body(name))
+        self.refused(422, "validation-failed", "POST", "/v1/integrations",
+                     self.body("red~hub", scope="blue"))
+        self.refused(404, "not-found", "POST", "/v1/integrations", self.body("green~hub"))
+        self.refused(422, "validation-failed", "POST", "/v1/workspaces", {"name": "platform"})
+        self.assertEqual(403, self.member.ask("POST", "/v1/integrations",
+                                              self.body("red~hub")).status)
+
+    def test_a_workspace_that_owns_one_is_not_deleted(self):
+        self.make(self.admin, "red~kept")
+        self.addCleanup(self.drop, "red~kept")
+        problem = self.refused(409, "in-use", "DELETE", "/v1/workspaces/red", If_Match="*")
+        self.assertEqual(["integration red~kept"], [one["detail"] for one in problem["errors"]])
+
+    def test_a_workspace_that_goes_during_the_proof_leaves_nothing(self):
+        self.api.post("/v1/workspaces", {"name": "brief"})
+        begun = self.api.post("/v1/integrations", self.body("brief~hub"))
+        gone = self.ask("DELETE", "/v1/workspaces/brief", If_Match="*")
+        ended = self.api.wait(begun)
+        if gone.status == 204:
+            self.assertEqual("failed", ended["state"], ended)
+            self.assertEqual(404, self.ask("GET", "/v1/integrations/brief~hub").status)
+        else:  # the proof was quicker
+            self.assertEqual(409, gone.status)
+            self.drop("brief~hub")
+
+
+class Commands(OwnCase):
+    def test_berthctl_makes_lists_copies_from_and_deletes_one(self):
+        ctl = self.daemon.ctl_ok
+        secret = os.path.join(self.dir, "own-password")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("canary-own-7\n")
+        ctl("integration", "add", "shop", "--workspace", "red", "--address", self.own.url,
+            "--username", "red", "--password-file", secret)
+        self.assertEqual("red~shop", ctl("integration", "list", "-o", "name", "--filter",
+                                         "scope eq 'red'").strip())
+        table = ctl("integration", "list", "-o", "wide").splitlines()
+        self.assertIn("WORKSPACE", table[0])
+        self.assertIn("red~shop/default", ctl("space", "list", "--workspace", "red", "-o", "name"))
+        ctl("copy", "red~shop/shop/web:1.0.0", "hub/from-red:1")
+        ctl("integration", "edit", "red~shop", "--description", "theirs")
+        wrong = self.daemon.ctl("integration", "add", "a~b", "--workspace", "red", "--address",
+                                self.own.url)
+        self.assertEqual(2, wrong.returncode, wrong)
+        self.settle()
+        ctl("integration", "delete", "red~shop", "--yes")
+        self.assertNotIn("red~shop", self.names("/v1/integrations"))
+
+
+class Sight(OwnCase):
+    """Who sees what. red~hub and blue~hub are there."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name in ("red~hub", "blue~hub"):
+            cls.daemon.add(name, cls.own, "red", "canary-own-7")
+        cls.settle()
+
+    def normal(self, answer, name):
+        body = {key: value for key, value in answer.body.items() if key != "instance"}
+        return answer.status, str(body).replace(name, "X"), "ETag" in answer.headers
+
+    def test_a_member_uses_all_of_it_and_changes_nothing(self):
+        shown = self.member.get("/v1/integrations")
+        self.assertEqual((["red~hub"], 1),
+                         ([one["name"] for one in shown["items"]], shown["total"]))
+        self.assertNotIn("canary", str(shown))
+        path = "/v1/integrations/red~hub"
+        spaces = self.member.get(f"{path}/spaces")["items"]
+        self.assertEqual([["red"]], [one["workspaces"] for one in spaces])
+        for method, target in (("PATCH", path), ("DELETE", path), ("POST", f"{path}/probe"),
+                               ("POST", f"{path}/refresh"), ("POST", f"{path}/overview")):
+            body = {"description": "x"} if method == "PATCH" else None
+            answer = self.member.ask(method, target, body, If_Match="*")
+            self.assertEqual((403, "forbidden"), (answer.status, answer.body["code"]), target)
+        everything = self.api.get("/v1/images?q=shop&workspace=red")
+        self.assertGreater(everything["total"], 0)
+        self.assertEqual(everything["total"], self.member.get("/v1/images?q=shop")["total"])
+        self.assertEqual(["red~hub"], [one["integration"] for one in everything["indexes"]])
+        space = spaces[0]["id"]
+        self.assertEqual(200, self.member.ask(
+            "GET", f"/v1/spaces/{space}/images/" + quote("shop/web")).status)
+
+    def test_another_workspaces_one_answers_as_what_is_not_there(self):
+        there, absent = "blue~hub", "blue~nil"
+        for person in (self.admin, self.member):
+            for method, path, body in (
+                    ("GET", "", None), ("GET", "/overview", None), ("GET", "/spaces", None),
+                    ("PATCH", "", {"description": "x"}), ("DELETE", "", None),
+                    ("PUT", "", "itself"), ("POST", "/probe", None), ("POST", "/refresh", None),
+                    ("POST", "/overview", None), ("POST", "/gc", None),
+                    ("GET", "/read-only", None)):
+                pair = []
+                for name in (there, absent):
+                    given = self.body(name) if body == "itself" else body
+                    head = {"If_Match": "*"} if method in ("PATCH", "PUT", "DELETE") else {}
+                    pair.append(self.normal(person.ask(
+                        method, f"/v1/integrations/{name}{path}", given, **head), name))
+                self.assertEqual(pair[1], pair[0], f"{method} {path}")
+                self.assertIn(pair[0][0], (403, 404) if person is self.member else (404,), path)
+        # Neither its name, nor the platform's, nor that of no workspace says more.
+        pair = [self.normal(self.admin.ask("POST", "/v1/integrations", self.body(name)),
+                            name.split("~")[0]) for name in ("blue~hub", "blue~new")]
+        self.assertEqual(pair[1], pair[0])
+        pair = [self.normal(self.admin.ask("POST", "/v1/integrations", self.body(name)),
+                            name.split("~")[0]) for name in ("blue~hub", "none~hub")]
+        self.assertEqual(pair[1], pair[0])
+        for name in ("hub", "nil"):
+            self.assertEqual(404, self.admin.ask("GET", f"/v1/integrations/{name}").status)
+
+    def test_lists_searches_and_counts_have_ones_own_alone(self):
+        for person, name in ((self.admin, "red"), (self.other, "blue")):
+            page = person.get("/v1/integrations?q=hub")
+            self.assertEqual(([f"{name}~hub"], 1),
+                             ([one["name"] for one in page["items"]], page["total"]))
+            self.assertEqual([f"{name}~hub"], [one["integration"] for one in
+                                               person.get("/v1/spaces")["items"]])
+            page = person.get("/v1/images")
+            self.assertEqual({f"{name}~hub"}, {one["integration"] for one in page["items"]})
+            self.assertEqual([f"{name}~hub"], [one["integration"] for one in page["indexes"]])
+        self.assertEqual(0, self.admin.get("/v1/images?q=blue")["total"])
+        self.assertEqual(0, self.admin.get(
+            "/v1/integrations?filter=" + quote("scope eq 'blue'"))["total"])
+        self.assertEqual(403, self.outsider.ask("GET", "/v1/integrations").status)
+        self.assertEqual({"hub", "mirror", "red~hub", "blue~hub"},
+                         set(self.names("/v1/integrations")))
+
+    def test_its_spaces_are_for_no_other_workspace(self):
+        space = self.space("red~hub")
+        problem = self.refused(409, "conflict", "POST", f"/v1/spaces/{space}/bindings",
+                               {"bind": ["blue"]})
+        self.assertIn("of workspace red", problem["detail"])
+        self.assertEqual(404, self.other.ask("GET", f"/v1/spaces/{space}").status)
+
+    def test_events_and_operations_go_to_their_own_workspace_alone(self):
+        since = self.api.get("/v1/events?wait_s=0")["next"].split("since=")[1].split("&")[0]
+        theirs = self.api.post("/v1/integrations/blue~hub/probe", None)
+        ours = self.api.post("/v1/integrations/red~hub/probe", None)
+        self.done(theirs), self.done(ours)
+        for name in ("red~hub", "blue~hub"):
+            answer = self.ask("PATCH", f"/v1/integrations/{name}", {"description": name + since},
+                              If_Match="*")
+            self.assertEqual(200, answer.status, answer.body)
+        self.assertEqual(404, self.admin.ask("GET", f"/v1/operations/{theirs['id']}").status)
+        self.assertEqual(200, self.admin.ask("GET", f"/v1/operations/{ours['id']}").status)
+        self.assertNotIn("blue", str(self.admin.get("/v1/operations?limit=500")))
+        seen, path = [], f"/v1/events?since={since}&wait_s=0"
+        while True:
+            page = self.admin.get(path)
+            if not page["items"]:
+                break
+            seen, path = seen + page["items"], page["next"]
+        self.assertIn("/v1/integrations/red~hub", [one["resource"] for one in seen])
+        self.assertNotIn("blue", str(seen))
+
+
+class Networks(OwnCase):
+    """127.0.0.1 alone is allowed."""
+
+    integrate = False
+
+    def failure(self, address):
+        ended = self.ended(self.admin, "POST", "/v1/integrations",
+                           {"name": "red~look", "kind": "dockerreg", "address": address})
+        self.assertEqual("failed", ended["state"], address)
+        error = ended["error"]
+        log = self.admin.ask("GET", f"/v1/operations/{ended['id']}/log")
+        self.assertEqual(200, log.status)
+        for said in (str(error), str(log.body)):
+            for word in ("allow", "refused", "denied", "private", "loopback", "127.0.0"):
+                self.assertNotIn(word, said.replace(address, ""), said)
+        return {key: value for key, value in error.items() if key not in ("instance", "operation")}
+
+    def test_closed_and_not_allowed_are_told_in_the_same_words(self):
+        with socket.socket() as free, socket.socket() as listening:
+            free.bind(("127.0.0.1", 0))
+            listening.bind(("127.0.0.2", 0))
+            listening.listen()
+            listening.settimeout(0)
+            closed = self.failure(f"http://127.0.0.1:{free.getsockname()[1]}")
+            port = listening.getsockname()[1]
+            for address in (f"http://127.0.0.2:{port}", f"https://[::1]:{port}",
+                            "http://169.254.169.254", "http://10.1.2.3"):
+                self.assertEqual(closed, self.failure(address), address)
+            with self.assertRaises(OSError):
+                listening.accept()  # nobody came
+        # The platform's own may.
+        self.daemon.add("inner", self.own, "red", "canary-own-7")
+
+
+if __name__ == "__main__":
+    unittest.main()
