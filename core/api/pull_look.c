@@ -153,8 +153,7 @@ int pull_look(struct daemon_state *d, const char *workspace_id, const char *name
 	if (api_each(d->store, &logins_table, PAGE_OF("l.workspace_id = ?", &v, 1), gather_login,
 		     &g, err))
 		return err->code;
-	if (name && is_used &&
-	    namespaces_spaces(d->store, workspace_id, name, gather_space, &g, err))
+	if (name && is_used && namespaces_spaces(d->store, workspace_id, gather_space, &g, err))
 		return err->code;
 	json_object_foreach (spaces, integration_id, names)
 		if (add_want(d, workspace_id, integration_id, names, wants, err))

@@ -173,14 +173,14 @@ int namespaces_due(struct store *s, int64_t now_ms, int (*each)(void *user, cons
 	return code ? code : give(rows, each, user, err);
 }
 
-int namespaces_spaces(struct store *s, const char *workspace_id, const char *workspace,
+int namespaces_spaces(struct store *s, const char *workspace_id,
 		      int (*each)(void *user, const char *integration_id, const char *space),
 		      void *user, struct berth_error *err)
 {
 	AUTO(rows) struct store_rows *rows = NULL;
 	bool has_row = false;
-	int code = store_query(s, &sql[SQL_SPACES], VALUES(V_TEXT(workspace_id), V_TEXT(workspace)),
-			       &rows, err);
+	int code = store_query(s, &sql[SQL_SPACES],
+			       VALUES(V_TEXT(workspace_id), V_TEXT(workspace_id)), &rows, err);
 
 	while (!code && !(code = rows_next(rows, &has_row, err)) && has_row)
 		if (each(user, rows_text(rows, 0), rows_text(rows, 1)))

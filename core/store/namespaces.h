@@ -57,7 +57,7 @@ MUST_USE int namespaces_due(struct store *s, int64_t now_ms,
 /* What a workspace may pull that asks for a login: private spaces that are there,
  * bound to it or of its own integrations. each(user, integration_id, space) in
  * the order of both. */
-MUST_USE int namespaces_spaces(struct store *s, const char *workspace_id, const char *workspace,
+MUST_USE int namespaces_spaces(struct store *s, const char *workspace_id,
 			       int (*each)(void *user, const char *integration_id,
 					   const char *space),
 			       void *user, struct berth_error *err);

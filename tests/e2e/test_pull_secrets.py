@@ -35,7 +35,8 @@ class PullCase(HarborCase):
 
     standin_only = True
     config = ("integrations: { probe_period_s = 86400; refresh_period_s = 0; };\n"
-              "pull_secrets: { check_period_s = 1; };\n")
+              "pull_secrets: { check_period_s = 1; };\n"
+              "networks: { workspace: { private = true; }; };\n")
 
     @classmethod
     def setUpClass(cls):
@@ -254,6 +255,27 @@ class Following(PullCase):
         self.assertEqual([("plain", "left-out", "Open")], [
             (one["integration"], one["state"], one["reason"]) for one in rows])
         self.assertIsNone(self.kube.secret("mixed-a"))
+
+    def test_what_a_workspace_brought_along_is_in_its_secret_without_a_binding(self):
+        self.workspace("owner", "owner-a")
+        self.workspace("near", "near-a")
+        self.daemon.add("owner~own", self.url, *self.login, kind="harbor")
+        self.settle()
+        try:
+            # Other tests' projects may be there, too.
+            wait_until(lambda: set(self.projects) <= set(self.robots().get(
+                (self.entry("owner-a") or {}).get("username"), [])), "both may be pulled", 300)
+            rows = self.api.get("/v1/workspaces/owner/pull-secrets")["integrations"]
+            self.assertEqual([("owner~own", "included")],
+                             [(one["integration"], one["state"]) for one in rows])
+            self.assertEqual([], self.api.get(
+                "/v1/workspaces/near/pull-secrets")["integrations"])
+            self.assertIsNone(self.kube.secret("near-a"))
+        finally:
+            self.ask("PATCH", "/v1/workspaces/owner", {"namespaces": []}, If_Match="*")
+            wait_until(lambda: not self.robots(), "its robot is revoked", 300)
+            wait_until(lambda: self.ask("DELETE", "/v1/integrations/owner~own",
+                                        If_Match="*").status == 204, "it is deleted", 300)
 
 
 class Trouble(PullCase):
