@@ -122,7 +122,9 @@ static void finish_where(struct op *op, const struct berth_error *err)
 
 static void finish_cancel(struct op *op, const struct berth_error *err)
 {
-	if (err->code) /* the registry forgets it by itself, later */
+	if (err->code == BERTH_E_UNAVAILABLE && !op->step++)
+		op_again(op, prepare_cancel, finish_cancel);
+	else if (err->code) /* the registry forgets it by itself, later */
 		log_debug("cannot cancel an upload: %s: %s", err->message, err->cause);
 	else if (registry_status(op->q) > 299 && !op->step++)
 		op_again(op, prepare_where, finish_where);

@@ -129,8 +129,18 @@ uint64_t move_backoff_ms(const struct move *m, unsigned failures, const struct b
 	return err->retry_ms > ms ? err->retry_ms : ms;
 }
 
+/* May the last try have been stored, its answer lost? Of an upload that began anew this
+ * is asked every second time alone: against a server that fails each fourth request the
+ * same request would fail in every try. */
+static bool may_be_there(const struct move *m)
+{
+	return m->stage >= STAGE_STREAM && m->sent == move_size(m) &&
+	       (m->session || m->attempt % 2);
+}
+
 static void attempt_begin(struct move *m)
 {
+	bool asks = may_be_there(m);
 	m->attempt++;
 	m->received = m->sent = m->base = m->began = m->skip = m->read_mark = 0;
 	m->read_failures = m->asks = 0;
@@ -139,7 +149,7 @@ static void attempt_begin(struct move *m)
 	m->is_pieced = false;
 	m->bad.code = m->broken.code = 0;
 	m->stage = STAGE_ASK;
-	if (m->attempt > 1)
+	if (asks)
 		ask_start(m);
 	else if (m->session)
 		status_start(m);

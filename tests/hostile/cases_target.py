@@ -138,6 +138,8 @@ case("error-echoes-token", TARGET, "class 20", "a refusal repeats the token", ER
      bearer=True, **IN)
 case("reset-of-second-requests", TARGET, "55", "a connection that is used again is reset", RIGHT,
      on("*", lambda s, q, good: Response(cut_head=0, reset=True) if q.turn > 1 else None))
+case("reset-of-each-third", TARGET, "55", "each third request is reset, cancels aside", RIGHT,
+     on("*", lambda s, q, good: _third(s, q)), load=one_blob)
 case("tag-immutable", TARGET, "62", "412: the tag is immutable", ERROR,
      on("manifest-put", lambda s, q, good: None if q.rest.startswith("sha256:") else Response(
          412, {"errors": [{"code": "PRECONDITION", "message": "tag is immutable"}]},
@@ -365,6 +367,14 @@ case("target-tls-expired", TARGET, "56", "the target's certificate is expired", 
      says="expired")
 case("target-404-everything", TARGET, "50", "nothing is there but /v2/", ERROR,
      on("upload put patch manifest-put manifest-head manifest blob-head mount", say(404)))
+
+
+def _third(server, request):
+    """Of what one blob's upload and its manifest ask for, one after the other."""
+    if request.kind == "upload-cancel" or not request.name.startswith("hostile/"):
+        return None
+    server.notes["third"] = server.notes.get("third", 0) + 1
+    return None if server.notes["third"] % 3 else Response(cut_head=0, reset=True)
 
 
 def _not_probe(action, server, request, good):

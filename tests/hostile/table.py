@@ -98,6 +98,11 @@ def big_image(registry, name, tag):
     return registry.load(name, tag, images.Image(_layers(name, (2 * MIB,))))
 
 
+def one_blob(registry, name, tag):
+    blob = _layers(name, (3000,))[0]
+    return registry.load(name, tag, images.Image([blob], config=blob))
+
+
 def two_arch(registry, name, tag):
     made = {arch: images.Image(_layers(name + arch), architecture=arch)
             for arch in ("amd64", "arm64")}
