@@ -54,8 +54,9 @@ void api_show_error(json_t *document)
 	if (!json_is_object(kept))
 		return;
 	js_to_error(kept, &err);
-	json_object_set_new(document, "error",
-			    problem_document(NULL, &err, js_str(document, "id", "")));
+	json_t *problem = problem_document(NULL, &err, js_str(document, "id", ""));
+	js_put_str(json_object_get(problem, "upstream"), "host", js_str(kept, "host", ""));
+	json_object_set_new(document, "error", problem);
 }
 
 int api_operation(struct request *q, const char *id, json_t **ret, struct berth_error *err)

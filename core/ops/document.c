@@ -124,10 +124,20 @@ static char *text_of(const json_t *value)
 	return value ? js_canonical(value) : strdup("");
 }
 
+/* {"code", "message", ...}, with "host" where an answer of a server led to it. */
+static json_t *error_of(const struct entry *e, const struct berth_error *why)
+{
+	json_t *error = js_of_error(why);
+
+	if (why->from == BERTH_FROM_HTTP)
+		js_put_str(error, "host", e->host);
+	return error;
+}
+
 static int make_texts(const struct entry *e, const json_t *result, const struct berth_error *why,
 		      struct texts *t, struct berth_error *err)
 {
-	AUTO_JSON json_t *error = why && why->code ? js_of_error(why) : NULL;
+	AUTO_JSON json_t *error = why && why->code ? error_of(e, why) : NULL;
 
 	t->progress = text_of(e->op.progress);
 	t->result = text_of(result);
@@ -174,7 +184,7 @@ int entry_announce(struct entry *e, const json_t *result, const struct berth_err
 	if (result)
 		json_object_set(d, "result", (json_t *)(uintptr_t)result);
 	if (why && why->code)
-		put(d, "error", js_of_error(why));
+		put(d, "error", error_of(e, why));
 	return events_add(e->op.ops->events, EVENT_OPERATION, path, d, err);
 }
 

@@ -7,6 +7,7 @@
 #define CORE_OPS_ENGINE_H
 
 #include "core/base/log.h"
+#include "core/net/url.h"
 #include "core/ops/budget.h"
 #include "core/ops/claims.h"
 #include "core/ops/events.h"
@@ -37,6 +38,7 @@ struct entry {
 	struct job_client *job;     /* while running */
 	struct budget_share *share; /* of the rates that its job counts in, or NULL */
 	struct claims_part *claims; /* of blobs, once its job has asked for one */
+	char host[URL_HOST_ROOM];   /* of the one server that its job asks; "": none, or several */
 	bool is_lost;               /* the worker is gone, there is no result */
 	bool is_ended;              /* out of the list, to be freed */
 	json_t *items;              /* batch in the making */

@@ -519,6 +519,24 @@ static int mark_running(struct entry *e, struct berth_error *err)
 	return rc;
 }
 
+/* Whose answer an error of this job is, where that is beyond doubt. */
+static void keep_host(struct entry *e, const json_t *instances)
+{
+	struct berth_error ignored = ERROR_INIT;
+	struct url_origin origin = {.host = ""};
+	const char *name;
+	json_t *instance;
+
+	if (json_object_size(instances) == 1)
+		json_object_foreach ((json_t *)(uintptr_t)instances, name, instance) {
+			const json_t *options = json_object_get(instance, "options");
+
+			if (url_parse_origin(js_str(options, "address", ""), &origin, &ignored))
+				*origin.host = '\0'; /* a plugin's own form of address */
+		}
+	snprintf(e->host, sizeof(e->host), "%s", origin.host);
+}
+
 static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 {
 	const struct ops *o = e->op.ops;
@@ -538,6 +556,7 @@ static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 		is_short |= json_object_set_new(
 				    call, "deadline_ms",
 				    json_integer((json_int_t)o->settings.deadline_s * 1000)) != 0;
+	keep_host(e, json_object_get(call, "instances"));
 	return is_short ? berth_fail_memory(err) : 0;
 }
 

@@ -44,6 +44,7 @@ class Proof(ApiCase):
                             "upstream-auth-failed")
         self.assertIn("password", error["detail"])
         self.assertEqual(401, error["upstream"]["status"])
+        self.assertEqual("127.0.0.1", error["upstream"]["host"])
         self.gone("wrong")
 
     def test_a_missing_password_is_told_from_a_wrong_one(self):
