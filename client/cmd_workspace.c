@@ -52,6 +52,7 @@ static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"MEMBERS", "members", COL_COUNT, false},
 	{"SPACES", "status.spaces", COL_COUNT, false},
+	{"INTEGRATIONS", "status.integrations", COL_COUNT, true},
 	{"NAMESPACES", "namespaces", COL_COUNT, false},
 	{"SECRETS-RIGHT", "status.pull_secrets.right", COL_COUNT, true},
 	{"SECRETS-OTHER", "status.pull_secrets.other", COL_COUNT, true},

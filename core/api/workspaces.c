@@ -14,6 +14,9 @@
 #include "core/http/patch.h"
 #include "core/http/route.h"
 
+/* Integrations of the workspace of that name. */
+#define OWNED_SQL "i.scope = ? AND i.scope <> '" PLATFORM_SCOPE "'"
+
 static void path_of(const char *name, char *to, size_t room)
 {
 	snprintf(to, room, "/v1/workspaces/%s", name);
@@ -46,24 +49,32 @@ static int count_bindings(struct store *s, const char *workspace_id, int64_t *re
 	return store_count(s, &space_bindings_table, &page, ret, err);
 }
 
+static int count_integrations(struct store *s, const char *workspace, int64_t *ret,
+			      struct berth_error *err)
+{
+	const struct store_value v = V_TEXT(workspace);
+
+	return store_count(s, &integrations_table, PAGE_OF(OWNED_SQL, &v, 1), ret, err);
+}
+
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	struct store *s = request_daemon(q)->store;
 	const struct workspace *it = row;
 	json_t *shown AUTO_JSON = NULL;
 	json_t *secrets = NULL;
-	int64_t bound = 0;
+	int64_t bound = 0, owned = 0;
 
 	if (desired_of(s, it, &shown, err) || count_bindings(s, it->id, &bound, err) ||
-	    pull_counts(s, it->id, &secrets, err))
+	    count_integrations(s, it->name, &owned, err) || pull_counts(s, it->id, &secrets, err))
 		return err->code;
 	json_object_set_new(shown, "id", json_string(it->id));
 	json_object_set_new(shown, "name", json_string(it->name));
 	js_put_time(shown, "created_at", it->created_ms);
 	js_put_time(shown, "updated_at", it->updated_ms);
-	json_object_set_new(
-		shown, "status",
-		json_pack("{s:I, s:o}", "spaces", (json_int_t)bound, "pull_secrets", secrets));
+	json_object_set_new(shown, "status",
+			    json_pack("{s:I, s:I, s:o}", "spaces", (json_int_t)bound,
+				      "integrations", (json_int_t)owned, "pull_secrets", secrets));
 	*ret = STEAL(shown);
 	return 0;
 }
@@ -314,7 +325,7 @@ static int add_path(void *user, const void *row, struct berth_error *err)
 static bool owns_none(struct request *q, struct answer *a, const struct workspace *row)
 {
 	const struct store_value v = V_TEXT(row->name);
-	struct store_page page = {.within = "i.scope = ? AND i.scope <> '" PLATFORM_SCOPE "'",
+	struct store_page page = {.within = OWNED_SQL,
 				  .within_values = &v,
 				  .within_count = 1,
 				  .tail = "ORDER BY i.name"};

@@ -114,6 +114,7 @@ class Life(OwnCase):
     def test_a_workspace_that_owns_one_is_not_deleted(self):
         self.make(self.admin, "red~kept")
         self.addCleanup(self.drop, "red~kept")
+        self.assertEqual(1, self.api.get("/v1/workspaces/red")["status"]["integrations"])
         problem = self.refused(409, "in-use", "DELETE", "/v1/workspaces/red", If_Match="*")
         self.assertEqual(["integration red~kept"], [one["detail"] for one in problem["errors"]])
 
@@ -238,6 +239,17 @@ class Sight(OwnCase):
                                {"bind": ["blue"]})
         self.assertIn("of workspace red", problem["detail"])
         self.assertEqual(404, self.other.ask("GET", f"/v1/spaces/{space}").status)
+
+    def test_a_rule_of_the_platform_holds_it_and_is_not_named(self):
+        path = "/v1/integrations/red~hub"
+        self.api.post("/v1/syncs", {"name": "secretly-to-blue", "source": "red~hub",
+                                    "target": "mirror/for-blue"})
+        self.assertIn("secretly-to-blue", str(self.refused(409, "in-use", "DELETE", path,
+                                                           If_Match="*")))
+        answer = self.admin.ask("DELETE", path, If_Match="*")
+        self.assertEqual((409, "in-use"), (answer.status, answer.body["code"]))
+        self.assertNotIn("blue", str(answer.body))
+        self.ask("DELETE", "/v1/syncs/secretly-to-blue", If_Match="*")
 
     def test_events_and_operations_go_to_their_own_workspace_alone(self):
         since = self.api.get("/v1/events?wait_s=0")["next"].split("since=")[1].split("&")[0]
