@@ -432,7 +432,9 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	}
 	/* Of a registry that is gone they can't be revoked any more. */
 	if (login_total && !integration_check_usable(row, true, &err)) {
-		api_refuse(a, 409, "in-use", "berthctl login list",
+		api_refuse(a, 409, "in-use",
+			   request_is_platform(q) ? "berthctl login list"
+						  : "berthctl integration edit NAME --disable",
 			   "%lld temporary logins of integration %s are still to be revoked",
 			   (long long)login_total, row->name);
 		return false;
