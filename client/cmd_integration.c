@@ -110,7 +110,7 @@ static const struct column columns[] = {
 	{"REASON", "status.reason", COL_LONG, true},
 	{"MESSAGE", "status.message", COL_LONG, true},
 	{"SINCE", "status.since", COL_TIME, true},
-	{"LIMIT", "limit_bytes_per_s", COL_BYTES, true},
+	{"LIMIT", "limit_bytes_per_s", COL_BYTES_SET, true},
 	{"USER", "username", COL_TEXT, true},
 	{"DESCRIPTION", "description", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},

@@ -41,6 +41,8 @@ static const struct column columns[] = {
 	{"POINTS", "permissions", COL_COUNT, false},
 	{"HELD", "status.held", COL_COUNT, false},
 	{"DESCRIPTION", "description", COL_LONG, false},
+	{"PERMISSIONS", "permissions", COL_LONG, true},
+	{"WHO", "members", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},
 	{"UPDATED", "updated_at", COL_TIME, true},
 	{0},

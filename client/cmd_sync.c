@@ -169,7 +169,7 @@ static const struct column columns[] = {
 	{"ZONE", "time_zone", COL_TEXT, true},
 	{"NEXT RUN", "status.next_run_at", COL_TIME, false},
 	{"ON CHANGE", "on_change", COL_YES, true},
-	{"POLL", "poll_period_s", COL_TEXT, true},
+	{"POLL", "poll_period_s", COL_SECONDS, true},
 	{"LOOKED", "status.watch.looked_at", COL_TIME, true},
 	{"CHANGED", "status.watch.changed_at", COL_TIME, true},
 	{"LOOK FAILED", "status.watch.error.message", COL_LONG, true},

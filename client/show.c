@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "client/fit.h"
 #include "core/base/text.h"
 
 enum { COLUMN_MAX = 40 };
@@ -118,14 +119,9 @@ static struct libscols_table *make_table(struct cli *c, const struct columns *co
 	scols_table_enable_noheadings(t, cli_has(c, "no-headers"));
 	scols_table_enable_colors(t, c->out.is_colour);
 	scols_table_set_column_separator(t, "  ");
-	bool is_cut = c->out.width && !cli_has(c, "no-trunc");
-	scols_table_set_termforce(t, is_cut ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-	if (is_cut)
-		scols_table_set_termwidth(t, c->out.width);
+	scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
 	for (size_t i = 0; i < cols->count; i++) {
 		int flags = is_number(cols->list[i].kind) ? SCOLS_FL_RIGHT : 0;
-		if (is_cut && cols->list[i].kind == COL_LONG)
-			flags |= SCOLS_FL_TRUNC;
 		struct libscols_column *made =
 			scols_table_new_column(t, cols->list[i].title, 0, flags);
 		if (made && c->out.is_colour)
@@ -135,22 +131,43 @@ static struct libscols_table *make_table(struct cli *c, const struct columns *co
 }
 
 static int add_row(struct cli *c, struct libscols_table *t, const struct columns *cols,
-		   const json_t *item)
+		   char **texts)
 {
 	struct libscols_line *line = scols_table_new_line(t, NULL);
 	for (size_t i = 0; line && i < cols->count; i++) {
-		char *text = shown(c, item, &cols->list[i]);
-		if (!text)
-			return -1;
 		if (cols->list[i].kind == COL_STATE && c->out.is_colour)
 			scols_cell_set_color(scols_line_get_cell(line, i),
-					     term_paint(&c->out, paint_of_state(text)));
-		if (scols_line_refer_data(line, i, text) != 0) {
-			free(text);
+					     term_paint(&c->out, paint_of_state(texts[i])));
+		if (scols_line_refer_data(line, i, texts[i]) != 0)
 			return -1;
-		}
+		texts[i] = NULL;
 	}
 	return line ? 0 : -1;
+}
+
+/* The texts of all cells, cut to the terminal where there is one. */
+static int make_cells(struct cli *c, const json_t *items, const struct columns *cols,
+		      struct cells *to)
+{
+	*to = (struct cells){.rows = json_array_size(items), .count = cols->count};
+	to->text = calloc(to->rows * to->count + 1, sizeof(char *));
+	if (!to->text)
+		return -1;
+	for (size_t n = 0; n < to->rows * to->count; n++) {
+		to->text[n] =
+			shown(c, json_array_get(items, n / to->count), &cols->list[n % to->count]);
+		if (!to->text[n])
+			return -1;
+	}
+	bool is_cut = c->out.width && !cli_has(c, "no-trunc");
+	return is_cut ? fit_cells(&c->out, to, cols->list) : 0;
+}
+
+static void free_cells(struct cells *cells)
+{
+	for (size_t n = 0; cells->text && n < cells->rows * cells->count; n++)
+		free(cells->text[n]);
+	free(cells->text);
 }
 
 /* Columns for -o wide that no item has anything in only take width. */
@@ -198,21 +215,20 @@ static int put_trimmed(struct cli *c, struct libscols_table *t)
 
 static int print_table(struct cli *c, const json_t *items, const struct columns *cols)
 {
-	size_t i;
-	const json_t *item;
-	struct libscols_table *t = make_table(c, cols);
-	int failed = t ? 0 : -1;
-	if (t && !json_array_size(items)) {
-		scols_unref_table(t);
+	if (!json_array_size(items)) {
 		if (c->out.is_tty)
 			cli_note(c, "nothing there");
 		return EXIT_OK;
 	}
-	json_array_foreach (items, i, item)
-		failed = failed ? failed : add_row(c, t, cols, item);
+	struct cells cells;
+	struct libscols_table *t = make_table(c, cols);
+	int failed = make_cells(c, items, cols, &cells) || !t;
+	for (size_t row = 0; row < cells.rows && !failed; row++)
+		failed = add_row(c, t, cols, cells.text + row * cells.count);
 	if (!failed)
 		failed = put_trimmed(c, t);
 	scols_unref_table(t);
+	free_cells(&cells);
 	if (failed)
 		cli_usage(c, "cannot make the table: out of memory");
 	return failed ? EXIT_ERROR : EXIT_OK;

@@ -112,9 +112,31 @@ static char *digest_text(const char *digest, bool is_exact)
 	return text_printf("%.*s", (int)(colon - digest) + 1 + 12, digest);
 }
 
-/* A platform object reads as linux/arm64/v8; any other object as JSON. */
+/* A member as alice or "group adm", with its role in parentheses where it has one; a number
+ * that has no name any more as "user 1001". */
+static char *member_text(const json_t *member, const char *kind, const char *id)
+{
+	const char *name = js_str(member, kind, NULL), *role = js_str(member, "role", NULL);
+	const char *mark = *kind == 'g' ? "group " : "";
+	AUTO_FREE char *who =
+		name ? text_printf("%s%s", mark, name)
+		     : text_printf("%s%lld", *kind == 'g' ? mark : "user ",
+				   (long long)json_integer_value(json_object_get(member, id)));
+	return !who || !role ? STEAL(who) : text_printf("%s (%s)", who, role);
+}
+
+/* A platform reads as linux/arm64/v8, a member of a workspace or role as alice
+ * (workspace-admin), a place as CLUSTER/NAMESPACE; any other object as JSON. */
 static char *object_text(const json_t *value)
 {
+	bool is_member = !json_object_get(value, "name");
+	if (is_member && json_object_get(value, "uid"))
+		return member_text(value, "user", "uid");
+	if (is_member && json_object_get(value, "gid"))
+		return member_text(value, "group", "gid");
+	if (js_str(value, "cluster", NULL) && js_str(value, "namespace", NULL))
+		return text_printf("%s/%s", js_str(value, "cluster", ""),
+				   js_str(value, "namespace", ""));
 	const char *os = js_str(value, "os", NULL);
 	const char *variant = js_str(value, "variant", "");
 	if (os && js_str(value, "architecture", NULL))

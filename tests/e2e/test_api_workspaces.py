@@ -238,6 +238,9 @@ class Commands(ApiCase):
         self.ctl("workspace", "create", "shop", "--admin", "root", "--member", "70009",
                  "--description", "the shop")
         self.assertIn(("root", "workspace-admin"), self.members())
+        shown = self.ctl("workspace", "show", "shop")
+        self.assertIn("root (workspace-admin)", shown)
+        self.assertIn("user 70009 (workspace-member)", shown)
         self.ctl("workspace", "edit", "shop", "--member", "root", "--remove", "70009")
         self.assertEqual([("root", "workspace-member")], self.members())
         self.assertIn("no member", self.ctl("workspace", "edit", "shop", "--remove", "1", code=2))

@@ -143,6 +143,9 @@ class Roles(ApiCase):
         self.ctl("role", "edit", "guard", "--add", "metrics.read", "--drop", "audit.read",
                  "--member-group", "70013", "--remove", "70012")
         guard = json.loads(self.ctl("role", "show", "guard", "-o", "json"))
+        shown = self.ctl("role", "show", "guard")
+        for point in guard["permissions"]:
+            self.assertIn(point, shown)
         self.assertEqual((["metrics.read"], [{"gid": 70013}]),
                          (guard["permissions"], guard["members"]))
         self.assertIn("guard", self.ctl("role", "list", "-o", "name"))
