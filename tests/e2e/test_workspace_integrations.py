@@ -189,6 +189,25 @@ class Sight(OwnCase):
         self.assertEqual(200, self.member.ask(
             "GET", f"/v1/spaces/{space}/images/" + quote("shop/web")).status)
 
+    def test_a_role_counts_in_its_own_workspace_alone(self):
+        for name, role in (("red", "workspace-member"), ("blue", "workspace-admin")):
+            members = self.api.get(f"/v1/workspaces/{name}")["members"]
+            answer = self.ask("PATCH", f"/v1/workspaces/{name}", {
+                "members": members + [{"uid": 72005, "role": role}]}, If_Match="*")
+            self.assertEqual(200, answer.status, answer.body)
+        both = self.person(72005)
+        self.assertEqual(["blue~hub", "red~hub"],
+                         [one["name"] for one in both.get("/v1/integrations")["items"]])
+        change = {"description": "by one of both"}
+        self.assertEqual(200, both.ask("PATCH", "/v1/integrations/blue~hub", change,
+                                       If_Match="*").status)
+        for method, path, body in (("PATCH", "/v1/integrations/red~hub", change),
+                                   ("POST", "/v1/integrations/red~hub/probe", None),
+                                   ("POST", "/v1/integrations", self.body("red~new"))):
+            answer = both.ask(method, path, body, If_Match="*")
+            self.assertEqual((403, "forbidden"), (answer.status, answer.body["code"]), path)
+            self.assertIn("your role in workspace red lacks", answer.body["detail"])
+
     def test_another_workspaces_one_answers_as_what_is_not_there(self):
         there, absent = "blue~hub", "blue~nil"
         for person in (self.admin, self.member):
