@@ -129,7 +129,7 @@ const struct config_option settings_options[] = {
 	MS("net", "retry_after_max_ms", 0, HOUR_MS, "300000", net.retry_after_max_ms,
 	   "Longest Retry-After that is obeyed; a longer one counts as this"),
 	MS("net", "commit_ms", 10, HOUR_MS, "300000", net.commit_ms,
-	   "From the end of an upload's bytes to the registry's answer"),
+	   "Longest wait for the answer to an upload; a small one gets answer_ms and 1 s a MiB"),
 	COUNT("net", "tries", 1, 20, "3", net.tries,
 	      "Tries in all of a request that may be repeated"),
 	MS("net", "backoff_ms", 1, 600000, "500", net.backoff_ms,

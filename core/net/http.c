@@ -229,15 +229,16 @@ size_t net_on_header(char *line, size_t size, size_t count, void *user)
 	size_t n = size * count;
 	if (x->dead)
 		return 0;
-	x->moved_bytes += n;
 	if (x->in_body)
-		return n; /* a trailer after a chunked body */
+		return n; /* a trailer after a chunked body: no bytes that are due */
+	x->moved_bytes += n;
 	if (net_headers_line(x, line, n))
 		return 0;
 	bool is_end = n <= 2 && (line[0] == '\r' || line[0] == '\n');
 	if (!is_end || x->status < 200)
 		return n;
 	x->in_body = true;
+	x->head_ms = clock_monotonic_ms();
 	if (x->call.headers_in)
 		x->call.headers_in(x->call.user);
 	return x->dead ? 0 : n;

@@ -40,6 +40,7 @@ struct net_exchange {
 	size_t header_bytes;
 	int status;
 	uint64_t started_ms, sent_ms; /* sent_ms: when the streamed body ended */
+	uint64_t head_ms;             /* when the answer's head was whole */
 	uint64_t sent_bytes, moved_bytes;
 	struct net_pace pace;
 	struct berth_error failure; /* our own reason; code 0 while there is none */

@@ -47,17 +47,37 @@ static bool fail_late(struct net_exchange *x, uint32_t limit_ms, const char *wha
 	return true;
 }
 
-/* Too long without the answer's head, or (what is small) without its end. */
-static bool is_late(struct net_exchange *x, uint64_t now_ms)
+/* Since when the server owes us the head of its answer, or (of what is small, as all is
+ * but a stream that we asked for) its end. 0: bytes move, for as long as they must. */
+static uint64_t owes_since(const struct net_exchange *x)
+{
+	bool is_good = x->in_body && x->status >= 200 && x->status < 300;
+	if (x->call.consume && is_good)
+		return 0;
+	if (!x->call.produce)
+		return x->started_ms;
+	/* A refusal may come before all is sent. */
+	return x->sent_ms || is_good ? x->sent_ms : x->head_ms;
+}
+
+/* A registry reads a big upload again before it answers; a small one takes no longer
+ * than any other answer. */
+static uint32_t limit_ms(const struct net_exchange *x)
 {
 	const struct net_limits *l = &x->client->settings.limits;
-	bool streams = x->call.consume || x->call.produce;
-	uint64_t since = x->call.produce ? x->sent_ms : x->started_ms;
-	uint32_t limit = x->call.produce ? l->commit_ms : l->answer_ms;
+	uint64_t ms = l->answer_ms + (x->sent_bytes >> 10); /* 1 MiB a second */
+	if (!x->call.produce)
+		return l->answer_ms;
+	return ms < l->commit_ms ? (uint32_t)ms : l->commit_ms;
+}
 
-	if (streams && (x->in_body || !since))
-		return false;
-	if (now_ms - since <= limit)
+/* A server may drip faster than the low-speed rule wants, and never end. */
+static bool is_late(struct net_exchange *x, uint64_t now_ms)
+{
+	uint64_t since = owes_since(x);
+	uint32_t limit = limit_ms(x);
+
+	if (!since || now_ms - since <= limit)
 		return false;
 	return fail_late(x, limit, x->in_body ? "did not end its answer" : "gave no answer");
 }

@@ -26,7 +26,7 @@ struct net_limits {
 	uint32_t header_max_bytes;   /* 64 KiB */
 	uint32_t pages_max;          /* 1 000 */
 	uint32_t items_max;          /* 1 000 000 */
-	uint32_t commit_ms;          /* 300 000: from the end of a streamed body to its answer */
+	uint32_t commit_ms;          /* 300 000: the most from a streamed body to its answer */
 };
 
 struct net_loop;

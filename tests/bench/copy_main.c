@@ -11,8 +11,8 @@
  *
  *   --plan            plan only        --resume           as after a crash
  *   --in-flight=N     requests at once --ca=FILE          a private authority
- *   --answer-ms=N --low-speed-s=N --connect-ms=N --tries=N --backoff-ms=N
- *                     time-outs        --retry-after-ms=N the most that is waited
+ *   --answer-ms=N --commit-ms=N --low-speed-s=N --connect-ms=N --tries=N
+ *   --backoff-ms=N    time-outs        --retry-after-ms=N the most that is waited
  *   --cancel-ms=N     cancel after N ms (SIGTERM does, too)
  *   --cleanup-ms=N    for what a cancel leaves to be done
  *   --patch          the target wants PATCH
@@ -215,6 +215,7 @@ static const struct option options[] = {
 	{"ca", required_argument, NULL, 'c'},
 	{"in-flight", required_argument, NULL, 'i'},
 	{"answer-ms", required_argument, NULL, 'A'},
+	{"commit-ms", required_argument, NULL, 'M'},
 	{"low-speed-s", required_argument, NULL, 'l'},
 	{"connect-ms", required_argument, NULL, 'C'},
 	{"tries", required_argument, NULL, 't'},
@@ -235,6 +236,7 @@ static const struct number {
 } numbers[] = {
 	{'i', offsetof(struct bench, set.in_flight), 0},
 	{'A', offsetof(struct bench, limits.answer_ms), 0},
+	{'M', offsetof(struct bench, limits.commit_ms), 0},
 	{'l', offsetof(struct bench, limits.low_speed_s), 0},
 	{'C', offsetof(struct bench, limits.connect_ms), 0},
 	{'t', offsetof(struct bench, limits.tries), offsetof(struct bench, set.tries)},

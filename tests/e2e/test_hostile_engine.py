@@ -19,8 +19,8 @@ import rows  # noqa: E402
 from table import CASES, SOURCE, USERS  # noqa: E402
 
 # Short, because no row needs them long.
-LIMITS = ("--connect-ms=2000", "--answer-ms=4000", "--low-speed-s=1", "--tries=3",
-          "--backoff-ms=5", "--retry-after-ms=200")
+LIMITS = ("--connect-ms=2000", "--answer-ms=4000", "--commit-ms=4000", "--low-speed-s=1",
+          "--tries=3", "--backoff-ms=5", "--retry-after-ms=200")
 BOUND_S = 90
 # With sanitizers, a finding must not look like a failed copy.
 ENV = {**os.environ, "ASAN_OPTIONS": "exitcode=99", "TSAN_OPTIONS": "exitcode=99",

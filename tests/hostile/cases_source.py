@@ -421,6 +421,10 @@ def ranges_are(action):
     return after_cut(lambda s, q, good: action(s, q, good) if "range" in q.headers else good())
 
 
+case("blob-refusal-without-end", SOURCE, "54", "500 and trailers that never end", ERROR,
+     on("blob", is_layer(lambda s, q, good: Response(
+         500, b"0\r\n", {"Transfer-Encoding": "chunked"}, length="", repeat_s=0.1,
+         repeat=b"X: " + b"a" * 300 + b"\r\n"))))
 for _name, _does, _action in (
         ("416", "416", say(416)),
         ("403", "403", say(403)),

@@ -114,6 +114,14 @@ case("put-cut-status-silent", TARGET, "55",
      "a blob's upload is reset once, how far it is is never answered", RIGHT,
      first("put patch", lambda s, q, good: Response(200, cut_head=0, reset=True)),
      on("upload-status", silent), load=big_image)
+# Faster than the low-speed rule wants, and without an end.
+SLOW = {"length": "", "repeat_s": 0.1}
+case("put-answer-without-end", TARGET, "54", "201 and a body that never ends", ERROR,
+     on("put patch", lambda s, q, good: Response(201, b"", repeat=b"a" * 300, **SLOW)))
+case("put-refusal-without-end", TARGET, "54", "500 and trailers that never end", ERROR,
+     on("put patch", lambda s, q, good: Response(
+         500, b"0\r\n", {"Transfer-Encoding": "chunked"}, repeat=b"X: " + b"a" * 300 + b"\r\n",
+         **SLOW)))
 case("session-forgotten-once", TARGET, "62", "the session is unknown when bytes come, once", RIGHT,
      first("put patch", say(404, {"errors": [{"code": "BLOB_UPLOAD_UNKNOWN"}]})))
 case("session-invalid-once", TARGET, "62", "the session is invalid when bytes come, once", RIGHT,

@@ -80,6 +80,7 @@ class Response:
     drip_s     pause before each byte of the body
     stall_at   send so many bytes of the body, then nothing for stall_s
     repeat     send this after the body, again and again
+    repeat_s   pause before each time of that
     head_repeat  send this before the end of the head, again and again
     head_drip_s  pause before each byte of the head
     close      close the connection afterwards
@@ -93,7 +94,7 @@ class Response:
         self.length = None
         self.cut = self.cut_head = self.stall_at = None
         self.reset = False
-        self.drip_s = 0
+        self.drip_s = self.repeat_s = 0
         self.stall_s = 3600
         self.repeat = self.head_repeat = None
         self.head_drip_s = 0
@@ -509,12 +510,12 @@ class Server:
             return self._drip(connection, body, answer.drip_s)
         connection.sendall(body)
         if answer.repeat:
-            return self._repeat(connection, answer.repeat)
+            return self._repeat(connection, answer.repeat, answer.repeat_s)
         return not (answer.close or answer.length == "" or
                     request.headers.get("connection", "").lower() == "close")
 
-    def _repeat(self, connection, data):
-        while not self._stopped.is_set():
+    def _repeat(self, connection, data, pause_s=0):
+        while not self._stopped.wait(pause_s):
             connection.sendall(data)
         return False
 
