@@ -21,6 +21,14 @@ int run_delete(struct cli *c);
 int run_edit(struct cli *c);
 /* POST of the given fields. */
 int run_post(struct cli *c);
+/* POST to .../probe, then the probed resource in the command's columns. */
+int run_probe(struct cli *c);
+
+/* Brings the lists in a resource to what the flags say: -1, or the exit code of what was said. */
+typedef int apply_lists(struct cli *c, json_t *resource);
+/* run_edit of a resource whose lists (ended by NULL) the API takes whole: they are read, changed by
+ * apply, and sent with the ETag of what was read, so that nobody else's change is lost. */
+int edit_lists(struct cli *c, const char *const *lists, apply_lists *apply);
 
 /* Lists or shows path as the command says, again and again with --watch. */
 int list_path(struct cli *c, const char *path);

@@ -3,90 +3,28 @@
 #include <string.h>
 
 #include "client/cmd.h"
-#include "client/show.h"
+#include "client/server_flags.h"
 #include "core/base/text.h"
 
-#define CLUSTER_FLAGS                                                                              \
-	{"kubeconfig",                                                                             \
-	 0,                                                                                        \
-	 FLAG_SECRET,                                                                              \
-	 "FILE",                                                                                   \
-	 "says all of the rest; - is standard input; everything must be inline",                   \
-	 .field = "kubeconfig",                                                                    \
-	 .names = NAMES_FILE},                                                                     \
-		{"context",                                                                        \
-		 0,                                                                                \
-		 FLAG_TEXT,                                                                        \
-		 "NAME",                                                                           \
-		 "which context of it, not the current",                                           \
-		 .field = "context",                                                               \
-		 .names = NAMES_NONE},                                                             \
-		{"address",                                                                        \
-		 0,                                                                                \
-		 FLAG_TEXT,                                                                        \
-		 "URL",                                                                            \
-		 "https://HOST[:PORT] of the API server",                                          \
-		 .field = "address",                                                               \
-		 .names = NAMES_NONE},                                                             \
-		{"token-file",                                                                     \
-		 0,                                                                                \
-		 FLAG_SECRET,                                                                      \
-		 "FILE",                                                                           \
-		 "holds a service account's token; - is standard input",                           \
-		 .field = "token",                                                                 \
-		 .names = NAMES_FILE},                                                             \
-		{"token", 0, FLAG_REFUSED, NULL,                                                   \
-		 .help = "every user of this machine can read a command line; use --token-file"},  \
-		{"ca",                                                                             \
-		 0,                                                                                \
-		 FLAG_FILE,                                                                        \
-		 "FILE",                                                                           \
-		 "PEM of the cluster's authority",                                                 \
-		 .field = "tls.ca",                                                                \
-		 .names = NAMES_FILE},                                                             \
-		{"client-cert",                                                                    \
-		 0,                                                                                \
-		 FLAG_FILE,                                                                        \
-		 "FILE",                                                                           \
-		 "PEM of the client certificate to show",                                          \
-		 .field = "tls.client_cert",                                                       \
-		 .names = NAMES_FILE},                                                             \
-		{"client-key",       0,                                                            \
-		 FLAG_SECRET,        "FILE",                                                       \
-		 "PEM of its key",   .field = "tls.client_key",                                    \
-		 .names = NAMES_FILE},                                                             \
-		{"insecure",                                                                       \
-		 0,                                                                                \
-		 FLAG_FALSE,                                                                       \
-		 NULL,                                                                             \
-		 "do not check the API server's certificate",                                      \
-		 .field = "tls.verify"},                                                           \
-		{"secure",                                                                         \
-		 0,                                                                                \
-		 FLAG_TRUE,                                                                        \
-		 NULL,                                                                             \
-		 "check the API server's certificate (the default)",                               \
-		 .field = "tls.verify"},                                                           \
-		{"proxy",                                                                          \
-		 0,                                                                                \
-		 FLAG_TEXT,                                                                        \
-		 "URL",                                                                            \
-		 "go through this proxy",                                                          \
-		 .field = "proxy",                                                                 \
-		 .names = NAMES_NONE},                                                             \
-		{"probe-period",                                                                   \
-		 0,                                                                                \
-		 FLAG_SECONDS,                                                                     \
-		 "TIME",                                                                           \
-		 "how often to probe it",                                                          \
-		 .field = "probe_period_s",                                                        \
-		 .names = NAMES_NONE},                                                             \
-	{                                                                                          \
-		"description", 0, FLAG_TEXT, "TEXT", "a remark for people",                        \
-			.field = "description", .names = NAMES_NONE                                \
-	}
-
-static const struct flag cluster_flags[] = {CLUSTER_FLAGS, {0}};
+static const struct flag cluster_flags[] = {
+	{"kubeconfig", 0, FLAG_SECRET, "FILE",
+	 "says all of the rest; - is standard input; everything must be inline",
+	 .field = "kubeconfig", .names = NAMES_FILE},
+	{"context", 0, FLAG_TEXT, "NAME", "which context of it, not the current",
+	 .field = "context"},
+	{"address", 0, FLAG_TEXT, "URL", "https://HOST[:PORT] of the API server",
+	 .field = "address"},
+	{"token-file", 0, FLAG_SECRET, "FILE",
+	 "holds a service account's token; - is standard input", .field = "token",
+	 .names = NAMES_FILE},
+	{"token", 0, FLAG_REFUSED, NULL,
+	 .help = "every user of this machine can read a command line; use --token-file"},
+	SERVER_TLS_FLAGS("the API server"),
+	{"proxy", 0, FLAG_TEXT, "URL", "go through this proxy", .field = "proxy"},
+	SERVER_PROBE_FLAG,
+	DESCRIPTION_FLAG,
+	{0},
+};
 
 static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
@@ -160,26 +98,6 @@ static int create(struct cli *c)
 	struct change change = {.call = {.method = "POST", .path = "/v1/clusters", .body = body},
 				.result = added};
 	return send_change(c, &change);
-}
-
-/* What the probe changed: the cluster as it is now. */
-static void probed(struct cli *c, const json_t *operation)
-{
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *now = NULL;
-	AUTO_FREE char *path = api_route(c, "/v1/clusters/{0}");
-
-	(void)operation;
-	if (path && !api_get(c, path, &now, &err))
-		show_resource(c, now, status_columns);
-}
-
-static int probe(struct cli *c)
-{
-	AUTO_FREE char *path = api_route(c, c->command->route);
-	struct change change = {.call = {.method = "POST", .path = path}, .result = probed};
-
-	return path ? send_change(c, &change) : EXIT_ERROR;
 }
 
 #define THE_NAME                                                                                   \
@@ -284,8 +202,8 @@ const struct command cluster_commands[] = {
 		.method = "POST",
 		.route = "/v1/clusters/{0}/probe",
 		.traits = CMD_STARTS,
-		.columns = columns,
-		.run = probe,
+		.columns = status_columns,
+		.run = run_probe,
 	},
 	{
 		.noun = "cluster",

@@ -4,14 +4,13 @@
 
 #include "client/cmd.h"
 #include "client/secret.h"
-#include "client/show.h"
+#include "client/server_flags.h"
 #include "core/base/text.h"
 
 #define REGISTRY_FLAGS                                                                               \
 	{"address",         0, FLAG_TEXT, "URL", "http(s)://HOST[:PORT] of the registry",            \
 	 .field = "address"},                                                                        \
-		{"description",         0, FLAG_TEXT, "TEXT", "a remark for people",                 \
-		 .field = "description"},                                                            \
+		DESCRIPTION_FLAG,                                                                    \
 		{"username",         'u', FLAG_TEXT, "NAME", "the user or robot to be",              \
 		 .field = "username"},                                                               \
 		{"password-file",                                                                    \
@@ -23,38 +22,7 @@
 		 .names = NAMES_FILE},                                                               \
 		{"password", 0, FLAG_REFUSED, NULL,                                                  \
 		 .help = "every user of this machine can read a command line; use --password-file"}, \
-		{"ca",                                                                               \
-		 0,                                                                                  \
-		 FLAG_FILE,                                                                          \
-		 "FILE",                                                                             \
-		 "PEM of the private authority to trust",                                            \
-		 .field = "tls.ca",                                                                  \
-		 .names = NAMES_FILE},                                                               \
-		{"client-cert",                                                                      \
-		 0,                                                                                  \
-		 FLAG_FILE,                                                                          \
-		 "FILE",                                                                             \
-		 "PEM of the client certificate to show",                                            \
-		 .field = "tls.client_cert",                                                         \
-		 .names = NAMES_FILE},                                                               \
-		{"client-key",       0,                                                              \
-		 FLAG_SECRET,        "FILE",                                                         \
-		 "PEM of its key",   .field = "tls.client_key",                                      \
-		 .names = NAMES_FILE},                                                               \
-		{"insecure",                                                                         \
-		 0,                                                                                  \
-		 FLAG_FALSE,                                                                         \
-		 NULL,                                                                               \
-		 "do not check the registry's certificate",                                          \
-		 .field = "tls.verify"},                                                             \
-		{"secure",                                                                           \
-		 0,                                                                                  \
-		 FLAG_TRUE,                                                                          \
-		 NULL,                                                                               \
-		 "check the registry's certificate (the default)",                                   \
-		 .field = "tls.verify"},                                                             \
-		{"probe-period",           0, FLAG_SECONDS, "TIME", "how often to probe it",         \
-		 .field = "probe_period_s"},                                                         \
+		SERVER_TLS_FLAGS("the registry"), SERVER_PROBE_FLAG,                                 \
 		{"limit",                                                                            \
 		 0,                                                                                  \
 		 FLAG_BYTES,                                                                         \
@@ -207,24 +175,6 @@ static const struct column status_columns[] = {
 	{"CHECKED", "status.checked_at", COL_TIME, false},
 	{0},
 };
-
-/* What the probe changed: the integration as it is now. */
-static void probed(struct cli *c, const json_t *operation)
-{
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *now = NULL;
-	AUTO_FREE char *path = api_route(c, "/v1/integrations/{0}");
-	(void)operation;
-	if (path && !api_get(c, path, &now, &err))
-		show_resource(c, now, status_columns);
-}
-
-static int probe(struct cli *c)
-{
-	AUTO_FREE char *path = api_route(c, c->command->route);
-	struct change change = {.call = {.method = "POST", .path = path}, .result = probed};
-	return path ? send_change(c, &change) : EXIT_ERROR;
-}
 
 static const struct flag changed_flags[] = {
 	{"repository", 0, FLAG_TEXT, "PATH", .help = "only in this repository (all)",
@@ -395,8 +345,8 @@ const struct command integration_commands[] = {
 		.method = "POST",
 		.route = "/v1/integrations/{0}/probe",
 		.traits = CMD_STARTS,
-		.columns = columns,
-		.run = probe,
+		.columns = status_columns,
+		.run = run_probe,
 	},
 	{
 		.noun = "integration",

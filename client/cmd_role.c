@@ -104,36 +104,18 @@ static void apply_points(const struct cli *c, json_t *permissions)
 	}
 }
 
-/* Points and members are lists that are sent whole: read, changed here, and sent
- * with the ETag of what was read, so that nobody else's change is lost. */
+static int apply_both(struct cli *c, json_t *role)
+{
+	int status = apply_members(c, json_object_get(role, "members"));
+	if (status < 0)
+		apply_points(c, json_object_get(role, "permissions"));
+	return status;
+}
+
 static int edit(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *now = NULL, *patch = json_object();
-	AUTO_FREE char *path = api_route(c, c->command->route);
-	if (!path || !patch || cli_fill_body(c, patch, &err) || api_get(c, path, &now, &err))
-		return cli_report(c, err.code ? &err : (berth_fail_memory(&err), &err));
-	char etag[sizeof(c->etag)];
-	snprintf(etag, sizeof(etag), "%s", c->etag);
-	static const char *const lists[] = {"members", "permissions"};
-	AUTO_JSON json_t *before = json_deep_copy(now);
-	int status = apply_members(c, json_object_get(now, "members"));
-	if (status >= 0)
-		return status;
-	apply_points(c, json_object_get(now, "permissions"));
-	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
-		if (!json_equal(json_object_get(before, lists[i]), json_object_get(now, lists[i])))
-			json_object_set(patch, lists[i], json_object_get(now, lists[i]));
-	if (!json_object_size(patch)) {
-		cli_usage(c, "nothing to change was given");
-		cli_hint(c, "berthctl role edit --help");
-		return EXIT_USAGE;
-	}
-	AUTO_FREE char *done = text_printf("role %s changed", cli_operand(c, 0));
-	struct change change = {
-		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
-		.done = done};
-	return send_change(c, &change);
+	static const char *const lists[] = {"members", "permissions", NULL};
+	return edit_lists(c, lists, apply_both);
 }
 
 #define THE_NAME                                                                                   \

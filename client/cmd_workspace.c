@@ -104,6 +104,12 @@ static int apply_places(struct cli *c, json_t *namespaces)
 	return -1;
 }
 
+static int apply_both(struct cli *c, json_t *workspace)
+{
+	int status = members_apply(c, json_object_get(workspace, "members"));
+	return status < 0 ? apply_places(c, json_object_get(workspace, "namespaces")) : status;
+}
+
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -111,9 +117,7 @@ static int create(struct cli *c)
 		json_pack("{s:s, s:[], s:[]}", "name", cli_operand(c, 0), "members", "namespaces");
 	if (!body)
 		return cli_usage(c, "'%s' is not valid UTF-8", cli_operand(c, 0));
-	int status = members_apply(c, json_object_get(body, "members"));
-	if (status < 0)
-		status = apply_places(c, json_object_get(body, "namespaces"));
+	int status = apply_both(c, body);
 	if (status >= 0)
 		return status;
 	if (cli_fill_body(c, body, &err))
@@ -128,40 +132,10 @@ static int create(struct cli *c)
 	return status;
 }
 
-/* Members are a list that is sent whole: read, changed here, and sent with the
- * ETag of what was read, so that nobody else's change is lost. */
 static int edit(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *now = NULL, *patch = json_object();
-	AUTO_FREE char *path = api_route(c, c->command->route);
-	if (!path || !patch || cli_fill_body(c, patch, &err) || api_get(c, path, &now, &err))
-		return cli_report(c, err.code ? &err : (berth_fail_memory(&err), &err));
-	char etag[sizeof(c->etag)];
-	snprintf(etag, sizeof(etag), "%s", c->etag);
-	json_t *members = json_object_get(now, "members");
-	json_t *namespaces = json_object_get(now, "namespaces");
-	AUTO_JSON json_t *before = json_deep_copy(members);
-	AUTO_JSON json_t *places_before = json_deep_copy(namespaces);
-	int status = members_apply(c, members);
-	if (status < 0)
-		status = apply_places(c, namespaces);
-	if (status >= 0)
-		return status;
-	if (!json_equal(places_before, namespaces))
-		json_object_set(patch, "namespaces", namespaces);
-	if (!json_equal(before, members))
-		json_object_set(patch, "members", members);
-	if (!json_object_size(patch)) {
-		cli_usage(c, "nothing to change was given");
-		cli_hint(c, "berthctl workspace edit --help");
-		return EXIT_USAGE;
-	}
-	AUTO_FREE char *done = text_printf("workspace %s changed", cli_operand(c, 0));
-	struct change change = {
-		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
-		.done = done};
-	return send_change(c, &change);
+	static const char *const lists[] = {"members", "namespaces", NULL};
+	return edit_lists(c, lists, apply_both);
 }
 
 #define THE_NAME                                                                                   \

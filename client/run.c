@@ -237,6 +237,49 @@ int run_post(struct cli *c)
 	return send_change(c, &change);
 }
 
+/* What the probe changed: the resource as it is now. */
+static void probed(struct cli *c, const json_t *operation)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *now = NULL;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	char *tail = path ? strrchr(path, '/') : NULL;
+
+	(void)operation;
+	if (!tail)
+		return;
+	*tail = '\0';
+	if (!api_get(c, path, &now, &err))
+		show_resource(c, now, NULL);
+}
+
+int run_probe(struct cli *c)
+{
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	struct change change = {.call = {.method = "POST", .path = path}, .result = probed};
+
+	return path ? send_change(c, &change) : EXIT_ERROR;
+}
+
+/* Sends the patch of what path is, with the ETag that its reading brought. */
+static int send_patch(struct cli *c, const char *path, json_t *patch)
+{
+	char etag[sizeof(c->etag)];
+	snprintf(etag, sizeof(etag), "%s", c->etag);
+	AUTO_FREE char *done = text_printf("%s %s changed", c->command->noun, cli_operand(c, 0));
+	struct change change = {
+		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
+		.done = done};
+	return send_change(c, &change);
+}
+
+static int say_nothing_given(struct cli *c)
+{
+	cli_usage(c, "nothing to change was given");
+	cli_hint(c, "berthctl %s %s --help", c->command->noun, c->command->verb);
+	return EXIT_USAGE;
+}
+
 int run_edit(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -246,20 +289,28 @@ int run_edit(struct cli *c)
 		return cli_report(c, (berth_fail_memory(&err), &err));
 	if (cli_fill_body(c, patch, &err))
 		return cli_report(c, &err);
-	if (!json_object_size(patch)) {
-		cli_usage(c, "nothing to change was given");
-		cli_hint(c, "berthctl %s %s --help", c->command->noun, c->command->verb);
-		return EXIT_USAGE;
-	}
+	if (!json_object_size(patch))
+		return say_nothing_given(c);
 	if (api_get(c, path, &now, &err))
 		return cli_report(c, &err);
-	char etag[sizeof(c->etag)];
-	snprintf(etag, sizeof(etag), "%s", c->etag);
-	AUTO_FREE char *done = text_printf("%s %s changed", c->command->noun, cli_operand(c, 0));
-	struct change change = {
-		.call = {.method = "PATCH", .path = path, .body = patch, .if_match = etag},
-		.done = done};
-	return send_change(c, &change);
+	return send_patch(c, path, patch);
+}
+
+int edit_lists(struct cli *c, const char *const *lists, apply_lists *apply)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *now = NULL, *patch = json_object();
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!path || !patch || cli_fill_body(c, patch, &err) || api_get(c, path, &now, &err))
+		return cli_report(c, err.code ? &err : (berth_fail_memory(&err), &err));
+	AUTO_JSON json_t *before = json_deep_copy(now);
+	int status = apply(c, now);
+	if (status >= 0)
+		return status;
+	for (; *lists; lists++)
+		if (!json_equal(json_object_get(before, *lists), json_object_get(now, *lists)))
+			json_object_set(patch, *lists, json_object_get(now, *lists));
+	return json_object_size(patch) ? send_patch(c, path, patch) : say_nothing_given(c);
 }
 
 /* What a deletion takes along, in one sentence. */
