@@ -12,26 +12,83 @@
 #include "core/base/text.h"
 #include "plugins/harbor/harbor.h"
 
-/* What Harbor's policies can't say. */
-static int check_rule(const json_t *rule, struct berth_error *err)
+static int refuse(struct berth_error *err, const char *why)
 {
-	static const char *const lists[][2] = {{"exclude", "excluded names"},
-					       {"platforms", "platforms"}};
-	const json_t *tags = json_object_get(rule, "tags"), *names = json_object_get(rule, "names");
-	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
-		if (json_array_size(json_object_get(rule, lists[i][0])))
-			return berth_fail(err, BERTH_E_UNSUPPORTED,
-					  "Harbor's replication has no filter by %s", lists[i][1]);
-	if (json_array_size(tags) > 1 || json_array_size(names) > 1)
+	return berth_fail(err, BERTH_E_UNSUPPORTED, "Harbor's replication %s", why);
+}
+
+/* Every member of a rule that is not said by a policy would be lost in silence. */
+static int check_members(const json_t *rule, struct berth_error *err)
+{
+	static const char *const said[] = {"name",  "push", "source",   "target",
+					   "names", "tags", "override", "referrers"};
+	const char *key;
+	json_t *value;
+	json_object_foreach ((json_t *)(uintptr_t)rule, key, value) {
+		size_t i = 0;
+		while (i < ARRAY_COUNT(said) && strcmp(said[i], key) != 0)
+			i++;
+		if (i < ARRAY_COUNT(said) || json_is_false(value) || json_is_null(value) ||
+		    (json_is_integer(value) && !json_integer_value(value)) ||
+		    (json_is_array(value) && !json_array_size(value)))
+			continue;
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "Harbor's replication takes one name and one tag pattern");
-	if (json_object_get(rule, "digest"))
-		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "Harbor's replication copies by tag, not by digest");
-	if (!js_bool(rule, "referrers", true))
-		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "Harbor's replication can't leave signatures out");
+				  "Harbor's replication has no word for '%s'", key);
+	}
 	return 0;
+}
+
+/* Patterns that mean the same to Berth and to Harbor's doublestar: there ** also
+ * stands for no part at all, and is * inside a part. */
+static int check_patterns(const json_t *rule, struct berth_error *err)
+{
+	const json_t *names = json_object_get(rule, "names"), *tags = json_object_get(rule, "tags");
+	const char *name = json_string_value(json_array_get(names, 0));
+	const char *tag = json_string_value(json_array_get(tags, 0));
+	if (json_array_size(tags) > 1 || json_array_size(names) > 1)
+		return refuse(err, "takes one name and one tag pattern");
+	if ((name && strpbrk(name, "{}[]\\")) || (tag && strpbrk(tag, "{}[]\\")))
+		return refuse(err, "reads braces in a pattern in its own way");
+	const char *stars = name ? strstr(name, "**") : NULL;
+	if (stars && (stars[2] || (stars != name && stars[-1] != '/')))
+		return refuse(err, "reads ** in its own way unless it is a name's last part");
+	return 0;
+}
+
+/* To another Harbor all goes with its image; from elsewhere Harbor knows no referrers
+ * but by their tags, and every plain repository's name is below no project. */
+static int check_ends(const json_t *rule, const json_t *peer, struct berth_error *err)
+{
+	bool is_push = js_bool(rule, "push", true);
+	bool has_harbors = !strcmp(js_str(peer, "kind", ""), "harbor");
+	bool referrers = js_bool(rule, "referrers", true);
+	const char *prefix = js_str(json_object_get(rule, "source"), "prefix", "");
+	const char *tag = json_string_value(json_array_get(json_object_get(rule, "tags"), 0));
+	if (js_str(json_object_get(rule, "source"), "repository", NULL))
+		return refuse(err, "is for a project, not for one repository");
+	if (js_bool(peer, "own_tls", false))
+		return refuse(err, "can't be given the CA or the certificate of the other end");
+	if (has_harbors && !referrers)
+		return refuse(err, "can't leave signatures out");
+	if (is_push && !has_harbors)
+		return refuse(err, "gives a registry that is no Harbor signatures that can't be "
+				   "found there");
+	if (strchr(prefix, '/') || (!is_push && *prefix))
+		return refuse(err, is_push ? "chooses projects, not paths within one"
+					   : "can't choose by a path at the source");
+	if (!has_harbors && referrers)
+		return refuse(err, "can't fetch signatures from a registry that is no Harbor");
+	if (!has_harbors && (!tag || strchr("*?s", *tag)))
+		return refuse(err, "takes a signature's tag for an image's");
+	return 0;
+}
+
+static int check_rule(const json_t *rule, const json_t *peer, struct berth_error *err)
+{
+	int r = check_members(rule, err);
+	if (!r)
+		r = check_patterns(rule, err);
+	return r ? r : check_ends(rule, peer, err);
 }
 
 static int load(const char *rule_json, const char *peer_json, json_t **ret_rule, json_t **ret_peer,
@@ -40,7 +97,7 @@ static int load(const char *rule_json, const char *peer_json, json_t **ret_rule,
 	int r = ask_argument(rule_json, ret_rule, err);
 	if (!r)
 		r = ask_argument(peer_json, ret_peer, err);
-	return r ? r : check_rule(*ret_rule, err);
+	return r ? r : check_rule(*ret_rule, *ret_peer, err);
 }
 
 /* berth-<hash of address and user> */
@@ -104,35 +161,56 @@ static json_t *peer_body(const json_t *peer, const char *name)
 	return body;
 }
 
+/* One that is there may have been made with an older password. */
+static int renew_peer(struct harbor *h, const json_t *peer, int64_t id, struct berth_error *err)
+{
+	AUTO_JSON json_t *body = json_pack("{s:s, s:b}", "url", js_str(peer, "address", ""),
+					   "insecure", !js_bool(peer, "tls_verify", true));
+	if (body && *js_str(peer, "username", "")) {
+		json_object_set_new(body, "credential_type", json_string("basic"));
+		js_put_str(body, "access_key", js_str(peer, "username", ""));
+		js_put_str(body, "access_secret", js_str(peer, "password", ""));
+	}
+	return body ? harbor_dof(h, "PUT", body, err, "/api/v2.0/registries/%lld", (long long)id)
+		    : berth_fail_memory(err);
+}
+
 static int make_peer(struct harbor *h, const json_t *peer, int64_t *ret_id, struct berth_error *err)
 {
 	char name[32];
 	int r = peer_name(peer, name, sizeof name, err);
 	if (!r)
 		r = find(h, "/api/v2.0/registries", name, ret_id, err);
-	if (r || *ret_id)
+	if (r)
 		return r;
 	AUTO_JSON json_t *body = peer_body(peer, name);
 	if (!body)
 		return berth_fail(err, BERTH_E_INVALID,
 				  "the other end holds text that is not UTF-8");
-	r = harbor_do(h, "POST", "/api/v2.0/registries", body, err);
+	bool is_new = !*ret_id;
+	r = is_new ? harbor_do(h, "POST", "/api/v2.0/registries", body, err)
+		   : renew_peer(h, peer, *ret_id, err);
 	if (r == BERTH_E_INVALID)
 		return berth_wrap(err, "Harbor itself can't reach %s", js_str(peer, "address", ""));
-	return r ? r : find(h, "/api/v2.0/registries", name, ret_id, err);
+	return r || !is_new ? r : find(h, "/api/v2.0/registries", name, ret_id, err);
 }
 
+/* ?* for a part or tag that is not empty: ** would also take the project's own
+ * path, and artifacts without a tag. */
 static json_t *filters(const json_t *rule, const char *prefix)
 {
 	const char *name = json_string_value(json_array_get(json_object_get(rule, "names"), 0));
 	const char *tag = json_string_value(json_array_get(json_object_get(rule, "tags"), 0));
-	AUTO_FREE char *value =
-		text_printf("%s%s%s", prefix, *prefix ? "/" : "", name ? name : "**");
-	json_t *list = json_pack("[{s:s, s:s}]", "type", "name", "value", value ? value : "**");
-	if (tag)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "type", "tag",
-						      "decoration", "matches", "value", tag));
-	return list;
+	size_t length = name ? strlen(name) : 0;
+	bool takes_all = !name || (length >= 2 && !strcmp(name + length - 2, "**"));
+	AUTO_FREE char *value = text_printf("%s%s%s%s", prefix, *prefix ? "/" : "",
+					    name ? name : "**", takes_all ? "/?*" : "");
+	if (!value)
+		return NULL;
+	if (!tag || strspn(tag, "*") == strlen(tag))
+		tag = "?*";
+	return json_pack("[{s:s, s:s}, {s:s, s:s, s:s}]", "type", "name", "value", value, "type",
+			 "tag", "decoration", "matches", "value", tag);
 }
 
 /* "push": the rule's source is this Harbor. */
@@ -141,17 +219,18 @@ static json_t *policy_body(const json_t *rule, const char *name, int64_t peer_id
 	bool push = js_bool(rule, "push", true);
 	const json_t *source = json_object_get(rule, "source"),
 		     *target = json_object_get(rule, "target");
-	const char *prefix = js_str(source, "repository", js_str(source, "prefix", ""));
-	int64_t limit = js_int(rule, "limit_bytes_per_s", 0);
-	/* Harbor's speed is kilobits a second, of each task. */
-	return json_pack("{s:s, s:b, s:b, s:I, s:{s:s}, s:o, s:s, s:I, s:{s:I}, s:{s:I}}", "name",
-			 name, "enabled", 1, "override", js_bool(rule, "override", true), "speed",
-			 (json_int_t)(limit > 0 ? (limit * 8 + 1023) / 1024 : -1), "trigger",
-			 "type", "manual", "filters", filters(rule, prefix), "dest_namespace",
-			 js_str(target, "prefix", ""), "dest_namespace_replace_count",
-			 (json_int_t)js_int(rule, "flatten", 0), "src_registry", "id",
-			 (json_int_t)(push ? 0 : peer_id), "dest_registry", "id",
-			 (json_int_t)(push ? peer_id : 0));
+	const char *prefix = js_str(source, "prefix", ""), *to = js_str(target, "prefix", "");
+	/* The source's project gives way to the target's prefix; none: all stays. */
+	int replaced = *prefix && *to ? 1 : 0;
+	json_t *chosen = filters(rule, prefix);
+	return chosen ? json_pack("{s:s, s:b, s:b, s:i, s:{s:s}, s:o, s:s, s:i, s:{s:I}, s:{s:I}}",
+				  "name", name, "enabled", 1, "override",
+				  js_bool(rule, "override", true), "speed", -1, "trigger", "type",
+				  "manual", "filters", chosen, "dest_namespace", to,
+				  "dest_namespace_replace_count", replaced, "src_registry", "id",
+				  (json_int_t)(push ? 0 : peer_id), "dest_registry", "id",
+				  (json_int_t)(push ? peer_id : 0))
+		      : NULL;
 }
 
 static int plan(void *self, const struct berth_call *call, const char *rule_json,
@@ -247,14 +326,52 @@ static int run(void *self, const struct berth_call *call, const char *id, struct
 			       err);
 }
 
+/* Harbor's words of executions and tasks. */
+static const char *state_of(const char *word)
+{
+	static const char *const words[][2] = {
+		{"Succeed", "succeeded"}, {"Failed", "failed"}, {"Stopped", "stopped"}};
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+		if (!strcmp(words[i][0], word))
+			return words[i][1];
+	return "running";
+}
+
+/* "team/app:[2 item(s) in total]": the repository's part. free(). */
+static char *repository_of(const json_t *task, const char *key)
+{
+	const char *text = js_str(task, key, "");
+	return strndup(text, strcspn(text, ": ["));
+}
+
 static int each_task(void *user, json_t *task, struct berth_error *err)
 {
 	char id[24];
+	AUTO_FREE char *source = repository_of(task, "src_resource");
+	AUTO_FREE char *target = repository_of(task, "dst_resource");
+	if (!source || !target)
+		return berth_fail_memory(err);
+	AUTO_JSON json_t *more =
+		json_pack("{s:s, s:s, s:s}", "state", state_of(js_str(task, "status", "")),
+			  "source", source, "target", target);
 	snprintf(id, sizeof id, "%lld", (long long)js_int(task, "id", 0));
-	return remote_give(user, &(struct give){.kind = BERTH_ITEM_TASK, .id = id, .more = task},
+	return remote_give(user, &(struct give){.kind = BERTH_ITEM_TASK, .id = id, .more = more},
 			   err);
 }
 
+static json_t *run_of(const json_t *execution)
+{
+	int64_t ended = js_int(execution, "succeed", 0) + js_int(execution, "failed", 0) +
+			js_int(execution, "stopped", 0);
+	json_t *more = json_pack(
+		"{s:s, s:I, s:I}", "state", state_of(js_str(execution, "status", "")), "items_done",
+		(json_int_t)ended, "items", (json_int_t)js_int(execution, "total", 0));
+	js_put_str(more, "message", js_str(execution, "status_text", NULL));
+	return more;
+}
+
+/* An execution goes on up to 30 s after its last task. Its tasks come one by one while
+ * it goes on, so that theirs is not the end. */
 static int status(void *self, const struct berth_call *call, const char *run_id,
 		  struct berth_sink *sink, struct berth_error *err)
 {
@@ -266,12 +383,11 @@ static int status(void *self, const struct berth_call *call, const char *run_id,
 	if (!path || !tasks)
 		return berth_fail_memory(err);
 	int r = harbor_get(h, path, &execution, err);
-	if (!r)
-		r = remote_give(
-			sink,
-			&(struct give){.kind = BERTH_ITEM_RUN, .id = run_id, .more = execution},
+	if (r)
+		return r;
+	AUTO_JSON json_t *more = run_of(execution);
+	r = remote_give(sink, &(struct give){.kind = BERTH_ITEM_RUN, .id = run_id, .more = more},
 			err);
-	/* An execution stays InProgress up to 30 s after its last task: the tasks count. */
 	return r ? r : harbor_pages(h, tasks, each_task, sink, err);
 }
 

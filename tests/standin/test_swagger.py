@@ -30,8 +30,7 @@ def calls(digest, peer):
     """Each slot with its arguments, in an order in which all succeed."""
     target = json.dumps({"repository": "team/app", "digest": digest})
     rule = json.dumps({"name": "r", "push": True, "source": {"prefix": "team"},
-                       "target": {"prefix": "mirror"}, "flatten": 1, "names": ["**"],
-                       "tags": ["v*"], "limit_bytes_per_s": 1000})
+                       "target": {"prefix": "mirror"}, "names": ["**"], "tags": ["v*"]})
     return [
         ("probe", '{"scope":"platform"}'), ("overview",), ("spaces",),
         ("space_create", "made", '{"public":true,"quota_bytes":1000000}'),
@@ -98,7 +97,7 @@ class Documents(unittest.TestCase):
             one = client.push("team/app", Image([random_layer("a", 300)]), "v1", "v2")
         options = {"address": harbor.url, "username": harbor.login[0],
                    "password": harbor.login[1]}
-        peer = json.dumps({"address": registry.url, "kind": "dockerreg", "username": "u",
+        peer = json.dumps({"address": registry.url, "kind": "harbor", "username": "u",
                            "password": "p"})
         harbor.bodies.clear()
         for slot, *arguments in calls(one.digest, peer):

@@ -313,9 +313,12 @@ def quota_put(call, number):
 # -- immutable rules
 
 def doublestar(pattern, text):
-    """Harbor's patterns: * within a part, ** over parts, {a,b}."""
+    """Harbor's patterns: * within a part, ** over parts or none, {a,b}."""
     out, i = "", 0
     while i < len(pattern):
+        if pattern.startswith("**/", i) and pattern[:i][-1:] in ("", "/"):
+            out, i = out + "(?:.*/)?", i + 3
+            continue
         if pattern.startswith("**", i):
             out, i = out + ".*", i + 2
             continue
