@@ -67,7 +67,7 @@ $(O)/berthd: $(O)/obj/core/main.o $(O)/libberth.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(PKGS)) -ldl
 
 # berthd loads no file that others may write to, whatever the umask here was.
-define PLUGIN
+define PLUGIN_RULE
 $(O)/plugins/$(1).so: $$(call obj,$$(wildcard plugins/$(1)/*.c)) $(O)/libshared.a
 	@mkdir -p $$(@D) && chmod go-w $$(@D)
 	$$(call say,LINK)
@@ -75,7 +75,7 @@ $(O)/plugins/$(1).so: $$(call obj,$$(wildcard plugins/$(1)/*.c)) $(O)/libshared.
 		-o $$@ $$^ $$(call libs,$$(PKGS_plugin) $$(PKGS_$(1)))
 	@chmod go-w $$@
 endef
-$(foreach p,$(PLUGINS),$(eval $(call PLUGIN,$(p))))
+$(foreach p,$(PLUGINS),$(eval $(call PLUGIN_RULE,$(p))))
 
 $(O)/obj/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
@@ -102,6 +102,7 @@ help:
 	@echo "make check-kube what needs a Kubernetes API server (built once, 10 minutes)"
 	@echo "make demo       two registries, a daemon and a guided tour"
 	@echo "make lint fuzz bench e2e conform    one kind of check"
+	@echo "make conform PLUGIN=FILE SCRIPT=FILE    the conformance kit on one plugin"
 	@echo "make install uninstall dist         DESTDIR and PREFIX are heeded"
 	@echo "make clean"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conform [-o KEY=VALUE]... [--script FILE] PLUGIN.so: see conform.h. A script
  * has lines "METHOD PATH STATUS CONTENT-TYPE BODY" which the kit's server
- * answers when it behaves, so that calls give items.
+ * answers when it behaves, so that calls give items, "OPTION KEY=VALUE"
+ * and "HEADER NAME: VALUE".
  */
 #include "tests/conform/conform.h"
 
@@ -14,6 +15,7 @@
 #define GIVEN_MAX 64
 
 static unsigned test_count, failed_count;
+static const char *given[GIVEN_MAX + 1];
 
 void tap_ok(bool is_ok, const char *what, const char *detail)
 {
@@ -74,12 +76,17 @@ static int run(const char *path, const char *script)
 		fputs("conform: the server cannot be started\n", stderr);
 		return 2;
 	}
+	size_t count = 0;
+	while (given[count])
+		count++;
+	script_options(given + count, GIVEN_MAX - count);
 	check_file(path, name);
 	int code = plugin_load(dir, name, &p, &err);
 	snprintf(detail, sizeof detail, "%s%s%s", err.message, err.cause[0] ? ": " : "", err.cause);
 	tap_ok(!code, "the loader takes it: file, head, options and tables are right", detail);
 	if (!code) {
 		check_life(p, &u);
+		check_works(p, &u, script);
 		check_faults(p, &u);
 	}
 	upstream_stop(&u);
@@ -90,7 +97,6 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"script", required_argument, NULL, 's'},
 					      {NULL, 0, NULL, 0}};
-	static const char *given[GIVEN_MAX + 1];
 	size_t given_count = 0;
 	const char *script = NULL;
 	int c;

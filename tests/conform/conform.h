@@ -27,7 +27,8 @@ enum upstream_mode {
 	UPSTREAM_HTML,
 	UPSTREAM_DEEP,
 	UPSTREAM_TYPE,
-	UPSTREAM_GARBAGE
+	UPSTREAM_GARBAGE,
+	UPSTREAM_ENDLESS /* as WELL, and each answer says that there is a next page */
 };
 struct upstream {
 	int port;
@@ -36,6 +37,8 @@ struct upstream {
 };
 bool upstream_start(struct upstream *u, const char *script);
 void upstream_set(struct upstream *u, enum upstream_mode mode, int status);
+/* The script's lines "OPTION KEY=VALUE", at most room of them; they live as long as the kit. */
+void script_options(const char **to, size_t room);
 unsigned upstream_connections(const struct upstream *u); /* since upstream_set */
 void upstream_stop(struct upstream *u);
 
@@ -49,7 +52,7 @@ struct host_setup {
 	uint32_t cancel_after_ms;  /* 0: never */
 	uint32_t stop_after_items; /* the sink says stop at that item; 0: never */
 };
-/* "key=value" of the command line; wins over what the kit makes up. */
+/* "key=value" of the command line, then of the script; wins over what the kit makes up. */
 extern const char *const *given_options;
 #define CANARY "conform-canary-81b0c6f2"
 
@@ -57,6 +60,7 @@ extern const char *const *given_options;
 struct outcome {
 	int32_t code;
 	uint32_t retry_ms, item_count, items_after_stop;
+	uint32_t kinds; /* of the items: 1 << BERTH_ITEM_* */
 	bool ran, has_crashed, was_slow, leaked_secret, bad_text, bad_item, changed_process;
 	int signo;
 	char message[236], cause[512], reason[160];
@@ -75,5 +79,8 @@ int open_once(const struct host_setup *setup, struct berth_error *err);
 void check_file(const char *path, const char *name);
 void check_life(const struct plugin *p, struct upstream *u);
 void check_faults(const struct plugin *p, struct upstream *u);
+void check_works(const struct plugin *p, struct upstream *u, bool has_script);
+/* Adds what a call came back with to the detail of a claim. */
+void explain(const struct outcome *o, const char *slot, char *to, size_t room);
 
 #endif

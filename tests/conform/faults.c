@@ -149,7 +149,7 @@ static bool is_right(const struct fault *f, const char *slot, const struct outco
 	return o->ran && found && (!f->wants_retry || o->retry_ms);
 }
 
-static void explain(const struct outcome *o, const char *slot, char *to, size_t room)
+void explain(const struct outcome *o, const char *slot, char *to, size_t room)
 {
 	size_t at = strlen(to);
 	if (o->ran)

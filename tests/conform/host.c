@@ -45,16 +45,14 @@ static const char *given(const char *key)
 	return NULL;
 }
 
-/* Time-outs short enough for a test, under the names that the core uses. */
+/* Time-outs and caps short enough for a test, under the names that the core uses. */
 static const char *limit(const char *key)
 {
-	static const char *const limits[][2] = {{"net_connect_ms", "5000"},
-						{"net_answer_ms", "10000"},
-						{"net_tries", "1"},
-						{"net_backoff_ms", "10"},
-						{"net_low_speed_s", "5"},
-						{"net_low_speed_bytes", "1"},
-						{"net_retry_after_max_ms", "300000"}};
+	static const char *const limits[][2] = {
+		{"net_connect_ms", "5000"},   {"net_answer_ms", "10000"},
+		{"net_tries", "1"},           {"net_backoff_ms", "10"},
+		{"net_pages_max", "1"},       {"net_low_speed_s", "5"},
+		{"net_low_speed_bytes", "1"}, {"net_retry_after_max_ms", "300000"}};
 	for (size_t i = 0; i < ARRAY_COUNT(limits); i++)
 		if (!strcmp(limits[i][0], key))
 			return limits[i][1];
@@ -188,6 +186,8 @@ static int put(struct berth_sink *sink, const struct berth_item *given_item)
 		return 1;
 	}
 	o->item_count++;
+	if (given_item->kind < 32)
+		o->kinds |= 1u << given_item->kind;
 	if (item_check(given_item, &item, &more, &err)) {
 		o->bad_item = true;
 		snprintf(o->reason, sizeof o->reason, "%.150s", err.message);

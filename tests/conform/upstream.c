@@ -36,6 +36,8 @@ static const char *const well[] = {
 	NULL,
 };
 static char *script_text;
+static char script_headers[2048]; /* the script's own, each with its line end */
+static char next_page[1200];      /* header lines of a list that never ends */
 
 static void send_all(int fd, const char *bytes, size_t byte_count)
 {
@@ -51,7 +53,7 @@ static void send_all(int fd, const char *bytes, size_t byte_count)
 static void answer(int fd, int status, const char *more, const char *type, const char *body,
 		   size_t promised)
 {
-	char head[512];
+	char head[4096];
 	snprintf(head, sizeof head,
 		 "HTTP/1.1 %d Scripted\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
 		 "Connection: close\r\n\r\n",
@@ -93,8 +95,10 @@ static bool answer_line(int fd, const char *line, const char *method, const char
 		return false;
 	const char *body = body_at ? line + body_at : "";
 	int status = (int)strtol(want_status, NULL, 10);
-	answer(fd, status, "Docker-Distribution-Api-Version: registry/2.0\r\n", type,
-	       is_head ? "" : body, strlen(body));
+	char more[sizeof next_page + sizeof script_headers + 64];
+	snprintf(more, sizeof more, "Docker-Distribution-Api-Version: registry/2.0\r\n%s%s",
+		 script_headers, next_page);
+	answer(fd, status, more, type, is_head ? "" : body, strlen(body));
 	return true;
 }
 
@@ -119,6 +123,15 @@ static void answer_well(int fd, const char *method, const char *path)
 		if (answer_line(fd, *line, method, path))
 			return;
 	answer(fd, 404, "", "application/json", "{\"errors\":[]}", 13);
+}
+
+/* Each page names another one after it, and a total that is never reached. */
+static void answer_endless(int fd, const char *method, const char *path, unsigned page)
+{
+	snprintf(next_page, sizeof next_page,
+		 "Link: <%s?page=%u&last=%u>; rel=\"next\"\r\nX-Total-Count: 1000000000\r\n", path,
+		 page + 1, page);
+	answer_well(fd, method, path);
 }
 
 static void answer_as(struct upstream_state *s, int fd, const char *method, const char *path)
@@ -147,6 +160,8 @@ static void answer_as(struct upstream_state *s, int fd, const char *method, cons
 		return answer(fd, 200, "", "image/png", "\x89PNG", 4);
 	case UPSTREAM_GARBAGE:
 		return send_all(fd, "\x16\x03\x01 no HTTP at all\n", 18);
+	case UPSTREAM_ENDLESS:
+		return answer_endless(fd, method, path, s->connections);
 	}
 }
 
@@ -200,6 +215,38 @@ static bool read_script(const char *path)
 	return is_ok;
 }
 
+/* The next line "WORD ..." from *at on, without the word, or NULL; free(). */
+static char *next_of(const char *word, const char **at)
+{
+	while (*at && **at) {
+		const char *line = *at;
+		size_t byte_count = strcspn(line, "\n"), word_bytes = strlen(word);
+		*at += byte_count + (line[byte_count] == '\n');
+		if (byte_count > word_bytes && !strncmp(line, word, word_bytes))
+			return strndup(line + word_bytes, byte_count - word_bytes);
+	}
+	return NULL;
+}
+
+static void take_headers(void)
+{
+	const char *at = script_text;
+	for (char *line; (line = next_of("HEADER ", &at));) {
+		size_t have = strlen(script_headers);
+		if (have + strlen(line) + 3 <= sizeof script_headers)
+			snprintf(script_headers + have, sizeof script_headers - have, "%s\r\n",
+				 line);
+		free(line);
+	}
+}
+
+void script_options(const char **to, size_t room)
+{
+	const char *at = script_text;
+	for (; room && (*to = next_of("OPTION ", &at)); to++)
+		room--;
+}
+
 bool upstream_start(struct upstream *u, const char *script)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -212,6 +259,7 @@ bool upstream_start(struct upstream *u, const char *script)
 	    bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 64) ||
 	    getsockname(fd, (struct sockaddr *)&address, &byte_count))
 		return false;
+	take_headers();
 	u->state = page;
 	u->port = ntohs(address.sin_port);
 	u->pid = fork();

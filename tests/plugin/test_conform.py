@@ -7,7 +7,7 @@ import re
 import subprocess
 import unittest
 
-from berthtest import proc
+from berthtest import proc, workdir
 
 BUILD = proc.build_dir()
 
@@ -32,9 +32,33 @@ class Kit(unittest.TestCase):
         self.assertIn("dockerreg.so", [os.path.basename(path) for path in plugins])
         for path in plugins:
             with self.subTest(os.path.basename(path)):
-                found, status, text = conform(path)
-                failed = [claim for claim, ok in found.items() if ok is False]
+                name = os.path.basename(path)[:-3]
+                script = os.path.join(proc.TREE, "plugins", name, "conform.script")
+                found, status, text = conform(path, "--script", script)
+                failed = [claim for claim, ok in found.items() if not ok]
                 self.assertEqual(([], 0), (failed, status), text)
+
+    def test_a_slot_that_does_not_do_its_work_is_found_out(self):
+        path = os.path.join(BUILD, "plugins", "jfrog.so")
+        script = os.path.join(workdir(self), "script")
+        with open(script, "w", encoding="ascii") as file:
+            file.write("GET /artifactory/api/system/ping 200 text/plain OK\n"
+                       "GET /artifactory/api/repositories 200 application/json []\n")
+        found, status, text = conform(path, "--script", script)
+        self.assertEqual(1, status)
+        self.assertIs(False, found["with the script, probe tells facts"])
+        self.assertIs(False, found["with the script, spaces gives spaces"])
+        self.assertIn("# it gave 0 items, none of them SPACE", text)
+        self.assertIs(True, found["401 is auth"])
+
+    def test_a_script_sets_options_and_the_command_line_wins(self):
+        path = os.path.join(BUILD, "tests", "plugin", "fixture.so")
+        script = os.path.join(workdir(self), "script")
+        with open(script, "w", encoding="ascii") as file:
+            file.write("OPTION act=crash\nGET /v2/ 200 application/json {}\n")
+        claim = "no call crashed"
+        self.assertIs(False, conform(path, "--script", script)[0][claim])
+        self.assertIs(True, conform(path, "-o", "act=leaky-error", "--script", script)[0][claim])
 
     def test_a_plugin_that_misbehaves_is_found_out(self):
         path = os.path.join(BUILD, "tests", "plugin", "fixture.so")
