@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of workspaces: users and groups of the system, by name or number. The
- * number is what counts; the name is kept as it was given, whatever it looks
- * like, because other systems have other ideas of a name.
+/* Members of workspaces and roles: users and groups of the system, by name or number.
+ * The number is what counts; the name is kept as it was given, whatever it looks
+ * like, because other systems have other ideas of a name. What this system calls the
+ * number when the member is added is kept as its account: a number that is given to
+ * somebody else later does not bring its rights along.
+ *
+ * As a row a member is a principal: "u1000", or with its account "u1000=616c696365",
+ * the name in hex so that it can stand in a pattern of SQL.
  */
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/accounts.h"
 #include "core/api/workspace.h"
 #include "core/base/text.h"
 
@@ -39,6 +45,7 @@ struct entry {
 	const char *name;
 	bool is_group;
 	int64_t number;
+	char account[ACCOUNT_NAME_ROOM]; /* "": not in this system's files */
 };
 
 static bool has_control(const char *s)
@@ -66,6 +73,20 @@ static void settle_number(struct findings *f, const char *pointer, struct entry 
 		e->number = known;
 }
 
+/* The account as it was given, or else as the files have it now. */
+static void settle_account(struct findings *f, const char *pointer, const json_t *member,
+			   struct entry *e)
+{
+	const char *given = js_str(member, "account", NULL);
+
+	if (!given)
+		(void)account_name(e->is_group, (uint32_t)e->number, e->account);
+	else if (strlen(given) >= sizeof(e->account) || has_control(given))
+		findings_add(f, pointer, "bad-name", "account is no name of this system's files");
+	else
+		snprintf(e->account, sizeof(e->account), "%s", given);
+}
+
 /* Reads {"user","uid"} or {"group","gid"}; false: a finding was added. */
 static bool read_entry(const json_t *member, const char *pointer, struct findings *f,
 		       struct entry *ret)
@@ -84,6 +105,8 @@ static bool read_entry(const json_t *member, const char *pointer, struct finding
 		findings_add(f, pointer, "bad-name", "the name has a control character");
 	else
 		settle_number(f, pointer, ret);
+	if (f->count == before)
+		settle_account(f, pointer, member, ret);
 	return f->count == before;
 }
 
@@ -94,31 +117,54 @@ static json_t *normal_of(const struct entry *e, const char *role)
 
 	if (one && *e->name)
 		json_object_set_new(one, e->is_group ? "group" : "user", json_string(e->name));
+	if (one && *e->account)
+		json_object_set_new(one, "account", json_string(e->account));
 	return one;
 }
 
-void member_principal(const json_t *member, char *to, size_t room)
+static bool principal_parse(const char *principal, struct entry *ret)
+{
+	const char *hex = strchr(principal, '=');
+	char number[24];
+	size_t digits = hex ? (size_t)(hex - principal) - 1 : strlen(principal + 1);
+	size_t bytes = hex ? strlen(hex + 1) / 2 : 0;
+
+	ret->is_group = *principal == 'g';
+	if (digits >= sizeof(number) || bytes >= sizeof(ret->account))
+		return false;
+	memcpy(number, principal + 1, digits);
+	number[digits] = '\0';
+	ret->account[bytes] = '\0';
+	return text_parse_i64(number, 0, ID_MAX, &ret->number) &&
+	       (!hex || text_unhex(hex + 1, (unsigned char *)ret->account, bytes));
+}
+
+void member_principal(const json_t *member, char to[PRINCIPAL_ROOM])
 {
 	const json_t *gid = json_object_get(member, "gid");
 
-	snprintf(to, room, "%c%lld", gid ? 'g' : 'u',
-		 (long long)js_int(member, gid ? "gid" : "uid", 0));
+	principal_format(gid != NULL, js_int(member, gid ? "gid" : "uid", 0),
+			 js_str(member, "account", ""), to);
 }
 
-/* Where the member belongs in the sorted list; -1: it is there already. */
-static long place_of(const json_t *list, const char *principal)
+/* Where the member belongs in the sorted list; -1: its number is there already. */
+static long place_of(const json_t *list, const json_t *member)
 {
-	char other[32];
+	const char *id = json_object_get(member, "gid") ? "gid" : "uid";
+	char principal[PRINCIPAL_ROOM], other[PRINCIPAL_ROOM];
+	long place = 0;
 	size_t i;
 	const json_t *one;
 
+	member_principal(member, principal);
 	json_array_foreach (list, i, one) {
-		member_principal(one, other, sizeof(other));
-		int order = strcmp(principal, other);
-		if (order <= 0)
-			return order ? (long)i : -1;
+		member_principal(one, other);
+		if (js_int(one, id, -1) == js_int(member, id, -2))
+			return -1;
+		if (strcmp(other, principal) < 0)
+			place = (long)i + 1;
 	}
-	return (long)json_array_size(list);
+	return place;
 }
 
 json_t *members_normal(const json_t *members, struct findings *f)
@@ -127,15 +173,15 @@ json_t *members_normal(const json_t *members, struct findings *f)
 	const json_t *member;
 	size_t i;
 
+	accounts_look();
 	json_array_foreach (members, i, member) {
-		char pointer[48], principal[32];
+		char pointer[48];
 		struct entry e;
 		snprintf(pointer, sizeof(pointer), "/members/%zu", i);
 		if (!read_entry(member, pointer, f, &e))
 			continue;
 		json_t *one = normal_of(&e, js_str(member, "role", "workspace-member"));
-		member_principal(one, principal, sizeof(principal));
-		long place = place_of(list, principal);
+		long place = place_of(list, one);
 		if (place < 0) {
 			findings_add(f, pointer, "twice", "%s %lld is in the list already",
 				     e.is_group ? "group" : "user", (long long)e.number);
@@ -148,6 +194,30 @@ json_t *members_normal(const json_t *members, struct findings *f)
 	return list;
 }
 
+json_t *members_of_others(const json_t *members)
+{
+	json_t *list = json_array();
+	const json_t *one;
+	size_t i;
+
+	accounts_look();
+	json_array_foreach (members, i, one) {
+		bool is_group = json_object_get(one, "gid") != NULL;
+		const char *id = is_group ? "gid" : "uid", *was = js_str(one, "account", "");
+		int64_t number = js_int(one, id, -1);
+		char is[ACCOUNT_NAME_ROOM];
+
+		if (*was && account_name(is_group, (uint32_t)number, is) && strcmp(was, is) != 0)
+			json_array_append_new(list,
+					      json_pack("{s:I, s:s, s:s}", id, (json_int_t)number,
+							"was", was, "is", is));
+	}
+	if (json_array_size(list))
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 int members_store(struct store *s, const char *workspace_id, const json_t *members,
 		  struct berth_error *err)
 {
@@ -157,7 +227,7 @@ int members_store(struct store *s, const char *workspace_id, const json_t *membe
 	if (workspace_members_clear(s, workspace_id, err))
 		return err->code;
 	json_array_foreach (members, i, member) {
-		char principal[32];
+		char principal[PRINCIPAL_ROOM];
 		bool is_group = json_object_get(member, "gid") != NULL;
 		struct workspace_member row = {
 			.workspace_id = (char *)workspace_id,
@@ -165,7 +235,7 @@ int members_store(struct store *s, const char *workspace_id, const json_t *membe
 			.name = (char *)js_str(member, is_group ? "group" : "user", ""),
 			.role = (char *)js_str(member, "role", ""),
 		};
-		member_principal(member, principal, sizeof(principal));
+		member_principal(member, principal);
 		if (workspace_member_add(s, &row, err))
 			return err->code;
 	}
@@ -175,9 +245,9 @@ int members_store(struct store *s, const char *workspace_id, const json_t *membe
 int member_object(const char *principal, const char *name, const char *role, json_t **ret,
 		  struct berth_error *err)
 {
-	struct entry e = {.name = name, .is_group = principal[0] == 'g'};
+	struct entry e = {.name = name};
 
-	if (!text_parse_i64(principal + 1, 0, ID_MAX, &e.number))
+	if (!principal_parse(principal, &e))
 		return berth_fail(err, BERTH_E_INTERNAL, "store: member %s", principal);
 	*ret = normal_of(&e, role);
 	return *ret ? 0 : berth_fail_memory(err);

@@ -136,7 +136,10 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		js_put_time(shown, "updated_at", it->updated_ms);
 	}
 	if (request_is_platform(q))
-		json_object_set_new(shown, "status", json_pack("{s:I}", "held", (json_int_t)held));
+		json_object_set_new(
+			shown, "status",
+			json_pack("{s:I, s:o*}", "held", (json_int_t)held, "other_accounts",
+				  members_of_others(json_object_get(shown, "members"))));
 	*ret = STEAL(shown);
 	return 0;
 }
@@ -282,13 +285,13 @@ static int store_members(struct store *s, const char *role, const json_t *member
 	if (role_members_clear(s, role, err))
 		return err->code;
 	json_array_foreach (members, i, one) {
-		char principal[32];
+		char principal[PRINCIPAL_ROOM];
 		struct role_member row = {
 			.role = (char *)role,
 			.principal = principal,
 			.name = (char *)js_str(one, json_object_get(one, "gid") ? "group" : "user",
 					       "")};
-		member_principal(one, principal, sizeof(principal));
+		member_principal(one, principal);
 		if (role_member_add(s, &row, err))
 			return err->code;
 	}
@@ -419,10 +422,10 @@ void api_roles_patch(struct request *q, struct answer *a)
 static int add_holder(void *user, const void *row, struct berth_error *err)
 {
 	const struct role_holder *it = row;
-	json_t *text = json_sprintf("%s %s%s%s%s%s%s", it->principal[0] == 'g' ? "gid" : "uid",
-				    it->principal + 1, *it->name ? " (" : "", it->name,
-				    *it->name ? ")" : "", *it->workspace ? " in workspace " : "",
-				    it->workspace);
+	json_t *text = json_sprintf("%s %.*s%s%s%s%s%s", it->principal[0] == 'g' ? "gid" : "uid",
+				    (int)strcspn(it->principal + 1, "="), it->principal + 1,
+				    *it->name ? " (" : "", it->name, *it->name ? ")" : "",
+				    *it->workspace ? " in workspace " : "", it->workspace);
 
 	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
 }

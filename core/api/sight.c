@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/access/access.h"
+#include "core/api/accounts.h"
 #include "core/base/text.h"
 #include "core/http/route.h"
 #include "core/store/records.h"
@@ -20,6 +21,19 @@ void sight_done(struct sight *s)
 	s->workspace_id = NULL;
 }
 
+/* Both forms: members of numbers that this system's files had no name for, when they
+ * were added, count by their number alone. */
+static int add_principal(struct buf *to, bool is_group, uint32_t number, struct berth_error *err)
+{
+	char account[ACCOUNT_NAME_ROOM], text[PRINCIPAL_ROOM];
+
+	principal_format(is_group, number, "", text);
+	if (buf_printf(to, err, "%s ", text) || !account_name(is_group, number, account))
+		return err->code;
+	principal_format(is_group, number, account, text);
+	return buf_printf(to, err, "%s ", text);
+}
+
 struct matching {
 	const struct caller *caller;
 	struct buf *to;
@@ -29,23 +43,29 @@ static int add_known(void *user, const void *row, struct berth_error *err)
 {
 	struct matching *m = user;
 	const struct known_group *it = row;
+	char number[16];
 	uint64_t gid;
 
-	if (it->principal[0] != 'g' || !text_parse_u64(it->principal + 1, 0, UINT32_MAX, &gid) ||
+	snprintf(number, sizeof(number), "%.*s", (int)strcspn(it->principal + 1, "="),
+		 it->principal + 1);
+	if (it->principal[0] != 'g' || !text_parse_u64(number, 0, UINT32_MAX, &gid) ||
 	    !caller_has_group(m->caller, (gid_t)gid))
 		return 0;
-	return buf_printf(m->to, err, "%s ", it->principal);
+	return add_principal(m->to, true, (uint32_t)gid, err);
 }
 
 int sight_principals(const struct caller *caller, struct buf *to, struct berth_error *err)
 {
 	struct matching m = {.caller = caller, .to = to};
-	int r = buf_printf(to, err, " u%lu ", (unsigned long)caller->uid);
 
+	accounts_look();
+	int r = buf_add_text(to, " ", err);
+	if (!r)
+		r = add_principal(to, false, caller->uid, err);
 	if (!r && caller->group_count > GROUPS_FEW)
 		return api_each(api_daemon()->store, &known_groups_table, NULL, add_known, &m, err);
 	for (size_t i = 0; !r && i < caller->group_count; i++)
-		r = buf_printf(to, err, "g%lu ", (unsigned long)caller->groups[i]);
+		r = add_principal(to, true, caller->groups[i], err);
 	return r;
 }
 

@@ -4,10 +4,10 @@
  */
 #include "core/api/api.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/accounts.h"
 #include "core/api/pull.h"
 #include "core/api/sight.h"
 #include "core/http/problem.h"
@@ -205,19 +205,13 @@ bool api_remove(struct request *q, struct answer *a, const char *path, const cha
 	return true;
 }
 
-/* Only the local user file is read: NSS may ask a directory server, and this
- * thread must not wait for one. */
 void api_user_name(uid_t uid, char *to, size_t room)
 {
-	char line[1024];
-	struct passwd entry, *found = NULL;
-	FILE *file AUTO_FILE = fopen("/etc/passwd", "re");
+	char name[ACCOUNT_NAME_ROOM];
 
-	snprintf(to, room, "uid %lu", (unsigned long)uid);
-	while (file && !fgetpwent_r(file, &entry, line, sizeof(line), &found) && found) {
-		if (entry.pw_uid != uid)
-			continue;
-		snprintf(to, room, "%s", entry.pw_name);
-		return;
-	}
+	accounts_look();
+	if (account_name(false, uid, name))
+		snprintf(to, room, "%s", name);
+	else
+		snprintf(to, room, "uid %lu", (unsigned long)uid);
 }

@@ -3,22 +3,27 @@
 #ifndef CORE_API_WORKSPACE_H
 #define CORE_API_WORKSPACE_H
 
+#include "core/api/accounts.h"
 #include "core/api/sight.h"
 
 /* The members of a body, each {"user" and/or "uid", or "group" and/or "gid",
- * "role"}, in their one form: number, name ("" where none was given), role,
- * sorted by principal. What is wrong goes into f, below /members. Names are
- * looked up in the local files only, because this thread must not wait for a
- * directory server: others come with their number. NULL: out of memory. */
+ * "account", "role"}, in their one form: number, name ("" where none was given),
+ * account (where this system's files have the number), role, sorted by principal. What is wrong
+ * goes into f, below /members. Names are looked up in the local files only, because this thread
+ * must not wait for a directory server: others come with their number. NULL: out of memory. */
 json_t *members_normal(const json_t *members, struct findings *f) MUST_USE;
+/* Those whose number this system has given to another account since they were added,
+ * each {"uid" or "gid", "was", "is"}: they are not let in. NULL: there are none; new. */
+json_t *members_of_others(const json_t *members) MUST_USE;
 /* Writes a normal list in place of what the workspace had. */
 MUST_USE int members_store(struct store *s, const char *workspace_id, const json_t *members,
 			   struct berth_error *err);
 /* The same list from the store. */
 MUST_USE int members_load(struct store *s, const char *workspace_id, json_t **ret,
 			  struct berth_error *err);
-/* "u1000" of a normal member, and a member of a row; role NULL: none is shown. */
-void member_principal(const json_t *member, char *to, size_t room);
+/* "u1000" or "u1000=HEX" of a normal member, and a member of a row; role NULL: none is
+ * shown. */
+void member_principal(const json_t *member, char to[PRINCIPAL_ROOM]);
 MUST_USE int member_object(const char *principal, const char *name, const char *role, json_t **ret,
 			   struct berth_error *err);
 /* The route's workspace, where the caller may know of it and, unless least is

@@ -73,8 +73,10 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	js_put_time(shown, "created_at", it->created_ms);
 	js_put_time(shown, "updated_at", it->updated_ms);
 	json_object_set_new(shown, "status",
-			    json_pack("{s:I, s:I, s:o}", "spaces", (json_int_t)bound,
-				      "integrations", (json_int_t)owned, "pull_secrets", secrets));
+			    json_pack("{s:I, s:I, s:o, s:o*}", "spaces", (json_int_t)bound,
+				      "integrations", (json_int_t)owned, "pull_secrets", secrets,
+				      "other_accounts",
+				      members_of_others(json_object_get(shown, "members"))));
 	*ret = STEAL(shown);
 	return 0;
 }

@@ -58,10 +58,10 @@ class Workspaces(ApiCase):
                          made["members"])
         self.assertEqual(made, self.api.get("/v1/workspaces/shop"))
         self.assertEqual(0, made["status"]["spaces"])
-        answer = self.ask("PATCH", "/v1/workspaces/shop", {"members": [{"uid": 5}]},
+        answer = self.ask("PATCH", "/v1/workspaces/shop", {"members": [{"uid": 70005}]},
                           If_Match=self.etag("/v1/workspaces/shop"))
         self.assertEqual(200, answer.status, answer.body)
-        self.assertEqual([{"uid": 5, "role": "workspace-member"}], answer.body["members"])
+        self.assertEqual([{"uid": 70005, "role": "workspace-member"}], answer.body["members"])
         self.assertEqual("the shop", answer.body["description"])
         self.assertEqual(["shop"], self.names("/v1/workspaces?q=shop"))
         self.refused(428, "precondition-required", "DELETE", "/v1/workspaces/shop")
