@@ -10,15 +10,10 @@
 #include "core/api/cluster.h"
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/probe.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/ops/events.h"
-#include "core/ops/schedule.h"
 #include "core/store/namespaces.h"
-
-#define DEFAULT_PROBE_S 300
-/* Restarts should not probe everything at the same moment. */
-#define FIRST_PROBE_MIN_MS 1000
 
 static void path_of(const char *name, char *to, size_t room)
 {
@@ -121,21 +116,6 @@ void cluster_proof_release(struct operation *op)
 
 /* --- what was found --- */
 
-static int tell_health(struct daemon_state *d, const struct cluster *row, const json_t *status,
-		       struct berth_error *err)
-{
-	char path[96];
-	json_t *document AUTO_JSON =
-		json_pack("{s:s, s:s, s:s, s:s}", "phase", js_str(status, "phase", ""), "before",
-			  *row->phase ? row->phase : "unknown", "reason",
-			  js_str(status, "reason", ""), "message", js_str(status, "message", ""));
-
-	if (!document)
-		return berth_fail_memory(err);
-	path_of(row->name, path, sizeof(path));
-	return events_add(ops_events(d->ops), EVENT_HEALTH, path, document, err);
-}
-
 static int put_nodes(struct daemon_state *d, const char *id, const json_t *nodes,
 		     struct berth_error *err)
 {
@@ -184,34 +164,16 @@ static void put_facts(json_t *status, const json_t *facts)
 	json_decref(allocatable);
 }
 
-static void set_condition(json_t *status, const char *phase, const struct berth_error *why)
-{
-	char message[800] = "";
-
-	if (why->code)
-		snprintf(message, sizeof(message), "%s%s%s", why->message, *why->cause ? ": " : "",
-			 why->cause);
-	json_object_set_new(status, "phase", json_string(phase));
-	json_object_set_new(status, "reason", json_string(probe_reason(why, "NotACluster")));
-	json_object_set_new(status, "message", json_string(message));
-}
-
 int cluster_observe(struct daemon_state *d, const struct cluster *row, const json_t *found,
 		    const struct berth_error *why, struct berth_error *err)
 {
-	const char *phase = why->code ? "unhealthy" : "healthy";
 	int64_t now_ms = clock_unix_ms();
 	json_t *status AUTO_JSON = NULL;
+	char path[96];
 
 	if (api_parse(row->status, &status, err))
 		return err->code;
-	bool is_new_phase = strcmp(row->phase, phase) != 0;
-	bool is_new = is_new_phase ||
-		      strcmp(js_str(status, "reason", ""), probe_reason(why, "NotACluster")) != 0;
-	set_condition(status, phase, why);
-	if (is_new)
-		js_put_time(status, "since", now_ms);
-	js_put_time(status, "checked_at", now_ms);
+	const char *phase = probe_note(status, row->phase, why, "NotACluster", now_ms);
 	if (!why->code) {
 		put_facts(status, json_object_get(found, "facts"));
 		if (put_nodes(d, row->id, json_object_get(found, "objects"), err))
@@ -224,7 +186,8 @@ int cluster_observe(struct daemon_state *d, const struct cluster *row, const jso
 		return err->code;
 	if (!why->code && namespaces_retry(d->store, row->id, now_ms, err))
 		return err->code;
-	return is_new_phase ? tell_health(d, row, status, err) : 0;
+	path_of(row->name, path, sizeof(path));
+	return strcmp(row->phase, phase) ? probe_tell(d, path, row->phase, status, err) : 0;
 }
 
 int cluster_probed(struct operation *op, const json_t *value, const struct berth_error *why,
@@ -274,7 +237,7 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 		.status = (char *)"{}",
 		.phase = (char *)"unknown",
 		.generation = 1,
-		.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000,
+		.probe_ms = probe_period_ms(desired),
 		.created_ms = clock_unix_ms(),
 	};
 
@@ -298,7 +261,7 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 	free(row.desired);
 	row.desired = text;
 	row.generation++;
-	row.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000;
+	row.probe_ms = probe_period_ms(desired);
 	row.updated_ms = clock_unix_ms();
 	return store_row(op, &row, path, err);
 }
@@ -306,22 +269,16 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 int cluster_proved(struct operation *op, const json_t *value, const struct berth_error *why,
 		   json_t **ret_result, struct berth_error *err)
 {
-	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
 	bool is_new = !strcmp(op->type->kind, "cluster-create");
 	char path[96];
+	struct proof proof = {.noun = "cluster",
+			      .path = path,
+			      .facts = json_object_get(op->own, "facts"),
+			      .store = is_new ? add_row : change_row};
 
 	(void)value;
 	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
-	if (why->code && !is_dry_run)
-		return vault_drop(api_daemon(), js_str(op->arguments, "owner", ""),
-				  json_object_get(op->arguments, "fields"), err);
-	if (why->code)
-		return 0;
-	*ret_result = json_pack("{s:s, s:b, s:O*}", "cluster", path, "dry_run", is_dry_run ? 1 : 0,
-				"facts", json_object_get(op->own, "facts"));
-	if (is_dry_run)
-		return 0;
-	return is_new ? add_row(op, path, err) : change_row(op, path, err);
+	return proof_end(op, why, &proof, ret_result, err);
 }
 
 /* --- the clock --- */
@@ -371,15 +328,9 @@ static void probe_is_due(void *user, const char *name)
 int cluster_schedule(struct daemon_state *d, const struct cluster *row, struct berth_error *err)
 {
 	char name[64];
-	int64_t due_ms = row->checked_ms + row->probe_ms - clock_unix_ms();
 
 	snprintf(name, sizeof(name), "cluster/%s", row->id);
-	if (!row->checked_ms || due_ms > row->probe_ms)
-		due_ms = row->probe_ms;
-	if (due_ms < FIRST_PROBE_MIN_MS)
-		due_ms = FIRST_PROBE_MIN_MS;
-	return schedule_set(ops_schedule(d->ops), name, (uint64_t)due_ms, (uint64_t)row->probe_ms,
-			    probe_is_due, d, err);
+	return probe_schedule(d, name, row->checked_ms, row->probe_ms, probe_is_due, err);
 }
 
 void cluster_unschedule(struct daemon_state *d, const char *id)

@@ -129,17 +129,6 @@ static void change_done(struct change *c)
 }
 #define AUTO_CHANGE CLEANUP(change_done)
 
-static bool will_have(struct daemon_state *d, const struct change *c, const char *field)
-{
-	const json_t *given = json_object_get(c->secrets, field);
-	struct secret_info info = {.set = false};
-	struct berth_error err = ERROR_INIT;
-
-	if (given)
-		return json_is_string(given);
-	return c->row.id && !secret_info(d->store, c->row.id, field, &info, &err) && info.set;
-}
-
 /* Is plugin kube there and well? */
 static void check_plugin(const struct daemon_state *d, struct findings *f)
 {
@@ -166,8 +155,9 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 		api_fail(a, &err, NULL);
 		return false;
 	}
-	struct cluster_secrets has = {.has_token = will_have(d, c, "option_token"),
-				      .has_client_key = will_have(d, c, "tls_client_key")};
+	struct cluster_secrets has = {
+		.has_token = vault_will_have(d, c->row.id, c->secrets, "option_token"),
+		.has_client_key = vault_will_have(d, c->row.id, c->secrets, "tls_client_key")};
 	cluster_check(c->desired, &has, c->secrets, &f);
 	return f.count == 0;
 }

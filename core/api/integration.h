@@ -93,6 +93,10 @@ MUST_USE int vault_drop(struct daemon_state *d, const char *owner, const json_t 
 MUST_USE int vault_load(struct daemon_state *d, const char *owner, const char *field, char **ret,
 			struct berth_error *err);
 void vault_forget(const char *owner);
+/* Will the owner have that field once secrets ({field: text, or null for "remove it"})
+ * are settled? owner NULL: a new one. */
+bool vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
+		     const char *field);
 /* At the start: secrets of proofs that a kill left without an operation go. */
 MUST_USE int vault_sweep(struct daemon_state *d, struct berth_error *err);
 
@@ -116,12 +120,6 @@ json_t *rates_of_copy(const char *source_id, const char *target_id) MUST_USE;
 MUST_USE int sync_users(struct daemon_state *d, const char *integration, json_t **ret,
 			struct berth_error *err);
 
-/* The word that says which part of a probe failed; other_kind: where the server is
- * something else than was said. */
-const char *probe_reason(const struct berth_error *why, const char *other_kind);
-/* Does the outcome of a probe say something of its server? A lost worker, a crash of
- * ours and a cancel do not. */
-bool probe_says_something(const struct berth_error *why);
 /* What the API shows of a secret: {"set", "updated_at", "fingerprint"}. */
 MUST_USE int secret_state(struct daemon_state *d, const char *owner, const char *field,
 			  json_t **ret, struct berth_error *err);

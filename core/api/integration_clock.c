@@ -9,15 +9,13 @@
 #include "core/api/audit.h"
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/probe.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/ops/schedule.h"
 #include "core/store/plans.h"
 #include "core/store/scans.h"
 #include "core/store/syncs.h"
 
-/* Restarts should not probe everything at the same moment. */
-#define FIRST_PROBE_MIN_MS 1000
 #define FIRST_REFRESH_MS 30000
 #define PRUNE_MS 3600000
 
@@ -64,13 +62,7 @@ int integration_schedule(struct daemon_state *d, const struct integration *row,
 		schedule_remove(ops_schedule(d->ops), name);
 		return 0;
 	}
-	int64_t due_ms = row->checked_ms + row->probe_ms - clock_unix_ms();
-	if (!row->checked_ms || due_ms > row->probe_ms)
-		due_ms = row->probe_ms;
-	if (due_ms < FIRST_PROBE_MIN_MS)
-		due_ms = FIRST_PROBE_MIN_MS;
-	return schedule_set(ops_schedule(d->ops), name, (uint64_t)due_ms, (uint64_t)row->probe_ms,
-			    probe_is_due, d, err);
+	return probe_schedule(d, name, row->checked_ms, row->probe_ms, probe_is_due, err);
 }
 
 void integration_unschedule(struct daemon_state *d, const char *id)

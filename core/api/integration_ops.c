@@ -8,13 +8,11 @@
 
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/probe.h"
 #include "core/api/space.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
-#include "core/ops/events.h"
-
-#define DEFAULT_PROBE_S 300
 
 static void path_of(const char *name, char *to, size_t room)
 {
@@ -60,82 +58,16 @@ void integration_proof_release(struct operation *op)
 	job_release_json(op);
 }
 
-const char *probe_reason(const struct berth_error *why, const char *other_kind)
-{
-	switch (why->code) {
-	case 0:
-		return "Probed";
-	case BERTH_E_UNAVAILABLE:
-		return "Unreachable";
-	case BERTH_E_TIMEOUT:
-		return "TimedOut";
-	case BERTH_E_TLS:
-		return "TlsRefused";
-	case BERTH_E_AUTH:
-		return "LoginRefused";
-	case BERTH_E_DENIED:
-		return "RightsMissing";
-	case BERTH_E_PROTOCOL:
-		return other_kind;
-	case BERTH_E_UNSUPPORTED:
-		return "TooOld";
-	case BERTH_E_ADDRESS:
-		return "AddressRefused";
-	case BERTH_E_THROTTLED:
-		return "Throttled";
-	default:
-		return "ProbeFailed";
-	}
-}
-
-/* An event of a change of phase, which is what people wait for. */
-static int tell_health(struct daemon_state *d, const struct integration *row, const json_t *status,
-		       struct berth_error *err)
-{
-	char path[96];
-	json_t *document AUTO_JSON =
-		json_pack("{s:s, s:s, s:s, s:s}", "phase", js_str(status, "phase", ""), "before",
-			  *row->phase ? row->phase : "unknown", "reason",
-			  js_str(status, "reason", ""), "message", js_str(status, "message", ""));
-
-	if (!document)
-		return berth_fail_memory(err);
-	path_of(row->name, path, sizeof(path));
-	return events_add(ops_events(d->ops), EVENT_HEALTH, path, document, err);
-}
-
-static const char *reason_of(const struct berth_error *why)
-{
-	return probe_reason(why, "NotARegistry");
-}
-
-static void set_condition(json_t *status, const char *phase, const struct berth_error *why)
-{
-	char message[800] = "";
-
-	if (why->code)
-		snprintf(message, sizeof(message), "%s%s%s", why->message, *why->cause ? ": " : "",
-			 why->cause);
-	json_object_set_new(status, "phase", json_string(phase));
-	json_object_set_new(status, "reason", json_string(reason_of(why)));
-	json_object_set_new(status, "message", json_string(message));
-}
-
 int integration_observe(struct daemon_state *d, const struct integration *row, const json_t *facts,
 			const struct berth_error *why, struct berth_error *err)
 {
-	const char *phase = why->code ? "unhealthy" : "healthy";
 	int64_t now_ms = clock_unix_ms();
 	json_t *status AUTO_JSON = NULL;
+	char path[96];
 
 	if (api_parse(row->status, &status, err))
 		return err->code;
-	bool is_new_phase = strcmp(row->phase, phase) != 0;
-	bool is_new = is_new_phase || strcmp(js_str(status, "reason", ""), reason_of(why)) != 0;
-	set_condition(status, phase, why);
-	if (is_new)
-		js_put_time(status, "since", now_ms);
-	js_put_time(status, "checked_at", now_ms);
+	const char *phase = probe_note(status, row->phase, why, "NotARegistry", now_ms);
 	js_put_str(status, "version", js_str(facts, "version", NULL));
 	if (json_is_array(json_object_get(facts, "features")))
 		json_object_set(status, "features", json_object_get(facts, "features"));
@@ -144,7 +76,8 @@ int integration_observe(struct daemon_state *d, const struct integration *row, c
 		return berth_fail_memory(err);
 	if (integration_set_status(d->store, row->id, text, phase, now_ms, err))
 		return err->code;
-	return is_new_phase ? tell_health(d, row, status, err) : 0;
+	path_of(row->name, path, sizeof(path));
+	return strcmp(row->phase, phase) ? probe_tell(d, path, row->phase, status, err) : 0;
 }
 
 void integration_work(const struct integration *row, const char *kind, struct op_request *request,
@@ -182,13 +115,6 @@ static int follow_with_refresh(struct operation *op, const struct integration *r
 	return ops_submit(op->ops, &request, &done, err);
 }
 
-static json_t *proof_result(struct operation *op, const char *path)
-{
-	return json_pack("{s:s, s:b, s:O?}", "integration", path, "dry_run",
-			 js_bool(op->arguments, "dry_run", false) ? 1 : 0, "facts",
-			 (json_t *)op->own);
-}
-
 /* A workspace that went during the proof leaves nothing behind, nor to one that was
  * made of the same name. */
 static int check_owner(struct daemon_state *d, const json_t *arguments, struct berth_error *err)
@@ -216,7 +142,7 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 		.status = (char *)"{}",
 		.phase = (char *)"unknown",
 		.generation = 1,
-		.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000,
+		.probe_ms = probe_period_ms(desired),
 		.created_ms = clock_unix_ms(),
 	};
 
@@ -252,7 +178,7 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 	free(row.desired);
 	row.desired = text;
 	row.generation++;
-	row.probe_ms = js_int(desired, "probe_period_s", DEFAULT_PROBE_S) * 1000;
+	row.probe_ms = probe_period_ms(desired);
 	row.updated_ms = clock_unix_ms();
 	if (integration_change(d->store, &row, err) ||
 	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
@@ -265,23 +191,16 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 	return integration_schedule(d, &row, err);
 }
 
-/* What follows from a proof: nothing but its result for a dry run; else the row
- * by `store`, or the secrets dropped that were sealed for it. */
 static int end_proof(struct operation *op, const struct berth_error *why,
 		     int (*store)(struct operation *, const char *path, struct berth_error *),
 		     json_t **ret_result, struct berth_error *err)
 {
-	bool is_dry_run = js_bool(op->arguments, "dry_run", false);
 	char path[96];
+	struct proof proof = {
+		.noun = "integration", .path = path, .facts = op->own, .store = store};
 
 	path_of(js_str(op->arguments, "name", ""), path, sizeof(path));
-	if (why->code && !is_dry_run)
-		return vault_drop(api_daemon(), js_str(op->arguments, "owner", ""),
-				  json_object_get(op->arguments, "fields"), err);
-	if (why->code)
-		return 0;
-	*ret_result = proof_result(op, path);
-	return is_dry_run ? 0 : store(op, path, err);
+	return proof_end(op, why, &proof, ret_result, err);
 }
 
 int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
@@ -304,20 +223,6 @@ int integration_probe_call(struct operation *op, json_t **ret, struct berth_erro
 		json_pack("{s:s}", "scope", scope_word(js_str(op->arguments, "name", "")));
 
 	return job_call_one(op, "probe", api_daemon()->settings.jobs.probe_ms, args, ret, err);
-}
-
-bool probe_says_something(const struct berth_error *why)
-{
-	switch (why->code) {
-	case BERTH_E_CANCELLED:
-	case BERTH_E_INTERNAL:
-	case BERTH_E_NO_MEMORY:
-		return false;
-	case BERTH_E_UNAVAILABLE:
-		return why->from == BERTH_FROM_CURL || why->from == BERTH_FROM_HTTP;
-	default:
-		return why->from != BERTH_FROM_SIGNAL;
-	}
 }
 
 int integration_probed(struct operation *op, const json_t *value, const struct berth_error *why,

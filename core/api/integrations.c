@@ -91,25 +91,14 @@ static void change_done(struct change *c)
 }
 #define AUTO_CHANGE CLEANUP(change_done)
 
-static bool will_have(struct daemon_state *d, const struct change *c, const char *field)
-{
-	const json_t *given = json_object_get(c->secrets, field);
-	struct secret_info info = {.set = false};
-	struct berth_error err = ERROR_INIT;
-
-	if (given)
-		return json_is_string(given);
-	return c->row.id && !secret_info(d->store, c->row.id, field, &info, &err) && info.set;
-}
-
 /* Checks a change in full; false: answered. */
 static bool check_change(struct request *q, struct answer *a, struct change *c)
 {
 	struct daemon_state *d = request_daemon(q);
 	struct findings f = {.answer = a};
 	struct integration_secrets secrets = {
-		.has_password = will_have(d, c, "password"),
-		.has_client_key = will_have(d, c, "tls_client_key"),
+		.has_password = vault_will_have(d, c->row.id, c->secrets, "password"),
+		.has_client_key = vault_will_have(d, c->row.id, c->secrets, "tls_client_key"),
 	};
 	struct berth_error err = ERROR_INIT;
 

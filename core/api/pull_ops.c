@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/api/probe.h"
 #include "core/api/pull.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"

@@ -97,6 +97,18 @@ int vault_drop(struct daemon_state *d, const char *owner, const json_t *fields,
 	return 0;
 }
 
+bool vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
+		     const char *field)
+{
+	const json_t *given = json_object_get(secrets, field);
+	struct secret_info info = {.set = false};
+	struct berth_error err = ERROR_INIT;
+
+	if (given)
+		return json_is_string(given);
+	return owner && !secret_info(d->store, owner, field, &info, &err) && info.set;
+}
+
 int vault_sweep(struct daemon_state *d, struct berth_error *err)
 {
 	static const struct store_sql orphans = {
