@@ -140,6 +140,7 @@ static int ask(struct slot *s, struct berth_error *err)
 		.rights = REGISTRY_PULL,
 		.accept = MEDIA_ACCEPT,
 		.accept_status = absent,
+		.follow = true,
 		.body_max_bytes = MANIFEST_MAX_BYTES,
 		.done = on_done,
 		.user = s,

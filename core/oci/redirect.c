@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redirects of blob reads, followed by own code: libcurl drops Authorization
- * when the host changes and keeps every other header that we set.
+/* Redirects of content, followed by own code: libcurl drops Authorization when the
+ * host changes and keeps every other header that we set. Blobs are elsewhere with many
+ * registries, manifests too at registry.k8s.io.
  */
 #include <stdlib.h>
 

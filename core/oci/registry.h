@@ -82,7 +82,7 @@ struct registry_call {
 	unsigned rights;        /* REGISTRY_* */
 	const char *accept, *content_type, *range, *content_range;
 	const unsigned short *accept_status; /* ends with 0; besides 2xx these are no error */
-	bool follow;                         /* follow redirects (blob GET and HEAD only) */
+	bool follow;                         /* follow redirects (GET and HEAD of content) */
 	/* Never repeat by itself after a failure, 429 or 5xx. A 401 without a
 	 * body sent yet is still met with a credential. Streamed bodies are
 	 * never repeated, nor is an answer of which consume has had bytes. */

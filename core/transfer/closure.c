@@ -154,6 +154,7 @@ int doc_ask(struct op *op, struct registry_call *call, const struct doc *m, stru
 {
 	op_ask(op, call, "GET", m->pair);
 	call->accept = MEDIA_ACCEPT;
+	call->follow = true;
 	return op_object(op, call, "manifests", &m->digest, err);
 }
 

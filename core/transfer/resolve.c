@@ -116,6 +116,7 @@ static int prepare_ask(struct op *op, struct registry_call *call, struct berth_e
 	op_ask(op, call, op->step ? "GET" : "HEAD", i->pair);
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = at_source ? NULL : absent;
+	call->follow = at_source;
 	return op_path(op, err, "/v2/%s/manifests/%s", call->repository,
 		       reference_of(i, at_source));
 }
@@ -173,6 +174,7 @@ static int prepare_read(struct op *op, struct registry_call *call, struct berth_
 	struct image *i = op->object;
 	op_ask(op, call, "GET", i->pair);
 	call->accept = MEDIA_ACCEPT;
+	call->follow = true;
 	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->source, i->source_tag);
 }
 

@@ -184,8 +184,13 @@ case("redirect-chain-3", SOURCE, "40", "three redirects in a row", RIGHT,
      on("blob", lambda s, q, good: _hop(q, 3)), **IN)
 case("redirect-chain-9", SOURCE, "40", "nine redirects in a row", ERROR,
      on("blob", lambda s, q, good: _hop(q, 9)), **IN)
-case("redirect-manifest", SOURCE, "40", "manifests are at a stranger", EITHER,
+case("redirect-manifest", SOURCE, "40", "manifests are at a stranger", RIGHT,
      on("manifest manifest-head", redirect(307, to_stranger)), **IN)
+case("redirect-manifest-wrong-bytes", SOURCE, "30", "the stranger hands out other manifests", ERROR,
+     on("manifest manifest-head", redirect(307, to_stranger)),
+     stranger=[on("manifest", body(lambda data: data + b" "))], **IN)
+case("redirect-manifest-loop", SOURCE, "40", "a manifest leads to itself", ERROR,
+     on("manifest manifest-head", redirect(307, to_self)), limits={"manifest": 40}, **IN)
 case("redirect-base", SOURCE, "40", "/v2/ is at a stranger", EITHER,
      on("base", redirect(301, to_stranger)),
      **IN)
