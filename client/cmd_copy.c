@@ -65,7 +65,9 @@ const struct command copy_commands[] = {
 			   "failed and the others are there. With --verify every manifest and "
 			   "layer is then asked for at the target, as sync verify does: an image "
 			   "that is not there as the source has it has failed, and its line says "
-			   "what is missing.",
+			   "what is missing. A copy has one target and reads the source for it; "
+			   "for more targets, copy on from the first: then the source is read "
+			   "once.",
 		.operands = {{"SRC", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"},
 			     {"DST", OPERAND_ONE, NAMES_REFERENCE,
