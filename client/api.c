@@ -19,7 +19,8 @@ enum { CALL_TIMEOUT_S = 60, LIST_ITEM_MAX = 100000, BRIDGE_TRIES = 40, BRIDGE_RE
 
 static const struct js_limits answer_limits = {HTTP_BODY_MAX, 4000000, 64};
 
-int api_connect(struct cli *c, struct berth_error *err)
+/* Connects if there is no usable connection. Says who lacks which group. */
+static int api_connect(struct cli *c, struct berth_error *err)
 {
 	if (c->fd >= 0 && !c->http.is_broken)
 		return 0;
@@ -96,8 +97,9 @@ static int code_of_status(int status)
 	}
 }
 
-int api_problem(struct cli *c, const struct http_answer *a, const struct buf *body,
-		struct berth_error *err)
+/* Reads the answer of a failed call into c->problem and err. */
+static int api_problem(struct cli *c, const struct http_answer *a, const struct buf *body,
+		       struct berth_error *err)
 {
 	struct berth_error ignored = ERROR_INIT; /* a body that is no JSON is said as such */
 	json_decref(c->problem);

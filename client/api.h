@@ -32,12 +32,6 @@ MUST_USE int api_list(struct cli *c, const char *path, uint64_t limit, json_t **
  * status is checked as in api_send. */
 MUST_USE int api_stream(struct cli *c, const char *path, const char *accept,
 			struct http_answer *ret_answer, struct berth_error *err);
-/* Reads the answer of a failed call into c->problem and err. */
-int api_problem(struct cli *c, const struct http_answer *a, const struct buf *body,
-		struct berth_error *err);
-
-/* Connects if there is no usable connection. Says who lacks which group. */
-MUST_USE int api_connect(struct cli *c, struct berth_error *err);
 void api_disconnect(struct cli *c);
 
 /* The route with {N} replaced by operand N, percent-encoded; free(). */

@@ -98,14 +98,11 @@ int cli_report(struct cli *c, const struct berth_error *err);
 void cli_hint(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A remark on stderr, for a person. */
 void cli_note(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int cli_exit_of_problem(const json_t *problem);
 
 /* help.c */
 int help_command(struct cli *c, const struct command *cmd);
 int help_noun(struct cli *c, const struct noun *noun);
 int help_all(struct cli *c);
-/* The flag as help shows it: "-o, --output FORMAT". */
-void help_flag_name(const struct flag *flag, char *to, size_t room);
 void help_synopsis(const struct command *cmd, char *to, size_t room);
 
 #endif

@@ -10,7 +10,9 @@
 #include "client/dial.h"
 #include "core/base/text.h"
 
-char *contexts_path(void)
+/* $XDG_CONFIG_HOME/berth/config, or ~/.config/berth/config; free(). NULL when
+ * there is no home. */
+static char *contexts_path(void)
 {
 	const char *base = getenv("XDG_CONFIG_HOME");
 	const char *home = getenv("HOME");

@@ -39,7 +39,8 @@ static int of_context(struct cli *c, const char *name, struct berth_error *err)
 	return code;
 }
 
-int dial_target(struct cli *c, struct berth_error *err)
+/* Sets c->target. */
+static int dial_target(struct cli *c, struct berth_error *err)
 {
 	const char *given = cli_flag(c, "socket", NULL);
 	const char *context = cli_flag(c, "context", NULL);

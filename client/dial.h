@@ -17,9 +17,6 @@ struct contexts {
 	char *current; /* NULL: none chosen */
 };
 
-/* $XDG_CONFIG_HOME/berth/config, or ~/.config/berth/config; free(). NULL when
- * there is no home. */
-char *contexts_path(void) MUST_USE;
 /* A file that is not there is no contexts. BERTH_E_INVALID has file and line. */
 MUST_USE int contexts_load(struct contexts *to, struct berth_error *err);
 /* Writes the file anew, mode 0600, whole or not at all. */
@@ -29,8 +26,6 @@ size_t contexts_find(const struct contexts *c, const char *name); /* count: abse
 /* Is it an absolute path, unix://PATH or ssh://[USER@]HOST[:PORT][/PATH]? */
 bool context_target_ok(const char *target);
 
-/* Sets c->target. */
-MUST_USE int dial_target(struct cli *c, struct berth_error *err);
 /* Connects to c->target: sets c->fd and c->bridge_pid. */
 MUST_USE int dial_connect(struct cli *c, struct berth_error *err);
 /* Joins stdin and stdout to the socket: the far end of ssh://. Exit code. */

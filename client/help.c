@@ -60,7 +60,8 @@ static void pair(struct cli *c, const char *left, const char *right, unsigned co
 	fputc('\n', c->out.file);
 }
 
-void help_flag_name(const struct flag *f, char *to, size_t room)
+/* The flag as help shows it: "-o, --output FORMAT". */
+static void help_flag_name(const struct flag *f, char *to, size_t room)
 {
 	char letter[8] = "";
 	if (f->letter)

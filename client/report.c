@@ -105,7 +105,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 		line(c, PAINT_DIM, "request", id);
 }
 
-int cli_exit_of_problem(const json_t *problem)
+static int cli_exit_of_problem(const json_t *problem)
 {
 	static const struct {
 		int status, exit;

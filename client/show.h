@@ -20,8 +20,6 @@ const json_t *value_at(const json_t *item, const char *path);
 char *cell_text(const json_t *value, enum column_kind kind, bool is_exact) MUST_USE;
 /* "1.5 GiB", "12 KiB", "7 B"; to has 24 bytes. */
 void format_bytes(int64_t bytes, char *to);
-/* "3 min ago", "2 days ago", "in 5 min"; to has 32 bytes. */
-void format_age(int64_t unix_ms, char *to);
 /* "45 s", "3 min 20 s", "2 h 5 min"; to has 32 bytes. */
 void format_span(int64_t seconds, char *to);
 /* The paint of a state word: green for good, red for bad, yellow for between. */

@@ -48,7 +48,8 @@ void format_span(int64_t s, char *to)
 		snprintf(to, 32, "%lld days", (long long)s / 86400);
 }
 
-void format_age(int64_t unix_ms, char *to)
+/* "3 min ago", "2 days ago", "in 5 min"; to has 32 bytes. */
+static void format_age(int64_t unix_ms, char *to)
 {
 	static const struct {
 		int64_t s;

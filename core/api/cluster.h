@@ -21,16 +21,7 @@ enum { CLUSTER_NAME_ROOM = 80 };
  * and as the one that operations are limited by: "cluster/NAME". */
 void cluster_instance_name(const char *name, char to[CLUSTER_NAME_ROOM]);
 /* INSTANCE of a call frame (core/worker/job.h), secrets included: lives only in
- * the frame. desired, owner and fields: of a change that is being proved; NULL:
- * as the row has it. */
-struct cluster_instance {
-	const char *id;
-	const json_t *desired;
-	const char *pending_owner;
-	const json_t *pending_fields;
-};
-MUST_USE int cluster_instance(struct daemon_state *d, const struct cluster_instance *from,
-			      json_t **ret, struct berth_error *err);
+ * the frame. */
 MUST_USE int cluster_instance_of_row(struct daemon_state *d, const struct cluster *row,
 				     json_t **ret, struct berth_error *err);
 
@@ -47,12 +38,6 @@ struct cluster_secrets {
 void cluster_check(json_t *desired, const struct cluster_secrets *will_have, const json_t *secrets,
 		   struct findings *f);
 
-/* The object that the API shows. */
-MUST_USE int cluster_show(struct request *q, const void *row, json_t **ret,
-			  struct berth_error *err);
-/* Finds by the route's name; false: answered 404. */
-bool cluster_of_route(struct request *q, struct answer *a, struct cluster *ret);
-
 /* Its place in the clock: a probe each period. */
 MUST_USE int cluster_schedule(struct daemon_state *d, const struct cluster *row,
 			      struct berth_error *err);
@@ -61,10 +46,5 @@ MUST_USE int cluster_clock_start(struct daemon_state *d, struct berth_error *err
 /* The probe of one cluster, which a second one joins. request's members point
  * into *ret_parts. */
 void cluster_probe_work(const struct cluster *row, struct op_request *request, json_t **ret_parts);
-
-/* Writes an observed status, with an event when the phase changes. found: what
- * a probe gathered (slot.h), or NULL. */
-MUST_USE int cluster_observe(struct daemon_state *d, const struct cluster *row, const json_t *found,
-			     const struct berth_error *why, struct berth_error *err);
 
 #endif

@@ -25,8 +25,17 @@ void cluster_instance_name(const char *name, char to[CLUSTER_NAME_ROOM])
 	snprintf(to, CLUSTER_NAME_ROOM, "cluster/%s", name);
 }
 
-int cluster_instance(struct daemon_state *d, const struct cluster_instance *from, json_t **ret,
-		     struct berth_error *err)
+/* What an instance is made of. pending_owner and pending_fields: the secrets of a
+ * change that is being proved; NULL: as they are kept. */
+struct cluster_instance {
+	const char *id;
+	const json_t *desired;
+	const char *pending_owner;
+	const json_t *pending_fields;
+};
+
+static int cluster_instance(struct daemon_state *d, const struct cluster_instance *from,
+			    json_t **ret, struct berth_error *err)
 {
 	json_t *desired AUTO_JSON = json_copy((json_t *)(uintptr_t)from->desired);
 	const json_t *proxy = json_object_get(from->desired, "proxy");
@@ -164,8 +173,10 @@ static void put_facts(json_t *status, const json_t *facts)
 	json_decref(allocatable);
 }
 
-int cluster_observe(struct daemon_state *d, const struct cluster *row, const json_t *found,
-		    const struct berth_error *why, struct berth_error *err)
+/* Writes an observed status, with an event when the phase changes. found: what
+ * a probe gathered (slot.h), or NULL. */
+static int cluster_observe(struct daemon_state *d, const struct cluster *row, const json_t *found,
+			   const struct berth_error *why, struct berth_error *err)
 {
 	int64_t now_ms = clock_unix_ms();
 	json_t *status AUTO_JSON = NULL;

@@ -16,7 +16,8 @@ static void path_of(const char *name, char *to, size_t room)
 	snprintf(to, room, "/v1/clusters/%s", name);
 }
 
-int cluster_show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
+/* The object that the API shows. */
+static int cluster_show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct cluster *it = row;
 	struct daemon_state *d = request_daemon(q);
@@ -55,7 +56,8 @@ void api_clusters_list(struct request *q, struct answer *a)
 	api_list(&all, q, a);
 }
 
-bool cluster_of_route(struct request *q, struct answer *a, struct cluster *ret)
+/* Finds by the route's name; false: answered 404. */
+static bool cluster_of_route(struct request *q, struct answer *a, struct cluster *ret)
 {
 	struct berth_error err = ERROR_INIT;
 

@@ -124,10 +124,4 @@ MUST_USE int sync_users(struct daemon_state *d, const char *integration, json_t 
 MUST_USE int secret_state(struct daemon_state *d, const char *owner, const char *field,
 			  json_t **ret, struct berth_error *err);
 
-/* Writes an observed status: phase, reason and message with the time since
- * when; an event when the phase changes. facts: of a probe, or NULL. */
-MUST_USE int integration_observe(struct daemon_state *d, const struct integration *row,
-				 const json_t *facts, const struct berth_error *why,
-				 struct berth_error *err);
-
 #endif

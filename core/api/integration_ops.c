@@ -58,8 +58,11 @@ void integration_proof_release(struct operation *op)
 	job_release_json(op);
 }
 
-int integration_observe(struct daemon_state *d, const struct integration *row, const json_t *facts,
-			const struct berth_error *why, struct berth_error *err)
+/* Writes an observed status: phase, reason and message with the time since
+ * when; an event when the phase changes. facts: of a probe, or NULL. */
+static int integration_observe(struct daemon_state *d, const struct integration *row,
+			       const json_t *facts, const struct berth_error *why,
+			       struct berth_error *err)
 {
 	int64_t now_ms = clock_unix_ms();
 	json_t *status AUTO_JSON = NULL;

@@ -66,7 +66,8 @@ int job_call_one(struct operation *op, const char *kind, uint32_t deadline_ms, j
 	return job_call(op, &call, ret, err);
 }
 
-int job_facts(struct operation *op, const json_t *items, struct berth_error *err)
+/* on_items: gathers FACTs as {name: value} in op->own, a json_t. */
+static int job_facts(struct operation *op, const json_t *items, struct berth_error *err)
 {
 	const json_t *item;
 	size_t i;

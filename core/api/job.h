@@ -20,8 +20,6 @@ MUST_USE int job_call(const struct operation *op, const struct job_call *from, j
  * Sets "instance" in arguments. */
 MUST_USE int job_call_one(struct operation *op, const char *kind, uint32_t deadline_ms,
 			  json_t *arguments, json_t **ret, struct berth_error *err);
-/* on_items: gathers FACTs as {name: value} in op->own, a json_t. */
-MUST_USE int job_facts(struct operation *op, const json_t *items, struct berth_error *err);
 /* release: op->own is a json_t. */
 void job_release_json(struct operation *op);
 

@@ -29,8 +29,5 @@ bool scan_target_is_artifact(struct answer *a, const struct scan_target *t);
 
 /* The API's object of a scan; json_decref. */
 MUST_USE int scan_show(const struct scan *row, json_t **ret, struct berth_error *err);
-/* "Critical" becomes "critical"; to has 24 bytes. rank: 6 critical to 0. */
-void scan_severity(const char *word, char *to);
-int64_t scan_severity_rank(const char *word);
 
 #endif

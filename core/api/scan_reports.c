@@ -18,7 +18,8 @@
 static const char *const severities[] = {"critical",   "high", "medium", "low",
 					 "negligible", "none", "unknown"};
 
-void scan_severity(const char *word, char *to)
+/* "Critical" becomes "critical"; to has 24 bytes. */
+static void scan_severity(const char *word, char *to)
 {
 	size_t i = 0;
 
@@ -27,7 +28,8 @@ void scan_severity(const char *word, char *to)
 	to[i] = '\0';
 }
 
-int64_t scan_severity_rank(const char *word)
+/* From 6, critical, to 0. */
+static int64_t scan_severity_rank(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(severities); i++)
 		if (!strcmp(severities[i], word))

@@ -10,8 +10,10 @@ static const char *table_of(const struct slot_work *w)
 	return w->table ? w->table : "integration";
 }
 
-bool slot_usable(struct request *q, struct answer *a, const struct integration *row,
-		 const struct slot_work *w)
+/* Is the integration enabled and well, and has its plugin the slot? false:
+ * answered 404, 409, or 422 "unsupported" with a sentence. */
+static bool slot_usable(struct request *q, struct answer *a, const struct integration *row,
+			const struct slot_work *w)
 {
 	const json_t *plugin = catalog_find(request_daemon(q), row->kind);
 

@@ -19,10 +19,6 @@ struct slot_work {
 	const json_t *about; /* for the type's own functions, in arguments; or NULL */
 	bool joins;          /* a second one of the same path joins the first */
 };
-/* Is the integration enabled and well, and has its plugin the slot? false:
- * answered 404, 409, or 422 "unsupported" with a sentence. */
-bool slot_usable(struct request *q, struct answer *a, const struct integration *row,
-		 const struct slot_work *w);
 /* The same check by the integration's id, then 200 with the plan. */
 void slot_plan(struct request *q, struct answer *a, const char *integration_id,
 	       const struct slot_work *w, json_t *take_plan);

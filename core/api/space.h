@@ -17,10 +17,6 @@
  * no spaces of their own; nothing where it is there or not needed. */
 MUST_USE int space_add_default(struct daemon_state *d, const char *integration_id, const char *kind,
 			       struct berth_error *err);
-/* Puts each repository of the index where it belongs by now and counts anew:
- * after a prefix came or went. */
-MUST_USE int space_resettle(struct daemon_state *d, const char *integration_id,
-			    struct berth_error *err);
 /* Counts each space of an integration anew. */
 MUST_USE int space_recount_all(struct daemon_state *d, const char *integration_id,
 			       struct berth_error *err);

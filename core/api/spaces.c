@@ -225,7 +225,10 @@ static int settle(void *user, const void *row, struct berth_error *err)
 	return repository_put(d->store, &moved, &id, err);
 }
 
-int space_resettle(struct daemon_state *d, const char *integration_id, struct berth_error *err)
+/* Puts each repository of the index where it belongs by now and counts anew:
+ * after a prefix came or went. */
+static int space_resettle(struct daemon_state *d, const char *integration_id,
+			  struct berth_error *err)
 {
 	const struct store_value values[] = {V_TEXT(integration_id)};
 	struct store_page page = {

@@ -114,7 +114,8 @@ int berth_fail_errno(struct berth_error *err, int errnum, const char *fmt, ...)
 	return berth_cause(err, "%s", strerror(errnum));
 }
 
-int berth_code_of_http(int status)
+/* The BERTH_E_* that an HTTP status of an upstream means; 0 for 2xx and 3xx. */
+static int berth_code_of_http(int status)
 {
 	if (status >= 200 && status < 400)
 		return BERTH_OK;

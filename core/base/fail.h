@@ -33,8 +33,6 @@ int berth_cause(struct berth_error *err, const char *fmt, ...)
  * the code, unchanged. Wrap where you know something the callee did not. */
 int berth_wrap(struct berth_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The BERTH_E_* that an HTTP status of an upstream means; 0 for 2xx and 3xx. */
-int berth_code_of_http(int status);
 /* "auth", "not-found": the stable word of a code, and back (0: unknown word). */
 const char *berth_code_name(int code);
 int berth_code_of_name(const char *name);

@@ -99,7 +99,8 @@ static void look_whether_idle(void *user)
 		loop_timer_set(life.stop_timer, STOP_LOOK_MS);
 }
 
-void daemon_stop(struct daemon_state *d)
+/* Ends berthd in order: new work refused, running steps get stop_grace_s. */
+static void daemon_stop(struct daemon_state *d)
 {
 	if (d->is_stopping)
 		return;

@@ -55,7 +55,5 @@ struct daemon_state {
 /* Reads the configuration again and swaps it in whole; on error the old one
  * stays. Called on SIGHUP and by the control API. */
 MUST_USE int daemon_reload(struct daemon_state *d, struct berth_error *err);
-/* Ends berthd in order: new work refused, running steps get stop_grace_s. */
-void daemon_stop(struct daemon_state *d);
 
 #endif

@@ -80,14 +80,6 @@ void answer_header(struct answer *a, const char *name, const char *value)
 	free(h->value);
 }
 
-const char *answer_get_header(const struct answer *a, const char *name)
-{
-	for (size_t i = 0; i < a->header_count; i++)
-		if (!strcasecmp(a->headers[i].name, name))
-			return a->headers[i].value;
-	return NULL;
-}
-
 static void add_retry_after(struct answer *a)
 {
 	int64_t seconds = js_int(a->body, "retry_after_s", 0);

@@ -46,9 +46,7 @@ struct daemon_state *request_daemon(const struct request *q);
 struct http_server *request_server(const struct request *q);
 const struct route *request_route(const struct request *q);
 const char *request_id(const struct request *q);
-/* "POST", and the path without its query, as sent. */
-const char *request_method(const struct request *q);
-const char *request_path(const struct request *q);
+const char *request_method(const struct request *q); /* "POST" */
 /* A path parameter, decoded and checked against its schema; never NULL for one
  * that the route declares. */
 const char *request_param(const struct request *q, const char *name);
@@ -56,7 +54,6 @@ const char *request_param(const struct request *q, const char *name);
  * forms give the fallback when absent. */
 const char *request_query(const struct request *q, const char *name);
 int64_t request_query_int(const struct request *q, const char *name, int64_t fallback);
-bool request_query_bool(const struct request *q, const char *name, bool fallback);
 /* The body, already validated against the route's schema; NULL without one.
  * Of a PATCH it is the merge patch: see json_merge_patch in core/http/patch.h. */
 const json_t *request_body(const struct request *q);

@@ -147,7 +147,6 @@ void answer_clear(struct answer *a);
 /* A problem of core/http's own with a detail. */
 void refuse(struct request *q, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-const char *answer_get_header(const struct answer *a, const char *name);
 
 /* etag.c */
 #define ETAG_ROOM 72

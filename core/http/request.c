@@ -114,11 +114,6 @@ const char *request_method(const struct request *q)
 	return q->method;
 }
 
-const char *request_path(const struct request *q)
-{
-	return q->path_text;
-}
-
 const char *request_param(const struct request *q, const char *name)
 {
 	size_t n = strlen(name);
@@ -145,7 +140,7 @@ int64_t request_query_int(const struct request *q, const char *name, int64_t fal
 	return text && text_parse_i64(text, INT64_MIN, INT64_MAX, &value) ? value : fallback;
 }
 
-bool request_query_bool(const struct request *q, const char *name, bool fallback)
+static bool request_query_bool(const struct request *q, const char *name, bool fallback)
 {
 	const char *text = request_query(q, name);
 	return text ? !strcmp(text, "true") : fallback;

@@ -144,11 +144,6 @@ const struct net_limits *net_client_limits(const struct net_client *c)
 	return &c->settings.limits;
 }
 
-struct net_loop *net_client_loop(const struct net_client *c)
-{
-	return c->loop;
-}
-
 int64_t net_client_clock_skew_s(const struct net_client *c)
 {
 	return c->skew_s;

@@ -38,7 +38,6 @@ MUST_USE int net_client_new(struct net_loop *loop, const struct net_settings *se
 void net_client_free(struct net_client *c); /* its exchanges have been freed before */
 SCOPE_TYPE(net_client, struct net_client, net_client_free)
 const struct net_limits *net_client_limits(const struct net_client *c);
-struct net_loop *net_client_loop(const struct net_client *c);
 /* Seconds by which the last Date header was ahead of our clock. */
 int64_t net_client_clock_skew_s(const struct net_client *c);
 

@@ -56,7 +56,7 @@ static const char *actions_of(unsigned rights)
 	return push && del ? "pull,push,delete" : push ? "pull,push" : del ? "pull,delete" : "pull";
 }
 
-char *auth_scopes(const struct registry *r, const struct registry_call *call)
+static char *auth_scopes(const struct registry *r, const struct registry_call *call)
 {
 	const char *prefix = r->scope_prefix ? r->scope_prefix : "";
 	if (call->rights & REGISTRY_CATALOG)

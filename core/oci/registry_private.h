@@ -87,7 +87,6 @@ void request_run_ready(struct registry *r);
 /* The first answer is in, or its request is gone: the others go on soon. */
 void request_release(struct registry *r);
 void request_release_task(struct net_task *t);
-bool request_is_repeatable(const struct registry_request *q);
 
 /* auth.c: the header line to send, NULL for none, or q->state is
  * REQUEST_WAITS_TOKEN. */
@@ -95,7 +94,6 @@ MUST_USE int auth_header(struct registry_request *q, const char **ret, struct be
 /* A 401 came: prepares another try (true), or says why there is none. */
 MUST_USE int auth_challenged(struct registry_request *q, struct berth_error *err);
 void auth_free(struct registry *r);
-MUST_USE char *auth_scopes(const struct registry *r, const struct registry_call *call);
 
 /* retry.c: pauses and tries again where that is right; false: it is not. */
 bool retry_after_failure(struct registry_request *q, const struct berth_error *err);

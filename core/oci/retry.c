@@ -44,7 +44,7 @@ uint64_t retry_backoff_ms(struct registry *r, unsigned tries)
 	return base / 2 + next_random(r) % (base / 2 + 1);
 }
 
-bool request_is_repeatable(const struct registry_request *q)
+static bool request_is_repeatable(const struct registry_request *q)
 {
 	const char *m = q->call.method;
 	if (q->call.once || (q->exchange && net_exchange_moved(q->exchange)))

@@ -19,7 +19,7 @@ const char *op_state_name(enum op_state state)
 	return names[state];
 }
 
-bool op_state_is_end(enum op_state state)
+static bool op_state_is_end(enum op_state state)
 {
 	return state >= OP_SUCCEEDED;
 }

@@ -115,15 +115,6 @@ int idempotency_finish(struct store *s, const struct idempotency_request *reques
 	return rc ? rc : put(s, key, body_hash, status, headers, body, err);
 }
 
-int idempotency_drop(struct store *s, const struct idempotency_request *request,
-		     struct berth_error *err)
-{
-	char key[DIGEST_TEXT_ROOM];
-	int rc = hash_key(request, key, err);
-
-	return rc ? rc : idempotency_row_remove(s, key, err);
-}
-
 int idempotency_prune(struct store *s, struct berth_error *err)
 {
 	return idempotency_row_prune(s, clock_unix_ms() - KEEP_MS, err);

@@ -19,7 +19,7 @@ struct idempotency_request {
 	size_t body_count;
 };
 enum idempotency_case {
-	IDEMPOTENCY_NEW,     /* go on; then finish or drop */
+	IDEMPOTENCY_NEW,     /* go on; then finish, or roll back */
 	IDEMPOTENCY_REPLAY,  /* ret has the first answer */
 	IDEMPOTENCY_RUNNING, /* 409 */
 	IDEMPOTENCY_OTHER    /* 422: the key was used with another body */
@@ -32,9 +32,6 @@ MUST_USE int idempotency_begin(struct store *s, const struct idempotency_request
 MUST_USE int idempotency_finish(struct store *s, const struct idempotency_request *request,
 				int status, const char *headers, const char *body,
 				struct berth_error *err);
-/* Forgets the key (the request was refused before it had any effect). */
-MUST_USE int idempotency_drop(struct store *s, const struct idempotency_request *request,
-			      struct berth_error *err);
 /* Drops those older than 24 h; the sweep calls it. */
 MUST_USE int idempotency_prune(struct store *s, struct berth_error *err);
 

@@ -40,11 +40,6 @@ struct store *ops_store(struct ops *o)
 	return o->settings.store;
 }
 
-const struct sealer *ops_sealer(struct ops *o)
-{
-	return o->settings.sealer;
-}
-
 struct events *ops_events(struct ops *o)
 {
 	return o->events;

@@ -33,7 +33,6 @@ enum op_state {
 	OP_INTERRUPTED
 };
 const char *op_state_name(enum op_state state);
-bool op_state_is_end(enum op_state state);
 
 /* One operation that has not ended; read only for its type's functions. */
 struct operation {
@@ -137,7 +136,6 @@ void ops_stop(struct ops *o);
 uint32_t ops_running(const struct ops *o);
 
 struct store *ops_store(struct ops *o);
-const struct sealer *ops_sealer(struct ops *o);
 struct events *ops_events(struct ops *o); /* core/ops/events.h */
 struct budget *ops_budget(struct ops *o); /* core/ops/budget.h */
 

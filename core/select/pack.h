@@ -39,8 +39,6 @@ struct known_ids {
 	uint32_t *slots; /* place + 1 by hash; 0: free */
 	size_t slot_count;
 };
-/* The place of an id, added where it is new; -1: no memory. */
-long known_add(struct known_ids *k, const char *id);
 /* -1: not there. */
 long known_find(const struct known_ids *k, const char *id);
 

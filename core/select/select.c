@@ -96,7 +96,8 @@ static bool known_grow(struct known_ids *k)
 	return true;
 }
 
-long known_add(struct known_ids *k, const char *id)
+/* The place of an id, added where it is new; -1: no memory. */
+static long known_add(struct known_ids *k, const char *id)
 {
 	long place = known_find(k, id);
 

@@ -61,7 +61,9 @@ static void put_words(json_t *to, const char *key, const json_t *words)
 	json_decref(copy);
 }
 
-void document_platform(const char *os, const char *architecture, const char *variant, char *to)
+/* "linux/arm64/v8"; to has 128 bytes; "" where nothing is known. */
+static void document_platform(const char *os, const char *architecture, const char *variant,
+			      char *to)
 {
 	snprintf(to, 128, "%.40s%s%.40s%s%.40s", os ? os : "", os && architecture ? "/" : "",
 		 architecture ? architecture : "", variant && *variant ? "/" : "",

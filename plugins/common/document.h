@@ -10,8 +10,6 @@
 
 #define DOCUMENT_MAX_BYTES ((size_t)48 << 10) /* has to fit in one frame */
 
-/* "linux/arm64/v8"; to has 128 bytes; "" where nothing is known. */
-void document_platform(const char *os, const char *architecture, const char *variant, char *to);
 /* What the manifest alone says: kind, media_type, size, annotations, ... */
 MUST_USE json_t *document_new(const struct manifest *m, size_t manifest_byte_count);
 /* Adds config, history and the history line of each layer. */

@@ -106,7 +106,7 @@ int slot_tags(void *self, const struct berth_call *call, const char *repository,
 	return r ? berth_wrap(err, "cannot list the tags of %.150s", repository) : 0;
 }
 
-int names_add(struct names *n, const char *name, struct berth_error *err)
+static int names_add(struct names *n, const char *name, struct berth_error *err)
 {
 	if (n->count == n->room) {
 		size_t room = n->room ? 2 * n->room : 64;

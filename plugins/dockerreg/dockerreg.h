@@ -47,7 +47,6 @@ struct names {
 	char **items;
 	size_t count, room;
 };
-MUST_USE int names_add(struct names *n, const char *name, struct berth_error *err);
 void names_done(struct names *n);
 static inline void scope_names(struct names *n)
 {

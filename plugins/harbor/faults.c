@@ -49,7 +49,8 @@ static bool is_dropped(struct harbor *h)
 	return net_exchange_status(x) == 401 && challenge && !strncasecmp(challenge, "bearer", 6);
 }
 
-int harbor_refused(struct harbor *h, struct berth_error *err)
+/* A 401: *err has its words already; says whose fault it is. */
+static int harbor_refused(struct harbor *h, struct berth_error *err)
 {
 	char parts[WORDS_ROOM];
 	unhealthy(h, parts, sizeof parts);

@@ -76,10 +76,6 @@ MUST_USE int harbor_pages(struct harbor *h, const char *path,
 			  int (*each)(void *user, json_t *item, struct berth_error *err),
 			  void *user, struct berth_error *err);
 
-/* Splits "project/repo/name" at the first slash and encodes the rest twice, as
- * the reverse proxy before Harbor decodes once. free() both. */
-MUST_USE int harbor_split(const char *repository, char **ret_project, char **ret_name,
-			  struct berth_error *err);
 /* The path of a repository's API object: /api/v2.0/projects/P/repositories/R. */
 MUST_USE int harbor_path(const char *repository, char **ret, struct berth_error *err);
 /* Learns the version (one request, then known). */
@@ -118,8 +114,6 @@ MUST_USE int harbor_wire(struct harbor *h, const struct wire *w, struct net_exch
  * what to do; may ask /health and /v2/. */
 MUST_USE int harbor_fail(struct harbor *h, const struct ask *a, struct net_exchange *x,
 			 struct berth_error *err);
-/* A 401: *err has its words already; says whose fault it is. */
-MUST_USE int harbor_refused(struct harbor *h, struct berth_error *err);
 
 /* The slots, by file. */
 #define HARBOR_SLOT(name, ...)                                                                     \

@@ -83,8 +83,10 @@ int harbor_pages(struct harbor *h, const char *path,
 	return read_list(h, path, &p, err);
 }
 
-int harbor_split(const char *repository, char **ret_project, char **ret_name,
-		 struct berth_error *err)
+/* Splits "project/repo/name" at the first slash and encodes the rest twice, as
+ * the reverse proxy before Harbor decodes once. free() both. */
+static int harbor_split(const char *repository, char **ret_project, char **ret_name,
+			struct berth_error *err)
 {
 	const char *slash = strchr(repository, '/');
 	if (!slash || slash == repository || !slash[1])

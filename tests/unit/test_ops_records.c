@@ -379,8 +379,6 @@ static void the_first_answer_is_given_again(void **state)
 			 IDEMPOTENCY_OTHER);
 	assert_int_equal(begin(f->store, request_of(2, "/v1/copies", "k", "{}")), IDEMPOTENCY_NEW);
 	assert_int_equal(begin(f->store, request_of(1, "/v1/syncs", "k", "{}")), IDEMPOTENCY_NEW);
-	OK(idempotency_drop(f->store, &q, &err));
-	assert_int_equal(begin(f->store, q), IDEMPOTENCY_NEW);
 }
 
 static void a_request_that_was_rolled_back_leaves_no_key(void **state)
