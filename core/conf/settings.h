@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/fail.h"
-#include "core/net/loop.h"
+#include "core/net/limits.h"
 
 /* A list of texts; owned by the settings. */
 struct text_list {

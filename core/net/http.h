@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "core/base/buf.h"
+#include "core/net/limits.h"
 #include "core/net/loop.h"
 
 /* How to reach one server; strings are copied by net_client_new. */
@@ -56,8 +57,10 @@ struct net_call {
 	const void *body;      /* borrowed until done */
 	size_t body_byte_count;
 	int64_t stream_byte_count; /* with produce; -1: chunked */
-	/* As in struct registry_call. They run inside libcurl: they may start,
-	 * resume and free exchanges, all of which take effect a moment later. */
+	/* produce gives bytes, 0 at the end, or NET_PAUSE; consume takes all bytes
+	 * (returns byte_count), NET_PAUSE, or -1 to abort; headers_in: the head of the
+	 * answer is in. They run inside libcurl: they may start, resume and free
+	 * exchanges, all of which take effect a moment later. */
 	ssize_t (*produce)(void *user, char *to, size_t room);
 	ssize_t (*consume)(void *user, const char *bytes, size_t byte_count);
 	void (*headers_in)(void *user);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network loop of a job: one libcurl multi handle, timers, and the one
- * function that makes every easy handle, so that TLS, protocol, proxy and time
- * limits can't be forgotten in a side path. One thread.
+/* The network loop of a job: one libcurl multi handle, on which the exchanges of
+ * core/net/http.h run, timers, and one descriptor of the caller's. One thread.
  */
 #ifndef CORE_NET_LOOP_H
 #define CORE_NET_LOOP_H
@@ -12,30 +11,16 @@
 
 #include "core/base/fail.h"
 
+/* What a callback that gives or takes bytes returns to be asked again after a resume. */
 #define NET_PAUSE ((ssize_t)-2)
-
-/* Time-outs and caps; every one is a configuration key. Zero: the default. */
-struct net_limits {
-	uint32_t connect_ms;         /* 10 000 */
-	uint32_t answer_ms;          /* 60 000: a control request from start to end */
-	uint32_t low_speed_s;        /* 30: below low_speed_bytes a second for so long */
-	uint32_t low_speed_bytes;    /* 1 024 */
-	uint32_t retry_after_max_ms; /* 300 000 */
-	uint32_t tries;              /* 3 in all, of what may be repeated */
-	uint32_t backoff_ms;         /* 500: the first pause, doubling, with jitter */
-	uint32_t header_max_bytes;   /* 64 KiB */
-	uint32_t pages_max;          /* 1 000 */
-	uint32_t items_max;          /* 1 000 000 */
-	uint32_t commit_ms;          /* 300 000: the most from a streamed body to its answer */
-};
 
 struct net_loop;
 MUST_USE int net_loop_new(struct net_loop **ret, struct berth_error *err);
 void net_loop_free(struct net_loop *loop);
 SCOPE_TYPE(net_loop, struct net_loop, net_loop_free)
 
-/* Runs until stop(user) is nonzero or nothing is left to do. tick is called
- * at least every 250 ms (cancel checks, progress). */
+/* Runs until stop(user) is nonzero or nothing is left to do. stop (NULL: none) is
+ * asked after each round, at least every 250 ms. */
 MUST_USE int net_loop_run(struct net_loop *loop, int (*stop)(void *user), void *user,
 			  struct berth_error *err);
 /* One round: waits at most wait_ms. ret_active: transfers and timers left. */

@@ -19,6 +19,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/digest.h"
+#include "core/net/limits.h"
 #include "core/net/loop.h"
 
 /* How to reach one registry. Strings are copied by registry_open. */

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "core/net/loop.h"
+#include "core/net/limits.h"
 #include "core/net/policy.h"
 #include "core/worker/loader.h"
 
