@@ -87,6 +87,14 @@ json_t *api_plan(const char *create, const char *update, const char *remove)
 	return plan;
 }
 
+bool api_planned(struct request *q, struct answer *a, const char *path, bool is_new)
+{
+	if (!request_dry_run(q))
+		return false;
+	answer_json(a, 200, api_plan(is_new ? path : NULL, is_new ? NULL : path, NULL));
+	return true;
+}
+
 int api_each(struct store *s, const struct store_table *table, const struct store_page *within,
 	     store_each *each, void *user, struct berth_error *err)
 {

@@ -106,6 +106,9 @@ static inline void scope_undo(struct store **s)
 /* A plan document (convention 20): paths that a change would make, alter and
  * remove. NULL texts are left out. */
 json_t *api_plan(const char *create, const char *update, const char *remove) MUST_USE;
+/* A dry run of a POST or PATCH that is right: answered with the plan to make or alter
+ * path, and nothing is to be written. False: it is no dry run. */
+bool api_planned(struct request *q, struct answer *a, const char *path, bool is_new);
 
 /* A lifecycle event: {"action":"created","name":...} of a resource's path. */
 MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *action,

@@ -336,11 +336,8 @@ static void finish(struct request *q, struct answer *a, struct making *m)
 	snprintf(path, sizeof(path), "/v1/roles/%s", m->name);
 	if (!check(a, m))
 		return;
-	if (request_dry_run(q)) {
-		answer_json(a, 200,
-			    api_plan(m->before ? NULL : path, m->before ? path : NULL, NULL));
+	if (api_planned(q, a, path, !m->before))
 		return;
-	}
 	if (save(d, m, &err) || role_get(d->store, m->name, &row, &err))
 		api_fail(a, &err, NULL);
 	else

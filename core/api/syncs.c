@@ -184,11 +184,8 @@ static void finish(struct request *q, struct answer *a, const struct sync_rule *
 	path_of(name, path, sizeof(path));
 	if (!check(q, a, name, before->id, desired))
 		return;
-	if (request_dry_run(q)) {
-		answer_json(a, 200,
-			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
+	if (api_planned(q, a, path, !before->id))
 		return;
-	}
 	if (save(d, before, name, desired, &err) || sync_rule_get(d->store, name, &row, &err)) {
 		api_fail(a, &err, NULL);
 		return;

@@ -254,11 +254,8 @@ static void finish(struct request *q, struct answer *a, const struct workspace *
 	path_of(name, path, sizeof(path));
 	if (!check(d->store, a, desired) || !may_place(q, a, before, desired))
 		return;
-	if (request_dry_run(q)) {
-		answer_json(a, 200,
-			    api_plan(before->id ? NULL : path, before->id ? path : NULL, NULL));
+	if (api_planned(q, a, path, !before->id))
 		return;
-	}
 	int code = save(d, before, name, desired, &f, &err);
 	if (f.count)
 		return;
