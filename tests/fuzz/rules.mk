@@ -17,11 +17,11 @@ fuzz-build:
 
 fuzz-targets: $(patsubst %,$(O)/fuzz/%,$(FUZZ))
 
-$(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libberth.a
+$(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libberth.a $(O)/libshared.a
 	@mkdir -p $(@D)
 	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Wno-missing-prototypes -c -o $@.o $<
-	$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $@.o $(O)/libberth.a \
-		$(call libs,$(PKGS)) -ldl
+	$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $@.o $(O)/libshared.a \
+		$(O)/libberth.a $(call libs,$(PKGS)) -ldl
 
 # New inputs go to the build folder; what finds something stays as crash-*.
 fuzz: fuzz-build
