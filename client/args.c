@@ -258,16 +258,28 @@ static int check_operands(struct cli *c)
 	return EXIT_USAGE;
 }
 
+/* "{name} is {status.phase}": each brace that opens closes. */
+static int take_template(struct cli *c, const char *text)
+{
+	const char *open = strrchr(text, '{');
+
+	if (!*text || (open && !strchr(open, '}'))) {
+		cli_usage(c, *text ? "a { of the template has no }" : "the template is empty");
+		cli_hint(c, "-o template='{name} {status.phase}'");
+		return EXIT_USAGE;
+	}
+	c->format = FORMAT_TEMPLATE;
+	c->template = text;
+	return -1;
+}
+
 static int parse_format(struct cli *c)
 {
 	static const char *const names[] = {"table", "wide", "json",   "yaml",
 					    "name",  "csv",  "ndjson", NULL};
 	const char *text = cli_flag(c, "output", cli_has(c, "jq") ? "json" : "table");
-	if (!strncmp(text, "template=", 9)) {
-		c->format = FORMAT_TEMPLATE;
-		c->template = text + 9;
-		return -1;
-	}
+	if (!strncmp(text, "template=", 9))
+		return take_template(c, text + 9);
 	for (int i = 0; names[i]; i++)
 		if (!strcmp(names[i], text)) {
 			c->format = (enum format)i;

@@ -96,8 +96,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	}
 	upstream_line(c, problem);
 	if (js_int(problem, "retry_after_s", 0))
-		fprintf(c->err.file, "try again in %lld s\n",
-			(long long)js_int(problem, "retry_after_s", 0));
+		cli_hint(c, "try again in %lld s", (long long)js_int(problem, "retry_after_s", 0));
 	if (js_str(problem, "hint", NULL))
 		line(c, PAINT_GREEN, "hint", js_str(problem, "hint", ""));
 	const char *id = js_str(problem, "instance", c->request_id);

@@ -332,6 +332,10 @@ static bool is_mistyped(struct cli *c, const json_t *items, const struct columns
 {
 	char titles[512] = "";
 	size_t n = 0, rows = json_array_size(items);
+	if (!cols->count && cli_has(c, "columns")) {
+		cli_usage(c, "--columns names no column");
+		return true;
+	}
 	for (size_t i = 0; i < cols->count && rows; i++) {
 		const struct column *col = &cols->list[i];
 		bool is_found = false;

@@ -412,8 +412,8 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	}
 	if (json_array_size(users)) {
 		api_refuse(a, 409, "in-use", "berthctl sync list",
-			   "integration %s is used by %zu copy rules", row->name,
-			   json_array_size(users));
+			   "integration %s is used by %zu copy rule%s", row->name,
+			   json_array_size(users), json_array_size(users) == 1 ? "" : "s");
 		/* What the platform calls its rules may name what is others'. */
 		json_array_foreach (request_is_platform(q) ? users : NULL, i, one)
 			answer_fault(a, "", "in-use", "copy rule %s", json_string_value(one));

@@ -241,6 +241,18 @@ int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err)
 	return rc;
 }
 
+bool ask_may_wait(const struct remote *r, bool is_read, const struct berth_error *err)
+{
+	const struct net_limits *limits = net_client_limits(registry_net(r->registry));
+	uint64_t deadline_ms = r->call ? r->call->deadline_ms : 0;
+
+	if (!err->retry_ms || err->retry_ms > limits->answer_ms)
+		return false;
+	if (!is_read && (err->from != BERTH_FROM_HTTP || err->upstream != 429))
+		return false;
+	return !deadline_ms || clock_monotonic_ms() + err->retry_ms < deadline_ms;
+}
+
 char *ask_basic(const char *username, const char *password)
 {
 	AUTO_FREE char *pair = text_printf("%s:%s", username, password ? password : "");

@@ -47,6 +47,10 @@ MUST_USE int ask_text(const char *method, const char *path, const struct net_exc
 		      char **ret, struct berth_error *err);
 /* Waits before another try; BERTH_E_CANCELLED or _TIMEOUT where the call ends first. */
 MUST_USE int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err);
+/* Is another try after that error right, and in time? Of a read after what may pass, of
+ * anything after a 429, which says that nothing was done. A pause longer than an answer
+ * may take (net.answer_ms) is told and not waited for. */
+bool ask_may_wait(const struct remote *r, bool is_read, const struct berth_error *err);
 /* "Basic ..." of a user and password; free(). NULL without memory. */
 char *ask_basic(const char *username, const char *password) MUST_USE;
 /* A slot's JSON argument, an object. */

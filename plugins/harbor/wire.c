@@ -103,27 +103,44 @@ static bool is_session_over(const struct harbor *h, const struct ask *a,
 	       (status == 403 && strstr(buf_text(net_exchange_body(x)), "CSRF token"));
 }
 
-int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struct berth_error *err)
+static int ask_once(struct harbor *h, const struct ask *a, const char *body, struct reply *ret,
+		    struct berth_error *err)
 {
 	AUTO(net_exchange) struct net_exchange *x = NULL;
-	AUTO_FREE char *body = ask->body ? js_text(ask->body) : NULL;
-	struct ask a = *ask;
-	a.method = a.method ? a.method : "GET";
 	*ret = (struct reply){.total = -1};
-	int r = exchange(h, &a, body, &x, err);
-	if (!r && is_session_over(h, &a, x)) {
+	int r = exchange(h, a, body, &x, err);
+	if (!r && is_session_over(h, a, x)) {
 		harbor_sign_out(h);
 		net_exchange_free(STEAL(x));
-		r = exchange(h, &a, body, &x, err);
+		r = exchange(h, a, body, &x, err);
 	}
 	if (r)
 		return r;
 	int status = net_exchange_status(x);
-	if ((status < 200 || status > 299) && status != a.accept)
-		return harbor_fail(h, &a, x, err);
-	r = take(&a, x, ret, err);
+	if ((status < 200 || status > 299) && status != a->accept)
+		return harbor_fail(h, a, x, err);
+	r = take(a, x, ret, err);
 	if (r)
 		reply_done(ret);
+	return r;
+}
+
+/* A proxy before Harbor, or Harbor itself, may limit how often it is asked. */
+int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struct berth_error *err)
+{
+	const struct net_limits *limits = net_client_limits(registry_net(h->remote.registry));
+	AUTO_FREE char *body = ask->body ? js_text(ask->body) : NULL;
+	struct ask a = *ask;
+	a.method = a.method ? a.method : "GET";
+	int r = ask_once(h, &a, body, ret, err);
+	for (uint32_t tries = 1; r && tries < limits->tries && ask_may_wait(&h->remote, false, err);
+	     tries++) {
+		uint32_t pause_ms = err->retry_ms;
+		*err = (struct berth_error)ERROR_INIT;
+		r = ask_pause(&h->remote, pause_ms, err);
+		if (!r)
+			r = ask_once(h, &a, body, ret, err);
+	}
 	return r;
 }
 

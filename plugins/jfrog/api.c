@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "plugins/jfrog/jfrog.h"
 
@@ -74,21 +73,14 @@ static int ask_once(struct jfrog *j, const struct question *q, struct answer *re
 			  : ask_json(method, q->path, x, &ret->json, err);
 }
 
-/* Is there another try within the call's time? */
-static bool may_wait(const struct jfrog *j, const struct berth_error *err)
-{
-	uint64_t deadline_ms = j->remote.call ? j->remote.call->deadline_ms : 0;
-	return err->retry_ms &&
-	       (!deadline_ms || clock_monotonic_ms() + err->retry_ms < deadline_ms);
-}
-
 int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
 	      struct berth_error *err)
 {
 	const struct net_limits *limits = net_client_limits(registry_net(j->remote.registry));
 	bool is_read = q->is_read || !q->method || !strcmp(q->method, "GET");
 	int r = ask_once(j, q, ret, err);
-	for (uint32_t tries = 1; r && is_read && may_wait(j, err) && tries < limits->tries;
+	for (uint32_t tries = 1;
+	     r && is_read && tries < limits->tries && ask_may_wait(&j->remote, true, err);
 	     tries++) {
 		uint32_t pause_ms = err->retry_ms;
 		*err = (struct berth_error)ERROR_INIT;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "plugins/kube/kube.h"
 
@@ -58,16 +57,6 @@ static int ask_once(struct kube *k, const struct kube_ask *ask, const char *body
 	return r;
 }
 
-/* Is there another try, and within the call's time? */
-static bool may_wait(const struct kube *k, const struct kube_ask *ask,
-		     const struct berth_error *err)
-{
-	uint64_t deadline_ms = k->remote.call ? k->remote.call->deadline_ms : 0;
-	if (!err->retry_ms || (strcmp(ask->method, "GET") != 0 && err->upstream != 429))
-		return false;
-	return !deadline_ms || clock_monotonic_ms() + err->retry_ms < deadline_ms;
-}
-
 int kube_ask(struct kube *k, const struct kube_ask *asked, json_t **ret, struct berth_error *err)
 {
 	const struct net_limits *limits = net_client_limits(registry_net(k->remote.registry));
@@ -76,8 +65,10 @@ int kube_ask(struct kube *k, const struct kube_ask *asked, json_t **ret, struct 
 	if (asked->body && !body)
 		return berth_fail_memory(err);
 	ask.method = ask.method ? ask.method : "GET";
+	bool is_read = !strcmp(ask.method, "GET");
 	int r = ask_once(k, &ask, body, ret, err);
-	for (uint32_t tries = 1; r && tries < limits->tries && may_wait(k, &ask, err); tries++) {
+	for (uint32_t tries = 1;
+	     r && tries < limits->tries && ask_may_wait(&k->remote, is_read, err); tries++) {
 		uint32_t pause_ms = err->retry_ms;
 		*err = (struct berth_error)ERROR_INIT;
 		r = ask_pause(&k->remote, pause_ms, err);

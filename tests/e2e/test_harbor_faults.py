@@ -225,6 +225,11 @@ class Work(Case):
         names = self.names("/v1/integrations/harbor/spaces?limit=500")
         self.assertEqual(1, names.count("twice-000"))
 
+    def test_a_limit_on_requests_is_waited_for(self):
+        self.faults.add("429", path="/projects", times=1)
+        self.refresh()
+        self.assertIsNone(self.faults.find("GET", "/api/v2.0/projects"))
+
     def test_a_limit_on_requests_says_when_to_come_again(self):
         self.faults.add("429", path="/projects")
         said = self.said("integration", "refresh", "harbor")

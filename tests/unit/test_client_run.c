@@ -381,6 +381,11 @@ static void machine_formats_are_what_they_say(void **state)
 	assert_string_equal(said, "NAME,STATE\r\nhub,healthy\r\n\"a,\"\"b\",\r\n");
 	RUN(ANSWERS(TWO), "integration", "list", "-o", "template={name}={status.phase}");
 	assert_string_equal(said, "hub=healthy\na,\"b=\n");
+	assert_int_equal(RUN(ANSWERS(TWO), "integration", "list", "--columns", ""), EXIT_USAGE);
+	assert_non_null(strstr(complained, "--columns names no column"));
+	assert_int_equal(RUN(NONE, "integration", "list", "-o", "template={name"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "a { of the template has no }"));
+	assert_int_equal(RUN(NONE, "integration", "list", "-o", "template="), EXIT_USAGE);
 	RUN(ANSWERS(HTTP_JSON("200 OK", "", "{\"a\":[1,{\"b\":\"yes\",\"c\":[]}],\"d\":\"x y\"}")),
 	    "integration", "show", "x", "-o", "yaml");
 	assert_string_equal(said, "a:\n  - 1\n  - b: \"yes\"\n    c: []\nd: \"x y\"\n");
