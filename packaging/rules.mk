@@ -21,11 +21,28 @@ below = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 # A line of what is installed: MODE SOURCE TARGET.
 put = @install -D -m $(1) $(2) $(DESTDIR)$(3)
 
-UNITS_SYSTEMD := berthd.service berth-worker.service berth-hooks.service
-$(UNITS_SYSTEMD:%=$(O)/systemd/%): $(O)/systemd/%: systemd/%.in Makefile packaging/rules.mk
+# `sudo make TARGET` does what needs root as root and the rest as the calling user,
+# so that nothing in the tree belongs to root.
+as_user = $(if $(SUDO_USER),$(if $(filter 0,$(shell id -u)),runuser -u $(SUDO_USER) -- \
+	env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6)))
+parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# What has a path compiled or written into it is made again when that is another.
+PATHS = $(PREFIX) $(SBINDIR) $(LIBDIR) $(PLUGINDIR) $(SYSCONFDIR) $(WORKERROOT)
+$(O)/paths: always
 	@mkdir -p $(@D)
-	@sed -e 's|@BINDIR@|$(SBINDIR)|g' $< >$@
-$(O)/packaging/berth-plugin.pc: packaging/berth-plugin.pc.in Makefile packaging/rules.mk
+	@[ "$$(cat $@ 2>/dev/null)" = '$(PATHS)' ] || echo '$(PATHS)' >$@
+$(call obj,core/main.c core/daemon/paths.c): $(O)/paths
+
+# What the worker sees of its own installation, where that is not below /usr.
+OUTSIDE = $(filter-out /usr /usr/%,$(PREFIX))
+UNITS_SYSTEMD := berthd.service berth-worker.service berth-hooks.service
+$(UNITS_SYSTEMD:%=$(O)/systemd/%): $(O)/systemd/%: systemd/%.in $(O)/paths packaging/rules.mk
+	@mkdir -p $(@D)
+	@sed -e 's|@BINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+		-e 's|@WORKERROOT@|$(WORKERROOT)|g' \
+		-e '$(if $(OUTSIDE),s|@OUTSIDE@|$(OUTSIDE)|,/@OUTSIDE@/d)' $< >$@
+$(O)/packaging/berth-plugin.pc: packaging/berth-plugin.pc.in Makefile $(O)/paths packaging/rules.mk
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(call below,$(LIBDIR))|g' \
 		-e 's|@PLUGINDIR@|$(call below,$(PLUGINDIR))|g' -e 's|@VERSION@|$(VERSION)|g' $< >$@
@@ -34,7 +51,10 @@ INSTALL_NEEDS = $(UNITS_SYSTEMD:%=$(O)/systemd/%) $(O)/packaging/berth-plugin.pc
 	$(O)/tests/conform $(O)/tests/drive client-man
 CHECK_NEEDS += $(INSTALL_NEEDS)
 
-install: all $(INSTALL_NEEDS)
+built-to-install: all $(INSTALL_NEEDS)
+
+install:
+	@$(as_user) $(MAKE) --no-print-directory $(parallel) built-to-install
 	$(call put,0755,$(O)/berthd,$(SBINDIR)/berthd)
 	$(call put,0755,$(O)/berthctl,$(BINDIR)/berthctl)
 	$(call put,0755,$(O)/tests/conform,$(LIBDIR)/berth/conform)
@@ -84,4 +104,4 @@ dist:
 	git archive --format=tar --prefix=berth-$(VERSION)/ HEAD | gzip -n9 >$(O)/berth-$(VERSION).tar.gz
 	@echo $(O)/berth-$(VERSION).tar.gz
 
-.PHONY: install uninstall dist
+.PHONY: always built-to-install install uninstall dist

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests and the demonstration. `sudo make check` and `sudo make demo` install
-# what they need as root and do the rest as the calling user, so that nothing
-# in the tree belongs to root.
-
-as_user = $(if $(SUDO_USER),$(if $(filter 0,$(shell id -u)),runuser -u $(SUDO_USER) -- \
-	env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6)))
-
-parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+# what they need as root and do the rest as the calling user: see as_user in
+# packaging/rules.mk.
 
 check:
 	@packaging/deps test

@@ -4,6 +4,7 @@
 
 import http.server
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -14,16 +15,35 @@ from berthtest import proc, workdir
 from berthtest.daemon import Daemon
 
 TREE = proc.TREE
+NOBODY = pwd.getpwnam("nobody")
 
 
-def make(*argv, cwd=TREE, env=None):
+def make(*argv, cwd=TREE, env=None, umask=0o022):
     return subprocess.run(["make", "-s", *argv], cwd=cwd, capture_output=True, text=True,
-                          check=False, env={**os.environ, **(env or {})})
+                          check=False, env={**os.environ, **(env or {})}, umask=umask)
 
 
 def files_below(folder):
     return sorted(os.path.relpath(os.path.join(root, name), folder)
                   for root, _, names in os.walk(folder) for name in names)
+
+
+def below(folder):
+    """The folder, and everything in it."""
+    yield folder
+    for root, folders, names in os.walk(folder):
+        for name in folders + names:
+            yield os.path.join(root, name)
+
+
+def copy_built(build, to):
+    """What `make` alone builds, with its times: nothing of it is made again."""
+    os.mkdir(to)
+    for entry in os.scandir(build):
+        if entry.name in ("obj", "gen", "plugins"):
+            shutil.copytree(entry.path, os.path.join(to, entry.name))
+        elif entry.name.endswith((".a", "_gen")) or entry.name in ("berthd", "berthctl", "paths"):
+            shutil.copy2(entry.path, to)
 
 
 class Install(unittest.TestCase):
@@ -91,21 +111,22 @@ class Install(unittest.TestCase):
     def test_the_template_is_built_out_of_tree_and_conforms(self):
         folder = os.path.join(workdir(self), "example")
         shutil.copytree(self.path("usr/share/doc/berth/plugin-template"), folder)
+        os.chmod(folder, 0o775)  # as umask 002, many users' own, leaves it
         env = {"PKG_CONFIG_PATH": self.path("usr/share/pkgconfig")}
         tool = "PKG_CONFIG=pkg-config --define-prefix"
-        built = make(tool, cwd=folder, env=env)
+        built = make(tool, cwd=folder, env=env, umask=0o002)
         self.assertEqual(0, built.returncode, built.stderr)
         command = make("-n", "-B", tool, cwd=folder, env=env).stdout
         self.assertNotIn(TREE, command)
         done = make(tool, "check", cwd=folder, env=env)
         self.assertEqual(0, done.returncode, done.stdout)
         self.assertNotIn("SKIP", done.stdout)
-        self.integrate(os.path.join(folder, "example.so"))
+        self.integrate(folder)
         self.assertEqual(0, make(tool, "install", cwd=folder, env=env).returncode)
         os.unlink(self.path("usr/lib/berth/plugins/example.so"))
 
-    def integrate(self, plugin):
-        """What was built is added as an integration, and its images are listed."""
+    def integrate(self, plugins):
+        """What was built there is added as an integration, and its images are listed."""
         pages = {"/health": b"1.2.3\n", "/images": b"team/app 1\nteam/app 2\nteam/web 1\n"}
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -121,9 +142,6 @@ class Install(unittest.TestCase):
                 pass
 
         folder = workdir(self)
-        plugins = os.path.join(folder, "plugins")
-        os.makedirs(plugins, mode=0o755)
-        shutil.copy(plugin, plugins)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
@@ -141,6 +159,28 @@ class Install(unittest.TestCase):
         finally:
             server.shutdown()
             server.server_close()
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+    def test_under_sudo_all_in_the_tree_stays_the_callers(self):
+        folder = workdir(self)
+        os.chmod(folder, 0o711)
+        tree = os.path.join(folder, "tree")
+        shutil.copytree(TREE, tree, symlinks=True,
+                        ignore=shutil.ignore_patterns(".git", "build*", "__pycache__"))
+        copy_built(proc.build_dir(), os.path.join(tree, "build"))
+        for one in below(tree):
+            os.chown(one, NOBODY.pw_uid, NOBODY.pw_gid, follow_symlinks=False)
+        if subprocess.run(["runuser", "-u", "nobody", "--", "ls", tree], check=False,
+                          capture_output=True).returncode:
+            self.skipTest("the folder of temporary files is closed to others")
+        done = make("install", "DESTDIR=" + os.path.join(folder, "staged"), cwd=tree,
+                    env={"SUDO_USER": "nobody", "CCACHE_DISABLE": "1"})
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        for name in ("tests/conform", "tests/drive", "docs/berth-api.7", "man/berthctl.1"):
+            self.assertTrue(os.path.exists(os.path.join(tree, "build", name)), name)
+        self.assertEqual([], [one for one in below(tree) if os.lstat(one).st_uid == 0])
+        installed = os.stat(os.path.join(folder, "staged/usr/lib/berth/plugins/dockerreg.so"))
+        self.assertEqual(0, installed.st_uid)
 
     def test_an_installed_berthd_checks_its_configuration(self):
         done = subprocess.run([self.path("usr/sbin/berthd"), "--check", "--config",
@@ -164,6 +204,20 @@ class Units(unittest.TestCase):
                 file.write(text.replace("/usr/sbin/berthd", program))
         for name in ("berthd.socket", "berth-worker.socket"):
             shutil.copy(os.path.join(TREE, "systemd", name), cls.dir)
+
+    def test_another_prefix_is_in_the_workers_unit(self):
+        build = workdir(self)
+        unit = os.path.join(build, "systemd", "berth-worker.service")
+        for prefix, extra in (("/opt/berth", ["-/opt/berth"]), ("/usr/local", [])):
+            done = make("O=" + build, "PREFIX=" + prefix, "SYSCONFDIR=/opt/etc", unit)
+            self.assertEqual(0, done.returncode, done.stderr)
+            with open(unit, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn(f"RootDirectory={prefix}/lib/berth/root\n", text)
+            self.assertIn(f"ExecStart={prefix}/sbin/berthd --worker\n", text)
+            self.assertIn(" -/opt/etc/berth\n", text)
+            self.assertEqual(extra, re.findall(r"^BindReadOnlyPaths=(-/opt.*)$", text, re.M))
+            self.assertNotIn("@OUTSIDE@", text)
 
     def test_verify_finds_nothing(self):
         proc.need("systemd-analyze")
