@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 static _Noreturn void become(char *const *command, const char *socket_path)
 {

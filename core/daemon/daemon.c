@@ -14,10 +14,10 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/daemon/captive.h"
-#include "core/daemon/notify.h"
 #include "core/daemon/services.h"
-#include "core/daemon/sockets.h"
 #include "core/daemon/supervise.h"
+#include "core/process/notify.h"
+#include "core/process/sockets.h"
 
 #define STOP_LOOK_MS 50
 #define STATUS_MS 5000

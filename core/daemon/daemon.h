@@ -14,7 +14,7 @@
 
 #include "core/base/fail.h"
 #include "core/conf/settings.h"
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 /* Where things are: under /run/berth and /var/lib/berth, or all under the
  * folder of a private daemon. */

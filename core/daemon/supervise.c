@@ -16,7 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
-#include "core/daemon/sockets.h"
+#include "core/process/sockets.h"
 #include "core/worker/job.h"
 
 /* As a service: how often the plugins are asked for, the worker's restarts

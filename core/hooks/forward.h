@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 struct forward;
 /* socket_path: of the control socket; copied. */

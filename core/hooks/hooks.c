@@ -12,8 +12,8 @@
 #include "core/base/buf.h"
 #include "core/base/log.h"
 #include "core/conf/settings.h"
-#include "core/daemon/notify.h"
 #include "core/hooks/receive.h"
+#include "core/process/notify.h"
 
 #define PEM_MAX_BYTES 262144
 

@@ -5,9 +5,9 @@
 #ifndef CORE_HOOKS_RECEIVE_H
 #define CORE_HOOKS_RECEIVE_H
 
-#include "core/daemon/loop.h"
 #include "core/hooks/forward.h"
 #include "core/hooks/secrets.h"
+#include "core/process/loop.h"
 
 struct receive_settings {
 	struct loop *loop;

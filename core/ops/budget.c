@@ -14,7 +14,7 @@
 #include "core/base/js.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 #define NAME_ROOM 64
 #define LEASES_PER_S 200

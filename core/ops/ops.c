@@ -10,11 +10,11 @@
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/daemon/loop.h"
 #include "core/ops/audit.h"
 #include "core/ops/audit_seal.h"
 #include "core/ops/engine.h"
 #include "core/ops/idempotency.h"
+#include "core/process/loop.h"
 #include "core/store/syncs.h"
 
 #define WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)

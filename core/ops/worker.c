@@ -2,8 +2,8 @@
 /* The real runner of jobs: each a connection to the worker's socket, watched by
  * berthd's loop.
  */
-#include "core/daemon/loop.h"
 #include "core/ops/engine.h"
+#include "core/process/loop.h"
 
 struct worker_job {
 	struct job_client *client;

@@ -5,7 +5,7 @@
 #ifndef CORE_WORKER_PARENT_H
 #define CORE_WORKER_PARENT_H
 
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 #include "core/worker/child.h"
 #include "core/worker/plugins.h"
 

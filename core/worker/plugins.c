@@ -17,7 +17,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 struct trial {
 	pid_t pid;

@@ -12,8 +12,8 @@
 #include <sysexits.h>
 
 #include "core/base/log.h"
-#include "core/daemon/notify.h"
-#include "core/daemon/sockets.h"
+#include "core/process/notify.h"
+#include "core/process/sockets.h"
 #include "core/worker/parent.h"
 
 static const struct worker_options *given;

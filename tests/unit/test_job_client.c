@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "core/base/js.h"
-#include "core/daemon/sockets.h"
+#include "core/process/sockets.h"
 #include "core/worker/frame.h"
 #include "core/worker/job.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 struct world {
 	struct loop *loop;

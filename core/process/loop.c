@@ -4,7 +4,7 @@
  * have reported it. Timers are a list sorted by due time: there are some
  * hundreds at most.
  */
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See sockets.h. */
-#include "core/daemon/sockets.h"
+#include "core/process/sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>

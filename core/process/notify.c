@@ -2,7 +2,7 @@
 /* See notify.h. The environment's NOTIFY_SOCKET stays set: the worker that a
  * private daemon starts is given an environment without it.
  */
-#include "core/daemon/notify.h"
+#include "core/process/notify.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /* The UNIX sockets of a private daemon, and the lock that keeps a second one
  * off its folder. berthd and the worker; no other address family is ever used.
  */
-#ifndef CORE_DAEMON_SOCKETS_H
-#define CORE_DAEMON_SOCKETS_H
+#ifndef CORE_PROCESS_SOCKETS_H
+#define CORE_PROCESS_SOCKETS_H
 
 #include "core/base/fail.h"
 

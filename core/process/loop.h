@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event loop of berthd and of the worker's parent: one epoll set with
- * descriptors, monotonic timers and signals (signalfd). One thread; callbacks
- * may start, change and end any watch or timer, their own included.
+/* The event loop of berthd, of the worker's parent and of the receiver: one epoll
+ * set with descriptors, monotonic timers and signals (signalfd). One thread;
+ * callbacks may start, change and end any watch or timer, their own included.
  */
-#ifndef CORE_DAEMON_LOOP_H
-#define CORE_DAEMON_LOOP_H
+#ifndef CORE_PROCESS_LOOP_H
+#define CORE_PROCESS_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service manager is told (sd_notify) and what it hands over
- * (sd_listen_fds). Nothing happens where there is none. Runs in berthd and in
- * the worker's parent.
+ * (sd_listen_fds). Nothing happens where there is none. Runs in berthd, in the
+ * worker's parent and in the receiver of notifications.
  */
-#ifndef CORE_DAEMON_NOTIFY_H
-#define CORE_DAEMON_NOTIFY_H
+#ifndef CORE_PROCESS_NOTIFY_H
+#define CORE_PROCESS_NOTIFY_H
 
 #include "core/base/fail.h"
-#include "core/daemon/loop.h"
+#include "core/process/loop.h"
 
 void notify_ready(void);
 void notify_reloading(void); /* then notify_ready again */
