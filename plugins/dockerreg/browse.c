@@ -3,13 +3,14 @@
  * that there is: it walks the server's storage, and it goes on naming
  * repositories whose last tag was deleted.
  */
+#include "dockerreg.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/oci/lists.h"
 #include "core/oci/reference.h"
 #include "plugins/common/artifact.h"
-#include "plugins/dockerreg/dockerreg.h"
 
 static int give_space(struct dockerreg *d, const char *name, struct berth_sink *sink,
 		      struct berth_error *err)

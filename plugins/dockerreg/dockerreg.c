@@ -4,7 +4,8 @@
  * no counts and no users: what can be known is asked for, what can't is not
  * guessed at. Runs in a job's process.
  */
-#include "plugins/dockerreg/dockerreg.h"
+
+#include "dockerreg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 static const struct berth_option options[] = {
 	REMOTE_OPTIONS,
+	/* This row says to the core that the server has no spaces of its own: they are
+	 * prefixes that users declare, and what `spaces` gives besides is dropped. A plugin
+	 * whose server has spaces leaves it out. */
 	{"prefixes", BERTH_OPT_STRING, 0, NULL,
 	 "Path prefixes to show as spaces, comma-separated; the rest is the space 'default'."},
 	{NULL, 0, 0, NULL, NULL},

@@ -3,12 +3,13 @@
  * is the order of blame: name and route, TLS, registry or not, user and
  * password, rights.
  */
+#include "dockerreg.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/oci/lists.h"
-#include "plugins/dockerreg/dockerreg.h"
 
 #define OVERVIEW_MAX 10000 /* repositories counted for an overview */
 #define CLOCK_SKEW_S 3600

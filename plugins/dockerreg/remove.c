@@ -3,13 +3,14 @@
  * go all its tags, so there a tag is deleted only where it is the last one of
  * its digest. 405 means that deletion is off at the server.
  */
+#include "dockerreg.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/text.h"
 #include "core/oci/fetch.h"
 #include "core/oci/reference.h"
-#include "plugins/dockerreg/dockerreg.h"
 
 static int send_delete(struct dockerreg *d, const char *repository, const char *reference,
 		       const unsigned short *accept_status, int *ret_status,

@@ -5,12 +5,13 @@
  * digest. The keys are those of dockerreg.md, and labels, pulled_at, pushed_at,
  * tags, scan on top.
  */
+#include "harbor.h"
+
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define HISTORY_MAX 500
 

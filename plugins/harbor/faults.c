@@ -5,12 +5,13 @@
  * failed inside: with its database down it answers 401 to the right password
  * and 500 without a reason (seen at 2.15.2 and 2.5.6).
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define WORDS_ROOM 120
 

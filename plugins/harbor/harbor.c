@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harbor.so: Harbor 2.4 and newer. Options, open and close, and the tables. */
-#include "plugins/harbor/harbor.h"
+
+#include "harbor.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,12 +5,13 @@
  * of the server). Durations are whole days, one at least: Berth's own expiry
  * is earlier and revokes.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define DAY_S 86400
 

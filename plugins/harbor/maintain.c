@@ -2,12 +2,13 @@
 /* House-keeping: read-only switch, garbage collection, its history. One table
  * of actions; a name that is not in it is unsupported.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 struct action {
 	struct harbor *h;

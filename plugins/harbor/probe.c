@@ -3,13 +3,14 @@
  * (most of Harbor's API takes one for an anonymous caller), then the version,
  * then the rights that Berth uses at this scope.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define OLDEST_MAJOR 2
 #define OLDEST_MINOR 4

@@ -3,12 +3,13 @@
  * are. Never a query with `tags` and never /search: both scan the tag table of
  * the whole instance (seconds at a million tags, seen at 2.15.2).
  */
+#include "harbor.h"
+
 #include <string.h>
 
 #include "core/base/buf.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define DESCRIPTION_MAX_BYTES ((size_t)48 * 1024) /* as JSON */
 

@@ -5,12 +5,13 @@
  * "native" and goes back as that. What Harbor does not check is checked here:
  * templates, numbers, at most 15 rules.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 #define RULES_MAX 15
 

@@ -6,12 +6,13 @@
  *	| Digest | Tag | Kind | Labels | PushedTime | ... | Retention |
  *	| sha256:6fc9... | keepme,t2 | image | | ... | RETAIN |
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 const char *harbor_run_state(const char *status)
 {

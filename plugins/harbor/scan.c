@@ -3,7 +3,8 @@
  * a scan of all is refused: at 2.15.2 it wipes the results that were there.
  * What scans found is read in scan_read.c.
  */
-#include "plugins/harbor/scan.h"
+
+#include "scan.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #define PLUGINS_HARBOR_SCAN_H
 
 #include "core/base/js.h"
-#include "plugins/harbor/harbor.h"
+#include "harbor.h"
 
 #define SCAN_ALL "/api/v2.0/system/scanAll/schedule"
 

@@ -2,11 +2,12 @@
 /* What Harbor's scans found: states, summed over a space, reports with every
  * finding, logs; and which scanner and schedule are set.
  */
+#include "scan.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/harbor/scan.h"
 
 #define DESCRIPTION_MAX_BYTES 8192 /* of one finding; an item has 60 KiB in all */
 #define LINKS_MAX 32

@@ -5,12 +5,13 @@
  * second POST, with both, answers 200 with two sid cookies, of which the
  * second is the session.
  */
+#include "harbor.h"
+
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 /* Harbor ends a session after 60 idle minutes; ours is given up before. */
 #define SESSION_MAX_MS (30 * 60 * 1000)

@@ -3,12 +3,13 @@
  * path holds a name (X-Is-Resource-Name, wire.c). Quotas hang on the project's
  * id and have ids of their own.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 struct listing {
 	struct harbor *h;

@@ -4,13 +4,14 @@
  * and others' are left alone. The other end is a /registries object, named by
  * a hash of its address and user, shared by the rules that use it.
  */
+#include "harbor.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/digest.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 static int refuse(struct berth_error *err, const char *why)
 {

@@ -2,13 +2,14 @@
 /* One HTTP exchange with Harbor to its end, and harbor_ask on top of it:
  * credentials, and the second try with a new session.
  */
+#include "harbor.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
 #include "core/base/text.h"
-#include "plugins/harbor/harbor.h"
 
 void reply_done(struct reply *r)
 {

@@ -2,10 +2,11 @@
 /* Requests to Artifactory's REST API, the list of Docker repository keys, and
  * where a key's registry is.
  */
+#include "jfrog.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/jfrog/jfrog.h"
 
 void answer_done(struct answer *a)
 {

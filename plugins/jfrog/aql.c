@@ -4,11 +4,12 @@
  * manifest is IMAGE/TAG; its layers lie beside it, so their sizes add up there.
  * Operators are those that JFrog documents: $eq, $match, $and, $or ($in is none).
  */
+#include "jfrog.h"
+
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
-#include "plugins/jfrog/jfrog.h"
 
 #define AQL_PAGE 5000
 #define AQL_QUERY_MAX 6000 /* characters; Artifactory answers 400 to a longer one */

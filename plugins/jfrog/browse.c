@@ -3,12 +3,13 @@
  * By AQL where it is allowed, else by the catalog and tag list of the key's
  * registry, which know no digests.
  */
+#include "jfrog.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
 #include "core/oci/lists.h"
 #include "plugins/common/artifact.h"
-#include "plugins/jfrog/jfrog.h"
 
 struct listing {
 	const struct key *key; /* of the repository that is being counted */

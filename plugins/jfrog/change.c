@@ -3,10 +3,11 @@
  * leaves other tags alone, each of which holds its own links to the layers.
  * Only a local key can be changed.
  */
+#include "jfrog.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/jfrog/jfrog.h"
 
 static int writable(struct jfrog *j, const char *repository, char **ret_key, char **ret_image,
 		    struct berth_error *err)

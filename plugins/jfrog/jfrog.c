@@ -2,7 +2,8 @@
 /* jfrog.so: Docker repositories of JFrog Artifactory 7. Options, open and
  * close, and the table.
  */
-#include "plugins/jfrog/jfrog.h"
+
+#include "jfrog.h"
 
 #include <stdlib.h>
 #include <string.h>

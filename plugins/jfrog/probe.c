@@ -2,10 +2,11 @@
 /* Proof, overview, and the repository keys as spaces. The ping may answer
  * anonymously, so the credentials are proved by the list of repositories.
  */
+#include "jfrog.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/jfrog/jfrog.h"
 
 static int is_artifactory(struct jfrog *j, struct berth_error *err)
 {

@@ -4,10 +4,11 @@
  * patch, so it is read, changed and written with the version that was read, and
  * read anew where somebody was quicker. Runs in a job.
  */
+#include "pull.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/pull.h"
 
 #define TRIES 5
 

@@ -4,11 +4,12 @@
  * The API server answers in a Status object, or in text where it does not get
  * that far: 429, and 404 of a path that it does not have (seen at 1.34.4).
  */
+#include "kube.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/kube.h"
 
 /* Is the reason among details.causes? */
 static bool has_cause(const json_t *status, const char *reason)

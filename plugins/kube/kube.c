@@ -2,7 +2,8 @@
 /* kube.so: a Kubernetes cluster, by its API server. Options, open and close,
  * and the tables.
  */
-#include "plugins/kube/kube.h"
+
+#include "kube.h"
 
 #include <stdlib.h>
 #include <string.h>

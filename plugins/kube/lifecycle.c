@@ -2,10 +2,11 @@
 /* The lifecycle table, and its slots that change something: plan, apply and
  * remove of a pull secret. What is right already is not written. Runs in a job.
  */
+#include "pull.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/pull.h"
 
 #define TRIES 3 /* where somebody else writes at the same time */
 

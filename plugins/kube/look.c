@@ -2,11 +2,12 @@
 /* A pull secret looked at without changing anything: the slots validate (may it
  * be made here?) and status (how is it?). Runs in a job.
  */
+#include "pull.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/pull.h"
 
 /* --- validate --- */
 

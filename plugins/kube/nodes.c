@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes: what they have, and which of them take pods. Runs in a job. */
+#include "kube.h"
+
 #include <string.h>
 
 #include "core/base/quantity.h"
-#include "plugins/kube/kube.h"
 
 #define PAGE 100 /* a node with its images has some 20 kB */
 

@@ -2,9 +2,9 @@
 /* What a cluster has in sum, and its namespaces as spaces. What our rights do
  * not show is left out of the sum. Runs in a job.
  */
-#include <string.h>
+#include "kube.h"
 
-#include "plugins/kube/kube.h"
+#include <string.h>
 
 #define NAMESPACES "/api/v1/namespaces"
 #define PAGE 500

@@ -2,10 +2,11 @@
 /* Proof: is it Kubernetes, who are we to it, what may we do, is it ready. Asked
  * in this order, so that what is wrong first is what is named.
  */
+#include "kube.h"
+
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/kube.h"
 
 #define OLDEST_MINOR 22 /* server-side apply is there for good since 1.22 */
 #define FEATURES_MAX 64

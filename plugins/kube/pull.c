@@ -6,7 +6,8 @@
  * can't be changed, an immutable one takes no change at all, and a GET in a
  * namespace that is not there says only that the secret is not.
  */
-#include "plugins/kube/pull.h"
+
+#include "pull.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #define PLUGINS_KUBE_PULL_H
 
 #include "core/base/digest.h"
-#include "plugins/kube/kube.h"
+#include "kube.h"
 
 #define PULL_TYPE "kubernetes.io/dockerconfigjson"
 #define PULL_KEY ".dockerconfigjson"

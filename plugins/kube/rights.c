@@ -2,9 +2,9 @@
 /* What the cluster lets us do: one SelfSubjectAccessReview a right, which each
  * authenticated user may ask for. Runs in a job.
  */
-#include <string.h>
+#include "kube.h"
 
-#include "plugins/kube/kube.h"
+#include <string.h>
 
 const struct kube_right kube_rights[] = {
 	{"get", "secrets", true},         {"create", "secrets", true},

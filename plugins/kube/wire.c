@@ -2,12 +2,13 @@
 /* Requests to the API server, the pages of its lists, and names that may stand
  * in a path. Runs in a job.
  */
+#include "kube.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
-#include "plugins/kube/kube.h"
 
 #define RESTARTS_MAX 3 /* of a list whose token became too old */
 
