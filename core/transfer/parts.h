@@ -144,9 +144,10 @@ void move_cancel_old(struct transfer *t);
 json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
 
 /* publish.c: manifests and tags put, in order. */
-void node_ready(struct transfer *t, struct node *n);    /* one thing less is awaited */
-void node_proved(struct transfer *t, struct node *n);   /* what it refers to is there */
-void node_begin(struct transfer *t, struct node *n);    /* the plan is made */
+void node_ready(struct transfer *t, struct node *n);  /* one thing less is awaited */
+void node_proved(struct transfer *t, struct node *n); /* what it refers to is there */
+void node_begin(struct transfer *t, struct node *n);  /* the plan is made */
+bool image_is_present(const struct image *i); /* nothing is to be done for its tag or digest */
 void image_put(struct transfer *t, struct image *i);    /* its tag, when all else is there */
 void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
 void node_companion_done(struct transfer *t, struct node *n);

@@ -8,9 +8,11 @@
 
 #include "core/transfer/parts.h"
 
-static bool is_same_as_target(const struct image *i)
+bool image_is_present(const struct image *i)
 {
-	return i->is_there && digest_equal(&i->source_digest, &i->target_digest);
+	if (i->is_there && digest_equal(&i->source_digest, &i->target_digest))
+		return true;
+	return !i->target_tag && i->root && i->root->is_there;
 }
 
 static void fail_image_with(struct transfer *t, struct image *i, struct berth_error *err,
@@ -448,7 +450,7 @@ void image_put(struct transfer *t, struct image *i)
 	struct doc *m = i->root->doc;
 	if (i->state != IMAGE_WAITING)
 		return;
-	if (is_same_as_target(i) || (!i->target_tag && i->root->is_there)) {
+	if (image_is_present(i)) {
 		image_end(t, i, IMAGE_PRESENT);
 		return;
 	}

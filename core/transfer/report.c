@@ -55,7 +55,7 @@ static const char *action_of(const struct image *i)
 		return "fail";
 	if (i->state == IMAGE_KEPT)
 		return "keep";
-	if (i->is_there && digest_equal(&i->source_digest, &i->target_digest))
+	if (image_is_present(i))
 		return "present";
 	return i->root && i->root->is_there ? "tag" : "copy";
 }
@@ -88,6 +88,18 @@ static void count_states(const struct transfer *t, size_t counts[ARRAY_COUNT(sta
 		const struct image *i = t->images.items[n];
 		if (!i->subject)
 			counts[i->state]++;
+	}
+}
+
+/* A plan begins nothing: what would only be looked at waits there until the end. */
+static void count_present(const struct transfer *t, size_t counts[ARRAY_COUNT(states)])
+{
+	for (size_t n = 0; n < t->images.count; n++) {
+		const struct image *i = t->images.items[n];
+		if (i->subject || i->state != IMAGE_WAITING || !image_is_present(i))
+			continue;
+		counts[IMAGE_WAITING]--;
+		counts[IMAGE_PRESENT]++;
 	}
 }
 
@@ -125,6 +137,7 @@ json_t *transfer_totals(const struct transfer *t)
 	size_t counts[ARRAY_COUNT(states)] = {0}, images = 0;
 	json_t *o = json_object();
 	count_states(t, counts);
+	count_present(t, counts);
 	for (size_t i = 0; i < ARRAY_COUNT(states); i++) {
 		images += counts[i];
 		if (i)

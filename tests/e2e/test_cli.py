@@ -502,6 +502,8 @@ class Live(unittest.TestCase):
         self.assertIn("3 images: 3 copied", done)
         again = self.ctl("copy", "hub/shop/api", "lab/copied/api", "--all-tags").stdout
         self.assertIn("3 images: 0 copied, 3 there already", again)
+        plan = self.ctl("copy", "hub/shop/api", "lab/copied/api", "--all-tags", "--plan").stdout
+        self.assertIn("3 images: 0 to copy, 3 there already; 0 B to move", plan)
         with Client(self.source.url) as left, Client(self.target.url) as right:
             for tag in ("1.0.0", "1.1.0", "2.0.0"):
                 self.assertEqual(left.digest("shop/api", tag), right.digest("copied/api", tag))
