@@ -131,7 +131,7 @@ static json_t *groups_of(const struct caller *caller)
 static int add_audit(struct daemon_state *d, const struct http_audit *entry,
 		     struct berth_error *err)
 {
-	char user[64];
+	char user[USER_NAME_ROOM];
 	AUTO_JSON json_t *groups = groups_of(entry->caller);
 	AUTO_JSON json_t *asked = entry->asked ? audit_masked(entry->asked) : NULL;
 	AUTO_JSON json_t *detail =
@@ -201,7 +201,7 @@ static int load_grants(struct daemon_state *d, const struct caller *caller, stru
 	if (sight_principals(caller, &principals, err))
 		return err->code;
 	const struct store_value v = V_TEXT(buf_text(&principals));
-	struct store_page page = {.within = "? LIKE '% ' || g.principal || ' %'",
+	struct store_page page = {.within = AMONG_SQL("g.principal"),
 				  .within_values = &v,
 				  .within_count = 1,
 				  .tail = "ORDER BY g.role"};

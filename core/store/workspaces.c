@@ -37,10 +37,9 @@ static const struct store_sql sql[] = {
 					"AND workspace_id = ?"},
 	[SQL_RETIRE] = {"space-retire", "UPDATE space_bindings SET retired_for = ?, retired_ms = ? "
 					"WHERE space_id = ? AND retired_for = ?"},
-	[SQL_ROLE] = {"workspace-role",
-		      "SELECT COALESCE(MAX(CASE WHEN ? LIKE '% ' || m.role || ' %' THEN 2 "
-		      "ELSE 1 END), 0) FROM workspace_members m "
-		      "WHERE " MEMBER_IS_SQL " AND m.workspace_id = ?"},
+	[SQL_ROLE] = {"workspace-role", "SELECT COALESCE(MAX(CASE WHEN " MEMBER_ROLE_SQL " THEN 2 "
+					"ELSE 1 END), 0) FROM workspace_members m "
+					"WHERE " MEMBER_IS_SQL " AND m.workspace_id = ?"},
 };
 const struct store_texts workspaces_texts = {sql, ARRAY_COUNT(sql)};
 

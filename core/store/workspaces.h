@@ -70,10 +70,15 @@ MUST_USE int space_retire(struct store *s, const char *space_id, const char *fro
 /* What a caller is to the workspaces, as SQL. One text value is bound: the
  * caller's principals, each between two spaces (" u1000 g50 "). The aliases are
  * those of the tables' own selects: w of workspaces_table, s and i of
- * spaces_table, m of members. */
-#define MEMBER_IS_SQL "? LIKE '% ' || m.principal || ' %'"
-/* Two text values: the principals, and the roles that count, written alike. */
-#define MEMBER_MAY_SQL MEMBER_IS_SQL " AND ? LIKE '% ' || m.role || ' %'"
+ * spaces_table, m of members. The two databases find a text within another by functions
+ * of different names, and '_' in a LIKE is any character: what is found becomes '!',
+ * which no principal and no role has. */
+#define AMONG_SQL(column) "REPLACE(?, ' ' || " column " || ' ', '!') LIKE '%!%'"
+#define MEMBER_IS_SQL AMONG_SQL("m.principal")
+/* A text value: names of roles, each between two spaces. */
+#define MEMBER_ROLE_SQL AMONG_SQL("m.role")
+/* Two text values: the principals, and the roles that count. */
+#define MEMBER_MAY_SQL MEMBER_IS_SQL " AND " MEMBER_ROLE_SQL
 #define WORKSPACE_OWN_SQL                                                                          \
 	"EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id "                   \
 	"AND " MEMBER_IS_SQL ")"

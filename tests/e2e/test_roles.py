@@ -115,6 +115,21 @@ class Roles(ApiCase):
             self.assertEqual(403, person.ask("GET", "/v1/plugins").status)
 
     @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+    def test_an_underscore_in_a_role_is_no_wildcard(self):
+        self.open_to_others()
+        self.make("keep_r", "workspace", ["workspaces.read"])
+        self.make("keeper", "workspace", ["workspaces.edit"])
+        for name, role in (("under", "keep_r"), ("plain", "keeper")):
+            self.api.post("/v1/workspaces", {"name": name,
+                                             "members": [{"uid": 70004, "role": role}]})
+        with Person(self.daemon.socket, 70004) as person:
+            # As a pattern keep_r is like keeper, which they have too.
+            change = {"description": "mine"}
+            self.assertEqual([403, 200], [
+                person.ask("PATCH", f"/v1/workspaces/{name}", change, If_Match="*").status
+                for name in ("under", "plain")])
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
     def test_a_tenant_sees_roles_of_workspaces_and_not_who_has_them(self):
         self.open_to_others()
         self.make("hidden", "platform", ["audit.read"])
