@@ -95,7 +95,9 @@ const struct command event_commands[] = {
 		.summary = "Print what happens, as it happens, until Ctrl-C",
 		.details = "Events have ids that only grow. A reader that was cut off goes on "
 			   "with --since and the last id that it saw; a gap event says that some "
-			   "are no longer kept.",
+			   "are no longer kept. The stream of who is no administrator of the "
+			   "daemon ends where roles or the system's accounts change: reading "
+			   "again shows what may be seen now.",
 		.flags = watch_flags,
 		.examples = {{"berthctl event watch", "everything from now on"},
 			     {"berthctl event watch --types operation,health --since 0",

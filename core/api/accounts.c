@@ -27,6 +27,7 @@ struct file {
 	struct kept kept[KEPT];
 };
 static struct file files[] = {{.path = "/etc/passwd"}, {.path = "/etc/group"}};
+static unsigned changes;
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -40,10 +41,18 @@ void accounts_look(void)
 		struct stat now = {.st_size = 0};
 
 		(void)stat(files[i].path, &now); /* a file that is gone has no names */
-		if (!is_same(&now, &files[i].seen))
+		if (!is_same(&now, &files[i].seen)) {
 			memset(files[i].kept, 0, sizeof(files[i].kept));
+			changes++;
+		}
 		files[i].seen = now;
 	}
+}
+
+unsigned accounts_changes(void)
+{
+	accounts_look();
+	return changes;
 }
 
 /* The name of the first line with that number, as the C library has it; NULL: none. */

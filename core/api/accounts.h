@@ -15,6 +15,8 @@
 
 /* Looks whether the files have changed: before a series of account_name. */
 void accounts_look(void);
+/* How often they had: who keeps what was found compares it. */
+unsigned accounts_changes(void);
 /* The name of that group, or else user; false: the files have none for it. */
 bool account_name(bool is_group, uint32_t number, char to[ACCOUNT_NAME_ROOM]);
 

@@ -91,8 +91,8 @@ void api_show_error(json_t *document);
 /* The document of an operation as this caller sees it. */
 MUST_USE int api_operation(struct request *q, const char *id, json_t **ret,
 			   struct berth_error *err);
-/* May this caller cancel that user's operations? */
-bool api_may_cancel(struct request *q, uid_t uid);
+/* May this caller cancel operations of who had that number and name (api_user_name)? */
+bool api_may_cancel(struct request *q, int64_t uid, const char *user_name);
 
 /* Rolls back at the end of a scope unless committed:
  *	struct store *undo AUTO_UNDO = d->store; ... store_commit(STEAL(undo), err) */
@@ -117,7 +117,13 @@ MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *
  * and answered with 204, or with a plan for a dry run. False: it is still there. */
 bool api_remove(struct request *q, struct answer *a, const char *path, const char *id,
 		int (*remove)(struct store *s, const char *id, struct berth_error *err));
+#define USER_NAME_ROOM 80
 /* The login name of a uid from the local user file, else "uid N". */
 void api_user_name(uid_t uid, char *to, size_t room);
+/* "uid N" alone: what a number without a name is called. */
+void api_number_name(uid_t uid, char *to, size_t room);
+/* Is the caller who had that number and name (api_user_name) then? A number is given to
+ * somebody else when its account is gone; one that had no name counts by itself. */
+bool api_is_caller(const struct request *q, int64_t uid, const char *user_name);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "core/access/access.h"
+#include "core/api/accounts.h"
+#include "core/api/role.h"
 #include "core/base/text.h"
 #include "core/store/spaces.h"
 
@@ -18,7 +21,25 @@ bool event_sight_of(struct request *q, struct answer *a, struct event_sight *ret
 	ret->is_all = ret->spaces.is_all;
 	ret->store = request_daemon(q)->store;
 	ret->uid = request_caller(q)->uid;
+	api_user_name(ret->uid, ret->names[0], sizeof(ret->names[0]));
+	api_number_name(ret->uid, ret->names[1], sizeof(ret->names[1]));
+	ret->is_fixed = ret->is_all && !request_grants(q)->role_count;
+	ret->accounts = accounts_changes();
+	ret->roles = role_changes();
 	return true;
+}
+
+bool event_sight_is_old(const struct event_sight *s)
+{
+	return !s->is_fixed && (s->accounts != accounts_changes() || s->roles != role_changes());
+}
+
+static bool is_own(const struct event_sight *s, const json_t *requester)
+{
+	const char *name = js_str(requester, "name", "");
+
+	return js_int(requester, "uid", -1) == (int64_t)s->uid &&
+	       (!strcmp(name, s->names[0]) || !strcmp(name, s->names[1]));
 }
 
 void event_sight_done(struct event_sight *s)
@@ -82,7 +103,7 @@ int event_sight_sees(const struct event_sight *s, const struct event_row *row, j
 	if (s->is_all)
 		return 0;
 	if (!strcmp(row->type, "operation")) {
-		*ret = js_int(json_object_get(data, "requester"), "uid", -1) == (int64_t)s->uid;
+		*ret = is_own(s, json_object_get(data, "requester"));
 		return 0;
 	}
 	bool is_of_integration = !strncmp(row->resource, INTEGRATIONS, strlen(INTEGRATIONS));

@@ -169,6 +169,10 @@ static void pull(struct stream *stream, void *user)
 	int64_t missed = gap_end(r);
 
 	r->stream = stream;
+	if (event_sight_is_old(&r->sight)) { /* its reader comes again with what it has */
+		stream_end(stream);
+		return;
+	}
 	if (missed) {
 		bool is_open = stream_push_gap(stream, (uint64_t)r->last_id, (uint64_t)missed);
 		r->last_id = missed;
@@ -236,7 +240,9 @@ static void answer_poll(struct answer *a, struct reader *r, uint32_t wait_s)
 						       (json_int_t)missed));
 		r->last_id = missed;
 	}
-	if (list_after(r, keep_row, &p, &err)) {
+	if (event_sight_is_old(&r->sight)) {
+		r->until_ms = 0;
+	} else if (list_after(r, keep_row, &p, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}

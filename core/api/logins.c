@@ -194,7 +194,7 @@ static void make(struct request *q, struct answer *a, const struct space *space,
 	struct berth_error err = ERROR_INIT;
 	struct op_submitted done = {.id = ""};
 	struct login row = *intent;
-	char user[64];
+	char user[USER_NAME_ROOM];
 
 	api_user_name(request_caller(q)->uid, user, sizeof(user));
 	row.user_name = user;
@@ -277,7 +277,7 @@ static int take(struct daemon_state *d, struct login *row, char **ret_secret,
 /* Only who asked for it, and an administrator. */
 static bool is_theirs(struct request *q, struct answer *a, const struct login *row)
 {
-	if ((int64_t)request_caller(q)->uid == row->uid || request_may(q, POINT_LOGINS_ANY))
+	if (api_is_caller(q, row->uid, row->user_name) || request_may(q, POINT_LOGINS_ANY))
 		return true;
 	api_refuse(a, 403, "denied", NULL, "login %s was made by %s", row->name, row->user_name);
 	return false;

@@ -14,7 +14,7 @@
 static int show(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct operation_row *it = row;
-	bool may_cancel = !it->ended_ms && api_may_cancel(q, (uid_t)it->uid);
+	bool may_cancel = !it->ended_ms && api_may_cancel(q, it->uid, it->user_name);
 
 	*ret = ops_row_document(request_daemon(q)->ops, it, may_cancel);
 	if (!*ret)

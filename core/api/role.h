@@ -9,6 +9,8 @@
 /* The points of a role: of a built-in one the table's, else those of its row and
  * what they depend on by today's table. */
 struct point_set role_points(const char *name, const char *permissions);
+/* How often this process changed a role or who has it. */
+unsigned role_changes(void);
 /* Adds to f, below /members, each member of a normal list whose role is none that
  * a workspace gives. */
 MUST_USE int roles_check_members(struct store *s, const json_t *members, struct findings *f,

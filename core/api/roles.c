@@ -298,6 +298,13 @@ static int store_members(struct store *s, const char *role, const json_t *member
 	return 0;
 }
 
+static unsigned changes;
+
+unsigned role_changes(void)
+{
+	return changes;
+}
+
 /* Row, members and event in one transaction. */
 static int save(struct daemon_state *d, const struct making *m, struct berth_error *err)
 {
@@ -319,6 +326,7 @@ static int save(struct daemon_state *d, const struct making *m, struct berth_err
 		return err->code;
 	struct store *undo AUTO_UNDO = d->store;
 	int code = m->before ? role_change(d->store, &row, err) : role_add(d->store, &row, err);
+	changes++;
 	if (code || store_members(d->store, m->name, json_object_get(m->desired, "members"), err) ||
 	    api_tell(d, path, m->before ? "changed" : "created", NULL, err))
 		return err->code;

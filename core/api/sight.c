@@ -194,8 +194,8 @@ bool sight_integrations(struct request *q, struct answer *a, struct sight *ret)
 }
 
 /* What is done with one integration alone, and says nothing of others. */
-#define OPERATIONS_OWN_SQL                                                                         \
-	"uid = ? OR (kind IN ('integration-change', 'overview', 'probe', 'refresh') AND "          \
+#define OPERATIONS_OWN_SQL                                                                                          \
+	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('integration-change', 'overview', 'probe', 'refresh') AND " \
 	"integration IN (SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
 
 static int look_at_operations(struct request *q, struct sight *s, struct berth_error *err)
@@ -206,7 +206,12 @@ static int look_at_operations(struct request *q, struct sight *s, struct berth_e
 	snprintf(s->where, sizeof(s->where), "%s", s->is_all ? "1 = 1" : OPERATIONS_OWN_SQL);
 	if (s->is_all)
 		return 0;
-	s->values[s->value_count++] = (struct store_value)V_INT(request_caller(q)->uid);
+	uid_t uid = request_caller(q)->uid;
+	api_user_name(uid, s->self[0], sizeof(s->self[0]));
+	api_number_name(uid, s->self[1], sizeof(s->self[1]));
+	s->values[s->value_count++] = (struct store_value)V_INT(uid);
+	add_value(s, s->self[0]);
+	add_value(s, s->self[1]);
 	add_member(s);
 	return 0;
 }
@@ -221,14 +226,14 @@ bool sight_operations(struct request *q, struct answer *a, struct sight *ret)
 	return false;
 }
 
-int sight_operation(struct request *q, const char *id, uid_t uid, bool *ret,
-		    struct berth_error *err)
+int sight_operation(struct request *q, const char *id, int64_t uid, const char *user_name,
+		    bool *ret, struct berth_error *err)
 {
 	struct sight s AUTO_SIGHT = {.is_all = false};
 	char within[sizeof(s.where) + 32];
 	int64_t count = 0;
 
-	*ret = request_is_platform(q) || request_caller(q)->uid == uid;
+	*ret = request_is_platform(q) || api_is_caller(q, uid, user_name);
 	if (*ret)
 		return 0;
 	if (look_at_operations(q, &s, err))

@@ -15,11 +15,12 @@
 #include "core/store/workspaces.h"
 
 struct sight {
-	bool is_all;           /* the platform allows it: no condition */
-	struct buf principals; /* " u1000 g50 ": what MEMBER_MAY_SQL takes */
-	struct buf roles;      /* those with the route's point, alike */
-	char *workspace_id;    /* of ?workspace=, or NULL; owned */
-	char where[1024];      /* on spaces s and integrations i */
+	bool is_all;                  /* the platform allows it: no condition */
+	struct buf principals;        /* " u1000 g50 ": what MEMBER_MAY_SQL takes */
+	struct buf roles;             /* those with the route's point, alike */
+	char *workspace_id;           /* of ?workspace=, or NULL; owned */
+	char self[2][USER_NAME_ROOM]; /* what operations of the caller's own are kept by */
+	char where[1024];             /* on spaces s and integrations i */
 	struct store_value values[8];
 	size_t value_count;
 };
@@ -62,8 +63,8 @@ MUST_USE int sight_principals(const struct caller *caller, struct buf *to, struc
 /* Operations: the caller's own, and what is done with integrations of workspaces that it
  * sees, whoever began that. False: answered. */
 bool sight_operations(struct request *q, struct answer *a, struct sight *ret);
-/* Is that operation, begun by that user, for this caller's eyes? */
-MUST_USE int sight_operation(struct request *q, const char *id, uid_t uid, bool *ret,
-			     struct berth_error *err);
+/* Is that operation, begun by who had that number and name, for this caller's eyes? */
+MUST_USE int sight_operation(struct request *q, const char *id, int64_t uid, const char *user_name,
+			     bool *ret, struct berth_error *err);
 
 #endif

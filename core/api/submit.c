@@ -38,10 +38,10 @@ static void held_changed(void *user, const char *id, bool has_ended)
 	http_wake(h->server, id);
 }
 
-bool api_may_cancel(struct request *q, uid_t uid)
+bool api_may_cancel(struct request *q, int64_t uid, const char *user_name)
 {
 	return request_may(q, POINT_OPERATIONS_ANY) ||
-	       (request_caller(q)->uid == uid && request_may(q, POINT_OPERATIONS_CANCEL));
+	       (api_is_caller(q, uid, user_name) && request_may(q, POINT_OPERATIONS_CANCEL));
 }
 
 /* The error of an operation is kept as the modules have it, and shown as a
@@ -65,9 +65,11 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 
 	if (ops_document(d->ops, id, false, ret, err))
 		return err->code;
-	uid_t uid = (uid_t)js_int(json_object_get(*ret, "requester"), "uid", 0);
+	const json_t *requester = json_object_get(*ret, "requester");
+	int64_t uid = js_int(requester, "uid", -1);
+	const char *name = js_str(requester, "name", "");
 	bool is_seen = false;
-	int code = sight_operation(q, id, uid, &is_seen, err);
+	int code = sight_operation(q, id, uid, name, &is_seen, err);
 	if (!code && !is_seen)
 		code = berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
 	if (code) {
@@ -75,9 +77,8 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 		return code;
 	}
 	api_show_error(*ret);
-	if (ops_find(d->ops, id)) {
-		json_object_set_new(*ret, "may_cancel", json_boolean(api_may_cancel(q, uid)));
-	}
+	if (ops_find(d->ops, id))
+		json_object_set_new(*ret, "may_cancel", json_boolean(api_may_cancel(q, uid, name)));
 	return 0;
 }
 
@@ -147,7 +148,7 @@ bool api_submit_id(struct request *q, struct answer *a, const struct op_request 
 	struct daemon_state *d = request_daemon(q);
 	struct op_request full = *request;
 	struct berth_error err = ERROR_INIT;
-	char name[64];
+	char name[USER_NAME_ROOM];
 
 	api_user_name(request_caller(q)->uid, name, sizeof(name));
 	full.user_name = name;
@@ -205,6 +206,11 @@ bool api_remove(struct request *q, struct answer *a, const char *path, const cha
 	return true;
 }
 
+void api_number_name(uid_t uid, char *to, size_t room)
+{
+	snprintf(to, room, "uid %lu", (unsigned long)uid);
+}
+
 void api_user_name(uid_t uid, char *to, size_t room)
 {
 	char name[ACCOUNT_NAME_ROOM];
@@ -213,5 +219,16 @@ void api_user_name(uid_t uid, char *to, size_t room)
 	if (account_name(false, uid, name))
 		snprintf(to, room, "%s", name);
 	else
-		snprintf(to, room, "uid %lu", (unsigned long)uid);
+		api_number_name(uid, to, room);
+}
+
+bool api_is_caller(const struct request *q, int64_t uid, const char *user_name)
+{
+	char now[USER_NAME_ROOM], nameless[USER_NAME_ROOM];
+
+	if ((int64_t)request_caller(q)->uid != uid)
+		return false;
+	api_user_name((uid_t)uid, now, sizeof(now));
+	api_number_name((uid_t)uid, nameless, sizeof(nameless));
+	return !strcmp(user_name, now) || !strcmp(user_name, nameless);
 }

@@ -5,12 +5,26 @@ writes."""
 
 import os
 import subprocess
+import sys
 import unittest
 
 from berthtest import Daemon, workdir
 from berthtest.apicase import ApiCase, Person
 from berthtest.openapi import CheckedApi
 
+# Prints the lines of a stream of events until berthd ends it.
+READ = """
+import http.client, os, socket, sys
+os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+c = http.client.HTTPConnection("localhost")
+c.sock = socket.socket(socket.AF_UNIX)
+c.sock.settimeout(60)
+c.sock.connect(sys.argv[2])
+c.request("GET", "/v1/events?since=0&types=lifecycle", headers={"Accept": "application/x-ndjson"})
+for line in c.getresponse():
+    if line.strip():
+        print(line.decode(), end="", flush=True)
+"""
 BASE = "root:x:0:0::/:/bin/sh\n"
 ALICE = 71101
 
@@ -111,6 +125,44 @@ class Accounts(ApiCase):
         self.assertEqual(["red"], self.seen())
         self.daemon.write(alice=ALICE)
         self.assertEqual(["red"], self.seen())
+
+    def test_what_is_kept_by_number_is_not_handed_on(self):
+        self.workspace("red", {"user": "alice", "role": "workspace-admin"})
+        path = self.operation_of_alice()
+        self.assertEqual(200, self.alice.ask("GET", path).status)
+        before = self.alice.get("/v1/operations")["items"]
+        events = self.alice.get("/v1/events?since=0&wait_s=0&types=operation")["items"]
+        self.assertTrue(before and events)
+
+        self.daemon.write(mallory=ALICE)
+        self.workspace("blue", {"user": "mallory"})
+        self.assertEqual(404, self.alice.ask("GET", path).status)
+        self.assertEqual(404, self.alice.ask("DELETE", path).status)
+        self.assertEqual([], self.alice.get("/v1/operations")["items"])
+        self.assertEqual([], self.alice.get(
+            "/v1/events?since=0&wait_s=0&types=operation")["items"])
+
+        self.daemon.write(alice=ALICE)
+        self.assertEqual(before, self.alice.get("/v1/operations")["items"])
+
+    def operation_of_alice(self):
+        """Begun by her: what it comes to does not matter."""
+        answer = self.alice.ask("POST", "/v1/integrations", {
+            "name": "red~hub", "kind": "dockerreg", "address": "http://127.0.0.1:9"})
+        self.assertEqual(202, answer.status, answer.body)
+        return f"/v1/operations/{answer.body['id']}"
+
+    def test_an_open_stream_ends_where_an_account_changes(self):
+        self.workspace("late", {"user": "alice"})
+        reader = subprocess.Popen([sys.executable, "-c", READ, str(ALICE), self.daemon.socket],
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(reader.wait)
+        self.addCleanup(reader.kill)
+        self.addCleanup(reader.stdout.close)
+        self.assertTrue(any("late" in line for line in reader.stdout))  # it is open
+        self.daemon.write(mallory=ALICE)
+        self.ask("PATCH", "/v1/workspaces/late", {"description": "2"}, If_Match="*")
+        self.assertFalse([line for line in reader.stdout if "late" in line and "changed" in line])
 
     def test_one_number_is_one_member_whatever_its_account(self):
         answer = self.ask("POST", "/v1/workspaces", {"name": "red", "members": [
