@@ -136,7 +136,8 @@ const struct config_option settings_options[] = {
 	   "First pause before a request is repeated; it doubles each time"),
 	BYTES("net", "header_max_bytes", 1 * K, 16 * M, "65536", net.header_max_bytes,
 	      "Most bytes in the headers of an answer"),
-	COUNT("net", "pages_max", 1, 1000000, "1000", net.pages_max, "Pages of one list"),
+	COUNT("net", "pages_max", 1, 1000000, "1000", net.pages_max,
+	      "Pages of one list, of 1000 entries; of smaller ones as many more"),
 	COUNT("net", "items_max", 1, 100000000, "1000000", net.items_max, "Entries of one list"),
 
 	SECONDS("integrations", "probe_period_s", 1, 86400, "300", probe_period_s,

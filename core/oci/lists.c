@@ -14,8 +14,6 @@
 #include "core/oci/reference.h"
 #include "core/oci/registry_private.h"
 
-#define PAGE_ITEMS 1000
-
 struct list {
 	struct registry *registry;
 	struct list_call call;
@@ -117,7 +115,7 @@ static int ask_first(struct list *l, struct berth_error *err)
 {
 	char n[24] = "";
 	if (!l->without_n)
-		snprintf(n, sizeof n, "?n=%d", PAGE_ITEMS);
+		snprintf(n, sizeof n, "?n=%d", LIST_PAGE_ITEMS);
 	AUTO_FREE char *path = l->repository ? text_printf("/v2/%s/tags/list%s", l->repository, n)
 					     : text_printf("/v2/_catalog%s", n);
 	return path ? ask_page(l, path, err) : berth_fail_memory(err);

@@ -10,6 +10,8 @@
 
 #include "core/oci/registry.h"
 
+#define LIST_PAGE_ITEMS 1000 /* asked for at once */
+
 enum list_kind { LIST_CATALOG, LIST_TAGS };
 
 struct list;

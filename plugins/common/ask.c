@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/oci/lists.h"
 #include "core/oci/retry.h"
 
 #define LINES_MAX_BYTES 16384
@@ -102,7 +103,23 @@ static bool is_html(const struct buf *body)
 	return strstr(buf_text(body), "<html") || strstr(buf_text(body), "<!DOCTYPE");
 }
 
-/* {"errors":[{"code","status","message"}]} is both Harbor's and Artifactory's. */
+/* Where a server's words may be, in an entry of errors or in the whole: Harbor and
+ * Artifactory say message, Quay and its like error_message, token servers
+ * error_description, Docker Hub and problem documents (RFC 9457) detail and title. */
+static const char *words_of(const json_t *said)
+{
+	static const char *const keys[] = {"message", "error_message", "error_description",
+					   "detail",  "title",         "error"};
+	const char *words = json_is_string(said) ? json_string_value(said) : NULL;
+	for (size_t i = 0; !words && i < ARRAY_COUNT(keys); i++) {
+		words = js_str(said, keys[i], NULL);
+		if (words && !*words)
+			words = NULL;
+	}
+	return words;
+}
+
+/* {"errors":[{"code","message","detail"}]} is what the distribution specification has. */
 static void explain(const struct buf *body, int status, struct berth_error *err)
 {
 	AUTO_JSON json_t *j = NULL;
@@ -116,10 +133,14 @@ static void explain(const struct buf *body, int status, struct berth_error *err)
 	if (!body->byte_count || js_parse(body->bytes, body->byte_count, &ask_limits, &j, &ignored))
 		return;
 	const json_t *first = json_array_get(json_object_get(j, "errors"), 0);
-	const char *message = js_str(first, "message", js_str(j, "message", NULL));
-	const char *code = js_str(first, "code", "");
-	if (message)
-		berth_cause(err, "HTTP %d%s%s: %s", status, *code ? " " : "", code, message);
+	const char *words = words_of(first ? first : j), *code = js_str(first, "code", "");
+	const char *detail = js_str(first, "detail", "");
+	if (!words)
+		words = words_of(j);
+	bool says_more = words && *detail && strcmp(detail, words) != 0;
+	if (words)
+		berth_cause(err, "HTTP %d%s%s: %s%s%s", status, *code ? " " : "", code, words,
+			    says_more ? ": " : "", says_more ? detail : "");
 }
 
 /* What may be asked again, and when: Retry-After, else the configured pause. */
@@ -227,7 +248,8 @@ static int may_go_on(void *user)
 	return p->is_over || remote_stopped(p->remote);
 }
 
-int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err)
+/* BERTH_E_CANCELLED or _TIMEOUT where the call ends first. */
+static int wait_for(struct remote *r, uint32_t pause_ms, struct berth_error *err)
 {
 	struct pause p = {.remote = r};
 	struct net_timer *timer = NULL;
@@ -241,7 +263,7 @@ int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err)
 	return rc;
 }
 
-bool ask_may_wait(const struct remote *r, bool is_read, const struct berth_error *err)
+static bool may_wait(const struct remote *r, bool is_read, const struct berth_error *err)
 {
 	const struct net_limits *limits = net_client_limits(registry_net(r->registry));
 	uint64_t deadline_ms = r->call ? r->call->deadline_ms : 0;
@@ -251,6 +273,36 @@ bool ask_may_wait(const struct remote *r, bool is_read, const struct berth_error
 	if (!is_read && (err->from != BERTH_FROM_HTTP || err->upstream != 429))
 		return false;
 	return !deadline_ms || clock_monotonic_ms() + err->retry_ms < deadline_ms;
+}
+
+int ask_again(struct remote *r, bool is_read, ask_once *once, void *user, struct berth_error *err)
+{
+	const struct net_limits *limits = net_client_limits(registry_net(r->registry));
+	int rc = once(user, err);
+	for (uint32_t tries = 1; rc && tries < limits->tries && may_wait(r, is_read, err);
+	     tries++) {
+		uint32_t pause_ms = err->retry_ms;
+		*err = (struct berth_error)ERROR_INIT;
+		rc = wait_for(r, pause_ms, err);
+		if (!rc)
+			rc = once(user, err);
+	}
+	return rc;
+}
+
+int ask_list_check(struct remote *r, const struct ask_list *l, struct berth_error *err)
+{
+	const struct net_limits *limits = net_client_limits(registry_net(r->registry));
+	uint64_t scale = l->page_size < LIST_PAGE_ITEMS ? LIST_PAGE_ITEMS / l->page_size : 1;
+	const char *over = NULL;
+	if (l->pages > limits->pages_max * scale)
+		over = "pages_max";
+	else if (l->items > limits->items_max)
+		over = "items_max";
+	if (!over)
+		return 0;
+	return berth_fail(err, BERTH_E_LIMIT, "%.*s: the list is longer than the limit %s",
+			  (int)strcspn(l->path, "?"), l->path, over);
 }
 
 char *ask_basic(const char *username, const char *password)

@@ -45,12 +45,24 @@ MUST_USE int ask_json(const char *method, const char *path, const struct net_exc
 /* The same of a body that need not be JSON: *ret is its text; free(). */
 MUST_USE int ask_text(const char *method, const char *path, const struct net_exchange *x,
 		      char **ret, struct berth_error *err);
-/* Waits before another try; BERTH_E_CANCELLED or _TIMEOUT where the call ends first. */
-MUST_USE int ask_pause(struct remote *r, uint32_t pause_ms, struct berth_error *err);
-/* Is another try after that error right, and in time? Of a read after what may pass, of
- * anything after a 429, which says that nothing was done. A pause longer than an answer
- * may take (net.answer_ms) is told and not waited for. */
-bool ask_may_wait(const struct remote *r, bool is_read, const struct berth_error *err);
+/* Calls once until it goes well or fails for good, at most net.tries times: a read again
+ * after what may pass, anything after a 429, which says that nothing was done. A pause
+ * longer than an answer may take (net.answer_ms), or than the call has time, is told and
+ * not waited for. once begins anew each time. */
+typedef int ask_once(void *user, struct berth_error *err);
+MUST_USE int ask_again(struct remote *r, bool is_read, ask_once *once, void *user,
+		       struct berth_error *err);
+
+/* How far one list has come. net.pages_max is meant for pages of 1 000 entries, as they
+ * are asked for under /v2/; of smaller ones as many more are allowed. */
+struct ask_list {
+	const char *path;      /* for the error; its query is left out */
+	uint32_t page_size;    /* entries asked for at once, not 0 */
+	uint64_t pages, items; /* counted by the caller: before a page, and after it */
+};
+/* BERTH_E_LIMIT where it is over net.pages_max or net.items_max: what is cut short must
+ * not pass for the whole. */
+MUST_USE int ask_list_check(struct remote *r, const struct ask_list *l, struct berth_error *err);
 /* "Basic ..." of a user and password; free(). NULL without memory. */
 char *ask_basic(const char *username, const char *password) MUST_USE;
 /* A slot's JSON argument, an object. */

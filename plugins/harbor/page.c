@@ -47,23 +47,24 @@ static int64_t take_total(struct pages *p, int64_t total)
 static int read_list(struct harbor *h, const char *path, struct pages *p, struct berth_error *err)
 {
 	char glue = strchr(path, '?') ? '&' : '?';
-	int64_t pages_max = net_client_limits(registry_net(h->remote.registry))->pages_max;
+	struct ask_list come = {.path = path, .page_size = HARBOR_PAGE};
 	for (int64_t page = 1, last = 1; page <= last; page++) {
 		AUTO_REPLY struct reply reply = {0};
 		AUTO_FREE char *url = text_printf("%s%cpage=%lld&page_size=%d", path, glue,
 						  (long long)page, HARBOR_PAGE);
 		if (!url)
 			return berth_fail_memory(err);
-		if (page > pages_max * 100)
-			return berth_fail(err, BERTH_E_LIMIT, "%s: more than %lld pages", path,
-					  (long long)pages_max * 100);
-		int r = harbor_ask(h, &(struct ask){.path = url}, &reply, err);
+		come.pages++;
+		int r = ask_list_check(&h->remote, &come, err);
+		if (!r)
+			r = harbor_ask(h, &(struct ask){.path = url}, &reply, err);
 		if (!r && reply.json && !json_is_array(reply.json) && !json_is_null(reply.json))
 			return berth_fail(err, BERTH_E_PROTOCOL, "GET %s: not a list", url);
 		if (!r)
 			r = page_items(p, reply.json, err);
 		if (r)
 			return r;
+		come.items += json_array_size(reply.json);
 		if (reply.total >= 0)
 			last = take_total(p, reply.total);
 		else if (json_array_size(reply.json) == HARBOR_PAGE)

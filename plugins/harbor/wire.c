@@ -104,9 +104,20 @@ static bool is_session_over(const struct harbor *h, const struct ask *a,
 	       (status == 403 && strstr(buf_text(net_exchange_body(x)), "CSRF token"));
 }
 
-static int ask_once(struct harbor *h, const struct ask *a, const char *body, struct reply *ret,
-		    struct berth_error *err)
+struct asking {
+	struct harbor *h;
+	const struct ask *a;
+	const char *body;
+	struct reply *ret;
+};
+
+static int ask_harbor(void *user, struct berth_error *err)
 {
+	const struct asking *asking = user;
+	const struct ask *a = asking->a;
+	const char *body = asking->body;
+	struct harbor *h = asking->h;
+	struct reply *ret = asking->ret;
 	AUTO(net_exchange) struct net_exchange *x = NULL;
 	*ret = (struct reply){.total = -1};
 	int r = exchange(h, a, body, &x, err);
@@ -129,20 +140,11 @@ static int ask_once(struct harbor *h, const struct ask *a, const char *body, str
 /* A proxy before Harbor, or Harbor itself, may limit how often it is asked. */
 int harbor_ask(struct harbor *h, const struct ask *ask, struct reply *ret, struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(h->remote.registry));
 	AUTO_FREE char *body = ask->body ? js_text(ask->body) : NULL;
 	struct ask a = *ask;
+	struct asking asking = {.h = h, .a = &a, .body = body, .ret = ret};
 	a.method = a.method ? a.method : "GET";
-	int r = ask_once(h, &a, body, ret, err);
-	for (uint32_t tries = 1; r && tries < limits->tries && ask_may_wait(&h->remote, false, err);
-	     tries++) {
-		uint32_t pause_ms = err->retry_ms;
-		*err = (struct berth_error)ERROR_INIT;
-		r = ask_pause(&h->remote, pause_ms, err);
-		if (!r)
-			r = ask_once(h, &a, body, ret, err);
-	}
-	return r;
+	return ask_again(&h->remote, false, ask_harbor, &asking, err);
 }
 
 int harbor_get(struct harbor *h, const char *path, json_t **ret, struct berth_error *err)

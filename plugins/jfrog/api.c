@@ -58,39 +58,36 @@ static int send_question(struct jfrog *j, const struct question *q, struct net_e
 				err);
 }
 
-static int ask_once(struct jfrog *j, const struct question *q, struct answer *ret,
-		    struct berth_error *err)
+struct asking {
+	struct jfrog *j;
+	const struct question *q;
+	struct answer *ret;
+};
+
+static int ask_jfrog(void *user, struct berth_error *err)
 {
+	const struct asking *a = user;
+	const struct question *q = a->q;
 	AUTO(net_exchange) struct net_exchange *x = NULL;
 	const char *method = q->method ? q->method : "GET";
-	*ret = (struct answer){0};
-	int r = send_question(j, q, &x, err);
+	answer_done(a->ret);
+	int r = send_question(a->j, q, &x, err);
 	if (r)
 		return r;
-	ret->status = net_exchange_status(x);
-	if (ret->status < 200 || ret->status > 299)
-		return ask_fail(&j->remote, method, q->path, x, err);
-	return q->is_text ? ask_text(method, q->path, x, &ret->text, err)
-			  : ask_json(method, q->path, x, &ret->json, err);
+	a->ret->status = net_exchange_status(x);
+	if (a->ret->status < 200 || a->ret->status > 299)
+		return ask_fail(&a->j->remote, method, q->path, x, err);
+	return q->is_text ? ask_text(method, q->path, x, &a->ret->text, err)
+			  : ask_json(method, q->path, x, &a->ret->json, err);
 }
 
 int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
 	      struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(j->remote.registry));
+	struct asking a = {.j = j, .q = q, .ret = ret};
 	bool is_read = q->is_read || !q->method || !strcmp(q->method, "GET");
-	int r = ask_once(j, q, ret, err);
-	for (uint32_t tries = 1;
-	     r && is_read && tries < limits->tries && ask_may_wait(&j->remote, true, err);
-	     tries++) {
-		uint32_t pause_ms = err->retry_ms;
-		*err = (struct berth_error)ERROR_INIT;
-		answer_done(ret);
-		r = ask_pause(&j->remote, pause_ms, err);
-		if (!r)
-			r = ask_once(j, q, ret, err);
-	}
-	return r;
+	*ret = (struct answer){0};
+	return ask_again(&j->remote, is_read, ask_jfrog, &a, err);
 }
 
 static enum key_kind kind_of(const char *type)

@@ -209,15 +209,16 @@ static int page(struct jfrog *j, const struct query *q, size_t offset, size_t *r
 
 static int pages(struct jfrog *j, const struct query *q, struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(j->remote.registry));
+	struct ask_list come = {.path = "/api/search/aql", .page_size = AQL_PAGE};
 	size_t count = AQL_PAGE;
-	for (size_t offset = 0; count == AQL_PAGE; offset += count) {
-		if (offset > limits->items_max)
-			return berth_fail(err, BERTH_E_LIMIT, "more than %u files in one list",
-					  limits->items_max);
-		int r = page(j, q, offset, &count, err);
+	while (count == AQL_PAGE) {
+		come.pages++;
+		int r = ask_list_check(&j->remote, &come, err);
+		if (!r)
+			r = page(j, q, come.items, &count, err);
 		if (r)
 			return r;
+		come.items += count;
 	}
 	return 0;
 }

@@ -37,12 +37,11 @@ void answer_done(struct answer *a);
 #define AUTO_ANSWER CLEANUP(answer_done)
 
 /* One request below art. body NULL: none; type: its Content-Type, NULL for JSON.
- * is_text: the answer is not JSON. Where the server is busy or the connection broke,
- * reads are tried again, as often and after such pauses as the limits say. */
+ * is_text: the answer is not JSON. Asked again as ask_again has it. */
 struct question {
 	const char *method, *path, *body, *type;
 	bool is_text;
-	bool is_read; /* a POST that changes nothing: may be sent again, as GET may */
+	bool is_read; /* a POST that changes nothing: asked again as GET is */
 };
 MUST_USE int jfrog_ask(struct jfrog *j, const struct question *q, struct answer *ret,
 		       struct berth_error *err);

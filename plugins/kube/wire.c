@@ -34,25 +34,34 @@ static int add_headers(const struct kube *k, const struct kube_ask *ask, struct 
 	return r;
 }
 
-static int ask_once(struct kube *k, const struct kube_ask *ask, const char *body, json_t **ret,
-		    struct berth_error *err)
+struct asking {
+	struct kube *k;
+	const struct kube_ask *ask;
+	const char *body;
+	json_t **ret;
+};
+
+static int ask_kube(void *user, struct berth_error *err)
 {
+	const struct asking *a = user;
+	const struct kube_ask *ask = a->ask;
+	struct kube *k = a->k;
 	AUTO(net_exchange) struct net_exchange *x = NULL;
 	AUTO_ASK_LINES struct ask_lines l = {0};
 	AUTO_FREE char *url = text_printf("%s%s", k->base, ask->path);
 	AUTO_FREE char *text = NULL;
 	int r = url ? add_headers(k, ask, &l, err) : berth_fail_memory(err);
 	if (!r)
-		r = ask_exchange(&k->remote, ask->method, url, &l, body, &x, err);
+		r = ask_exchange(&k->remote, ask->method, url, &l, a->body, &x, err);
 	if (r)
 		return r;
 	int status = net_exchange_status(x);
 	if (status < 200 || status > 299)
 		return kube_fail(k, ask, x, err);
 	if (!ask->is_text)
-		return ask_json(ask->method, ask->path, x, ret, err);
+		return ask_json(ask->method, ask->path, x, a->ret, err);
 	r = ask_text(ask->method, ask->path, x, &text, err);
-	if (!r && !(*ret = json_string(text)))
+	if (!r && !(*a->ret = json_string(text)))
 		r = berth_fail(err, BERTH_E_PROTOCOL, "%s %s: no UTF-8 text", ask->method,
 			       ask->path);
 	return r;
@@ -60,22 +69,14 @@ static int ask_once(struct kube *k, const struct kube_ask *ask, const char *body
 
 int kube_ask(struct kube *k, const struct kube_ask *asked, json_t **ret, struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(k->remote.registry));
 	AUTO_FREE char *body = asked->body ? js_text(asked->body) : NULL;
 	struct kube_ask ask = *asked;
+	struct asking asking = {.k = k, .ask = &ask, .body = body, .ret = ret};
 	if (asked->body && !body)
 		return berth_fail_memory(err);
 	ask.method = ask.method ? ask.method : "GET";
 	bool is_read = !strcmp(ask.method, "GET");
-	int r = ask_once(k, &ask, body, ret, err);
-	for (uint32_t tries = 1;
-	     r && tries < limits->tries && ask_may_wait(&k->remote, is_read, err); tries++) {
-		uint32_t pause_ms = err->retry_ms;
-		*err = (struct berth_error)ERROR_INIT;
-		r = ask_pause(&k->remote, pause_ms, err);
-		if (!r)
-			r = ask_once(k, &ask, body, ret, err);
-	}
+	int r = ask_again(&k->remote, is_read, ask_kube, &asking, err);
 	if (body)
 		explicit_bzero(body, strlen(body));
 	return r;
@@ -112,8 +113,9 @@ struct listing {
 	unsigned limit;
 	kube_each *each;
 	void *user;
-	json_t *seen; /* by uid: a list that begins again has objects a second time */
-	char *next;   /* the token of the next page; NULL: from the beginning */
+	json_t *seen;         /* by uid: a list that begins again has objects a second time */
+	char *next;           /* the token of the next page; NULL: from the beginning */
+	struct ask_list come; /* items are those of seen */
 	uint32_t restarts;
 	bool is_over;
 };
@@ -142,7 +144,6 @@ static int take_next(struct listing *l, const json_t *answer, struct berth_error
 
 static int take_page(struct listing *l, const json_t *page, struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(l->k->remote.registry));
 	const json_t *items = json_object_get(page, "items"), *one;
 	size_t i;
 	int r = take_next(l, page, err);
@@ -152,10 +153,8 @@ static int take_page(struct listing *l, const json_t *page, struct berth_error *
 		if (!r)
 			r = give_once(l, one, err);
 	}
-	if (!r && json_object_size(l->seen) > limits->items_max)
-		r = berth_fail(err, BERTH_E_LIMIT, "GET %s: more than %u objects", l->path,
-			       limits->items_max);
-	return r;
+	l->come.items = json_object_size(l->seen);
+	return r ? r : ask_list_check(&l->k->remote, &l->come, err);
 }
 
 /* A token that is too old comes back with one that goes on from there, and sees
@@ -179,15 +178,21 @@ static int read_page(struct listing *l, struct berth_error *err)
 int kube_list(struct kube *k, const char *path, unsigned limit, kube_each *each, void *user,
 	      struct berth_error *err)
 {
-	const struct net_limits *limits = net_client_limits(registry_net(k->remote.registry));
 	AUTO_JSON json_t *seen = json_object();
-	struct listing l = {k, path, limit, each, user, seen, NULL, 0, false};
+	struct listing l = {.k = k,
+			    .path = path,
+			    .limit = limit,
+			    .each = each,
+			    .user = user,
+			    .seen = seen,
+			    .come = {.path = path, .page_size = limit}};
 	int r = seen ? 0 : berth_fail_memory(err);
-	for (uint32_t pages = 0; !r && !l.is_over; pages++)
-		r = pages < limits->pages_max
-			    ? read_page(&l, err)
-			    : berth_fail(err, BERTH_E_LIMIT, "GET %s: more than %u pages", path,
-					 limits->pages_max);
+	while (!r && !l.is_over) {
+		l.come.pages++;
+		r = ask_list_check(&k->remote, &l.come, err);
+		if (!r)
+			r = read_page(&l, err);
+	}
 	free(l.next);
 	return r;
 }

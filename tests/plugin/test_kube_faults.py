@@ -134,7 +134,7 @@ class Reading(Case):
     def test_a_list_that_is_over_the_limit_is_an_error(self):
         kube = self.standin(namespaces=[f"n{n}" for n in range(1200)])
         self.fails("limit", "cannot list", kube, "spaces", options={"net_items_max": "600"})
-        self.fails("limit", "cannot list", kube, "spaces", options={"net_pages_max": "2"})
+        self.fails("limit", "cannot list", kube, "spaces", options={"net_pages_max": "1"})
 
     def test_a_sink_that_says_stop_ends_the_list(self):
         kube = self.standin(namespaces=[f"n{n}" for n in range(1200)])
