@@ -2,6 +2,8 @@
 /* Asking a server's own API (not /v2/): one exchange to its end, JSON or text,
  * errors in the server's words. For the plugins whose servers have one; uses
  * the registry's HTTP client, so TLS, limits and address rule are the same.
+ * net_exchange_header knows the headers that core/net/headers.c lists and no
+ * others: one that only your server sends needs its line there.
  */
 #ifndef PLUGINS_COMMON_ASK_H
 #define PLUGINS_COMMON_ASK_H

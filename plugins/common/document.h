@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The artifact document: one JSON object that says what a manifest is, from
  * its own bytes, its config and what refers to it. Its keys are listed in
- * dockerreg.md. Pure functions but for memory; never over DOCUMENT_MAX_BYTES.
+ * berth-plugin(7), KEYS OF ITEMS. Pure functions but for memory; never over
+ * DOCUMENT_MAX_BYTES.
  */
 #ifndef PLUGINS_COMMON_DOCUMENT_H
 #define PLUGINS_COMMON_DOCUMENT_H

@@ -79,7 +79,7 @@ int remote_registry(struct remote *r, const char *base_url, bool basic_first, st
 		.base_url = base_url,
 		.username = remote_option(r, "username"),
 		.password = r->password ? r->password : remote_option(r, "password"),
-		.bearer = remote_option(r, "token"),
+		.bearer = remote_option(r, "token"), /* goes to /v2/, see REMOTE_OPTIONS */
 		.tls_ca = remote_option(r, "tls_ca"),
 		.tls_client_cert = remote_option(r, "tls_client_cert"),
 		.tls_client_key = remote_option(r, "tls_client_key"),

@@ -50,8 +50,10 @@ MUST_USE int remote_give_fact(struct berth_sink *sink, const char *name, json_t 
 			      struct berth_error *err);
 
 /* The options that remote_open reads, for a plugin's table. It reads "token"
- * too and sends it as Bearer; a plugin whose server takes tokens adds that row
- * itself, with BERTH_OPT_SECRET (plugins/jfrog). */
+ * too, and the registry's client sends it as Bearer to /v2/ of the address in
+ * place of what a token server gives. A plugin whose registry takes the tokens
+ * of its API adds that row itself, with BERTH_OPT_SECRET (plugins/jfrog); where it
+ * takes none, call the option something else. */
 #define REMOTE_OPTIONS                                                                             \
 	{"address", BERTH_OPT_URL, BERTH_OPT_REQUIRED, NULL,                                       \
 	 "Where the server is: http or https, host, port and path prefix."},                       \

@@ -2,8 +2,8 @@
 /* One artifact as the common document, in at most three requests and without
  * a pull being counted: Harbor's API knows tags, labels, scans, accessories;
  * the build history is an addition of a single image. Deletes by tag and by
- * digest. The keys are those of dockerreg.md, and labels, pulled_at, pushed_at,
- * tags, scan on top.
+ * digest. The keys are those of ARTIFACT in berth-plugin(7), and labels, pulled_at,
+ * pushed_at, tags, scan on top.
  */
 #include "harbor.h"
 
