@@ -147,11 +147,18 @@ void answer_fail(const struct registry_request *q, int status, struct berth_erro
 		err->retry_ms = wait > 0 ? (uint32_t)wait : l->backoff_ms;
 }
 
+/* What answers a push has no body that anybody reads, and its type may be a framework's
+ * default (Quay names each empty one text/html): a page is one that came with 200. */
+static bool is_bare_success(const struct registry_request *q)
+{
+	return strcmp(q->call.method, "GET") != 0 && registry_status(q) > 200;
+}
+
 int request_check_answer(const struct registry_request *q, struct berth_error *err)
 {
 	char what[200];
 	const char *coding = registry_header(q, "content-encoding");
-	if (q->call.consume || !strcmp(q->call.method, "HEAD"))
+	if (q->call.consume || !strcmp(q->call.method, "HEAD") || is_bare_success(q))
 		return 0;
 	request_describe(q, what, sizeof what);
 	if (is_web_page(q)) {

@@ -17,6 +17,7 @@
 
 #define TOKENS_MAX 512
 #define TOKEN_BODY_BYTES ((size_t)256 << 10)
+#define TOKEN_PAUSE_MAX_MS 5000 /* longer ones are the caller's to wait for */
 
 static void token_free(struct token *t)
 {
@@ -97,16 +98,26 @@ static void forget_oldest(struct registry *r)
 		token_drop(oldest);
 }
 
-/* Ends everyone who waits for t, which failed; t is gone after that. */
+/* Would it ask for less, had it asked by itself? A token server may refuse the whole
+ * because of the rest (a mount's second repository). */
+static bool wants_less(const struct registry_request *q, const struct token *t)
+{
+	AUTO_FREE char *own = auth_scopes(q->registry, &q->call);
+	return own && strcmp(own, t->scopes) != 0;
+}
+
+/* Ends everyone who waits for t, which failed; t is gone after that. Who only joined in
+ * asks for a token of its own. */
 static void token_failed(struct token *t, const struct berth_error *err)
 {
 	struct registry *r = t->registry;
 	struct berth_error mine = *err;
 	for (struct registry_request *q = r->requests; q; q = q->next)
 		if (q->token == t && q->state == REQUEST_WAITS_TOKEN)
-			q->state = REQUEST_FAILS;
+			q->state = wants_less(q, t) ? REQUEST_READY : REQUEST_FAILS;
 	token_drop(t);
 	request_fail_marked(r, &mine);
+	request_run_ready(r);
 }
 
 static void token_came(struct token *t)
@@ -117,6 +128,13 @@ static void token_came(struct token *t)
 			q->has_fresh_token = true;
 		}
 	request_run_ready(t->registry);
+}
+
+/* What the token server's answer asks for, as long as it may be; -1: nothing. */
+static int64_t asked_pause_ms(const struct token *t)
+{
+	return retry_parse(net_exchange_header(t->fetch, "retry-after", 0), clock_unix_ms(),
+			   net_client_limits(t->registry->client)->retry_after_max_ms);
 }
 
 static int fail_status(const struct token *t, int status, struct berth_error *err)
@@ -134,6 +152,11 @@ static int fail_status(const struct token *t, int status, struct berth_error *er
 				shown);
 	else
 		berth_fail_http(err, status, "no token from %s", shown);
+	int64_t asked = asked_pause_ms(t);
+	if (err->code == BERTH_E_THROTTLED || (status == 503 && asked >= 0)) {
+		err->code = BERTH_E_THROTTLED;
+		err->retry_ms = asked > 0 ? (uint32_t)asked : 0;
+	}
 	return err->code;
 }
 
@@ -145,7 +168,10 @@ static bool token_pause(struct token *t)
 	struct berth_error err = ERROR_INIT;
 	if (t->tries + 1 >= net_client_limits(r->client)->tries)
 		return false;
-	uint64_t delay = retry_backoff_ms(r, t->tries);
+	int64_t asked = asked_pause_ms(t);
+	if (asked > TOKEN_PAUSE_MAX_MS)
+		return false;
+	uint64_t delay = asked >= 0 ? (uint64_t)asked : retry_backoff_ms(r, t->tries);
 	if (net_timer_start(r->loop, delay, fetch_again, t, &t->timer, &err))
 		return false; /* no memory for a timer: the failure stands as it is */
 	t->tries++;
@@ -183,7 +209,7 @@ static void token_done(void *user, const struct berth_error *answer)
 		return;
 	if (err.code)
 		berth_wrap(&err, "no token from the token server");
-	else if (status != 200)
+	else if (status < 200 || status > 299)
 		fail_status(t, status, &err);
 	else if (!take_token(t, &err))
 		token_came(t);
@@ -394,9 +420,25 @@ static int fail_unknown(const struct registry_request *q, struct berth_error *er
 			       what, scheme);
 }
 
+/* The first thing that it can be met by. Basic also where the token server that is named
+ * beside it is no use: the registry takes both. */
+static int adopt(struct registry_request *q, const struct challenge *c, struct berth_error *err)
+{
+	bool may_basic = c->has_basic && q->sent == SENT_NONE && q->registry->basic_header;
+	int r = c->has_bearer ? adopt_bearer(q, c, err) : 0;
+	if (c->has_bearer && (!r || !may_basic))
+		return r;
+	if (may_basic) {
+		q->registry->mode = AUTH_BASIC;
+		return 0;
+	}
+	if (!c->has_basic && q->sent == SENT_NONE)
+		return fail_unknown(q, err);
+	return fail_refused(q, c, err);
+}
+
 int auth_challenged(struct registry_request *q, struct berth_error *err)
 {
-	struct registry *r = q->registry;
 	struct challenge c = {0};
 	const char *header;
 
@@ -407,18 +449,9 @@ int auth_challenged(struct registry_request *q, struct berth_error *err)
 			(q->sent == SENT_TOKEN && q->has_fresh_token);
 	if (is_final || (q->call.produce && net_exchange_moved(q->exchange)))
 		return fail_refused(q, &c, err);
-	if (q->sent == SENT_TOKEN) {
-		if (q->token)
-			token_drop(q->token);
-		return c.has_bearer ? adopt_bearer(q, &c, err) : 0;
-	}
-	if (c.has_bearer)
-		return adopt_bearer(q, &c, err);
-	if (c.has_basic && q->sent == SENT_NONE && r->basic_header) {
-		r->mode = AUTH_BASIC;
-		return 0;
-	}
-	if (!c.has_basic && q->sent == SENT_NONE)
-		return fail_unknown(q, err);
-	return fail_refused(q, &c, err);
+	if (q->sent != SENT_TOKEN)
+		return adopt(q, &c, err);
+	if (q->token)
+		token_drop(q->token);
+	return c.has_bearer ? adopt_bearer(q, &c, err) : 0;
 }

@@ -126,6 +126,17 @@ int link_next_path(const char *header, const char *page_url, const char *base_ur
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
+/* A list that was found by a redirect is gone on with by the same way, since nobody but
+ * the redirect may name another origin: our path, with the next page's query. */
+static int take_way_home(const struct registry_request *q, char **path, struct berth_error *err)
+{
+	const char *asked = q->call.path, *query = strchr(*path, '?');
+	char *own = text_printf("%.*s%s", (int)strcspn(asked, "?"), asked, query ? query : "");
+	free(*path);
+	*path = own;
+	return own ? 0 : berth_fail_memory(err);
+}
+
 /* A server may give its links in one header or in one each. */
 int registry_next(const struct registry_request *q, char **ret_path, struct berth_error *err)
 {
@@ -136,7 +147,7 @@ int registry_next(const struct registry_request *q, char **ret_path, struct bert
 			(header = net_exchange_header(q->exchange, "link", i));
 	     i++)
 		r = link_next_path(header, q->url, q->registry->base_url, ret_path, err);
-	return r;
+	return !r && *ret_path && q->is_foreign ? take_way_home(q, ret_path, err) : r;
 }
 
 bool trail_repeats(struct trail *t, const char *path)

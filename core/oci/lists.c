@@ -100,6 +100,7 @@ static int ask_page(struct list *l, const char *path, struct berth_error *err)
 		.rights = l->call.kind == LIST_CATALOG ? REGISTRY_CATALOG : REGISTRY_PULL,
 		.accept = "application/json",
 		.accept_status = l->without_n || l->page_count ? NULL : bad_request,
+		.follow = true,
 		.done = page_done,
 		.user = l,
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redirects of content, followed by own code: libcurl drops Authorization when the
- * host changes and keeps every other header that we set. Blobs are elsewhere with many
- * registries, manifests too at registry.k8s.io.
+/* Redirects of content and lists, followed by own code: libcurl drops Authorization when
+ * the host changes and keeps every other header that we set. Blobs are elsewhere with many
+ * registries, manifests and lists of tags too at registry.k8s.io.
  */
 #include <stdlib.h>
 

@@ -26,6 +26,7 @@ static int ask(struct registry *r, const char *repository, const char *path,
 		.rights = REGISTRY_PULL,
 		.accept = MEDIA_OCI_INDEX,
 		.accept_status = absent,
+		.follow = true,
 	};
 	return registry_wait(r, &call, ret, err);
 }

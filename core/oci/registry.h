@@ -83,7 +83,7 @@ struct registry_call {
 	unsigned rights;        /* REGISTRY_* */
 	const char *accept, *content_type, *range, *content_range;
 	const unsigned short *accept_status; /* ends with 0; besides 2xx these are no error */
-	bool follow;                         /* follow redirects (GET and HEAD of content) */
+	bool follow;                         /* follow redirects (GET and HEAD of content, lists) */
 	/* Never repeat by itself after a failure, 429 or 5xx. A 401 without a
 	 * body sent yet is still met with a credential. Streamed bodies are
 	 * never repeated, nor is an answer of which consume has had bytes. */
@@ -123,7 +123,8 @@ const struct buf *registry_body(const struct registry_request *q);
 /* The absolute URL of an upload's Location, checked against the origin rule. */
 MUST_USE int registry_location(const struct registry_request *q, char **ret_url,
 			       struct berth_error *err);
-/* The path and query of Link rel=next at the own origin; NULL when there is none. */
+/* The path and query of Link rel=next at the own origin; NULL when there is none. Of what a
+ * redirect led to elsewhere it is the path that was asked for, with the link's query. */
 MUST_USE int registry_next(const struct registry_request *q, char **ret_path,
 			   struct berth_error *err);
 

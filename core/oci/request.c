@@ -139,23 +139,23 @@ static ssize_t on_consume(void *user, const char *bytes, size_t byte_count)
 	return n;
 }
 
+/* Harbor before 2.8 answers a path that it does not know, the referrers API
+ * among them, with 401 and an empty WWW-Authenticate (seen at 2.5.6). A call
+ * that takes a 401 takes that one; every other asks for credentials. */
+static bool asks_for_nothing(const struct registry_request *q)
+{
+	const char *challenge = net_exchange_header(q->exchange, "www-authenticate", 0);
+	return challenge && !*challenge;
+}
+
 static bool is_accepted(const struct registry_request *q, int status)
 {
 	if (status >= 200 && status < 300)
 		return true;
 	for (const unsigned short *s = q->call.accept_status; s && *s; s++)
 		if (*s == status)
-			return true;
+			return status != 401 || asks_for_nothing(q);
 	return false;
-}
-
-/* Harbor before 2.8 answers a path that it does not know, the referrers API
- * among them, with 401 and an empty WWW-Authenticate (seen at 2.5.6). A call
- * that takes a 401 takes that one; every other asks for credentials. */
-static bool is_unknown_path(const struct registry_request *q, int status)
-{
-	const char *challenge = net_exchange_header(q->exchange, "www-authenticate", 0);
-	return status == 401 && challenge && !*challenge && is_accepted(q, status);
 }
 
 static bool is_redirect(const struct registry_request *q, int status)
@@ -193,7 +193,7 @@ static void on_answer(struct registry_request *q)
 	struct berth_error err = ERROR_INIT;
 	int status = registry_status(q);
 
-	if (status == 401 && !q->is_foreign && !is_unknown_path(q, status)) {
+	if (status == 401 && !q->is_foreign && !is_accepted(q, status)) {
 		if (auth_challenged(q, &err))
 			request_finish(q, &err);
 		else

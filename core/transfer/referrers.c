@@ -94,6 +94,7 @@ static int prepare_referrers(struct op *op, struct registry_call *call, struct b
 	op_ask(op, call, "GET", n->pair);
 	call->accept = MEDIA_OCI_INDEX;
 	call->accept_status = absent;
+	call->follow = true;
 	if (op->step)
 		return 0;
 	return op_object(op, call, "referrers", &n->digest, err);
@@ -155,6 +156,16 @@ static void probe_ended(struct transfer *t, bool has_api)
 	vec_done(&waiting);
 }
 
+/* A 404 to the first page says that there is none; to another one, that it was lost. */
+static bool is_absent(struct op *op, int status, struct berth_error *err)
+{
+	if (status == 200 || err->code)
+		return false;
+	if (op->step)
+		berth_fail_http(err, status, "the list is not whole");
+	return !op->step;
+}
+
 static void finish_referrers(struct op *op, const struct berth_error *err)
 {
 	struct node *n = op->object;
@@ -162,7 +173,7 @@ static void finish_referrers(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	struct digest digest;
 	char tag[TAG_ROOM];
-	bool more = false, absent = !mine.code && registry_status(op->q) != 200;
+	bool more = false, absent = is_absent(op, registry_status(op->q), &mine);
 	if (!mine.code && !absent)
 		take_page(op, n, &more, &mine);
 	if (more) {

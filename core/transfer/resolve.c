@@ -328,6 +328,7 @@ static int prepare_list(struct op *op, struct registry_call *call, struct berth_
 	bool at_source = op->side == &op->run->sides[SIDE_SOURCE];
 	op_ask(op, call, "GET", p);
 	call->accept = "application/json";
+	call->follow = true;
 	if (op->step)
 		return 0; /* path is the next page */
 	call->accept_status = taken[!at_source][op->plain];

@@ -24,6 +24,7 @@ static int get(struct dockerreg *d, const char *path, unsigned rights,
 		.rights = rights,
 		.accept = "application/json",
 		.accept_status = accept_status,
+		.follow = rights & REGISTRY_CATALOG, /* a redirect of /v2/ is a wrong address */
 		.body_max_bytes = 1u << 20,
 	};
 	return registry_wait(d->remote.registry, &call, ret, err);
@@ -74,6 +75,7 @@ static int find_version(struct dockerreg *d, const char **ret, struct berth_erro
 		.repository = "berth/probe",
 		.rights = REGISTRY_PULL,
 		.accept_status = any,
+		.follow = true,
 		.body_max_bytes = 1u << 20,
 	};
 	int r = registry_wait(d->remote.registry, &call, &q, err);

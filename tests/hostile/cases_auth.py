@@ -61,9 +61,10 @@ realm_case("of-50-kib", lambda s: s.origin + "/token?x=" + "a" * 50_000, EITHER)
 
 
 def challenged(text):
-    """Every request without a known token gets this WWW-Authenticate."""
+    """Every request without a known token or password gets this WWW-Authenticate."""
     def action(server, request, good):
-        if request.headers.get("authorization", "")[7:] in server.tokens:
+        given = request.headers.get("authorization", "")
+        if given[7:] in server.tokens or (given.startswith("Basic ") and server.is_user(given)):
             return None
         said = text(server, request) if callable(text) else text
         return Response(401, b"", {"WWW-Authenticate": said} if said is not None else {})
@@ -85,6 +86,13 @@ case("challenge-unquoted", SOURCE, "47", "values without quotes where they may b
      challenged(lambda s, q: bearer_text(s, q).replace('service="s"', "service=s")), **BEARER)
 case("challenge-unknown-first", SOURCE, "47", "an unknown scheme before Bearer", RIGHT,
      challenged(lambda s, q: 'Negotiate abc==, ' + bearer_text(s, q)), **BEARER)
+case("challenge-basic-beside-useless-bearer", SOURCE, "47",
+     "Basic, and Bearer whose token server is no URL", RIGHT,
+     challenged('Bearer realm="/token",service="s", Basic realm="x"'), login=True)
+case("challenge-basic-beside-foreign-bearer", SOURCE, "43",
+     "Basic, and Bearer whose token server is a stranger's", RIGHT,
+     challenged(lambda s, q: f'Bearer realm="{s.stranger.origin}/token", Basic realm="x"'),
+     login=True)
 for _name, _text in (
         ("empty", ""), ("absent", None), ("unknown", "Negotiate"),
         ("no-realm", 'Bearer service="x"'),
@@ -141,6 +149,10 @@ case("token-503-once", SOURCE, "62", "the token server fails once", RIGHT,
      **BEARER)
 case("token-cut-once", SOURCE, "55", "a token is cut, once", RIGHT, first("token", fields(cut=9)),
      **BEARER)
+case("token-busy-twice", SOURCE, "49", "the token server asks for a second's pause, twice", RIGHT,
+     first("token", say(429, Retry_After="1"), count=2), **BEARER)
+case("token-created", SOURCE, "48", "a token comes with 201", RIGHT,
+     on("token", change(lambda r, q, s: setattr(r, "status", 201))), **BEARER)
 token_case("html", html(), ERROR, "50")
 token_case("not-json", say(200, b"tok", Content_Type="application/json"), ERROR)
 token_case("array", say(200, b"[]", Content_Type="application/json"), ERROR)

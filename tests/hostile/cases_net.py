@@ -191,6 +191,14 @@ case("redirect-manifest-wrong-bytes", SOURCE, "30", "the stranger hands out othe
      stranger=[on("manifest", body(lambda data: data + b" "))], **IN)
 case("redirect-manifest-loop", SOURCE, "40", "a manifest leads to itself", ERROR,
      on("manifest manifest-head", redirect(307, to_self)), limits={"manifest": 40}, **IN)
+for _status in (301, 302, 303, 307, 308):
+    case(f"redirect-{_status}-tags", SOURCE, "40", f"the list of tags is at a stranger ({_status})",
+         RIGHT, on("tags", redirect(_status, to_stranger)), all_tags=True, load=many_tags(3), **IN)
+case("redirect-tags-loop", SOURCE, "40", "the list of tags leads to itself", ERROR,
+     on("tags", redirect(307, to_self)), all_tags=True, limits={"tags": 40}, **IN)
+case("redirect-tags-401", SOURCE, "40", "the stranger asks for a password for the list of tags",
+     ERROR, on("tags", redirect(307, to_stranger)), all_tags=True, stranger=[
+         on("tags", say(401, WWW_Authenticate='Basic realm="x"'))], **IN)
 case("redirect-base", SOURCE, "40", "/v2/ is at a stranger", EITHER,
      on("base", redirect(301, to_stranger)),
      **IN)

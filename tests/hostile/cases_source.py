@@ -472,6 +472,9 @@ case("tags-pages-absolute", SOURCE, "46", "pages by absolute Link", RIGHT,
      on("tags", lambda s, q, good: _tag_pages(s, q, s.origin)), **ALL)
 case("tags-pages-other-host", SOURCE, "46", "pages by a Link that names an inner host", RIGHT,
      on("tags", lambda s, q, good: _tag_pages(s, q, s.stranger.origin)), **ALL)
+case("tags-pages-redirected", SOURCE, "46", "all pages are at a stranger, who links to the next",
+     RIGHT, on("tags", redirect(307, to_stranger)), sees=4,
+     stranger=[on("tags", lambda s, q, good: _tag_pages(s, q))], **ALL)
 case("tags-link-to-itself", SOURCE, "46", "the next page is the same page", ERROR,
      tags_link(lambda s, q: f'<{q.target}>; rel="next"'), limits={"tags": 1100}, **ALL)
 case("tags-link-round", SOURCE, "46", "two pages lead to each other", ERROR,
@@ -630,6 +633,15 @@ case("referrers-link-elsewhere", SOURCE, "46", "the next page is at a stranger",
      on("referrers", change(lambda r, q, s: "page" in q.query or r.headers.update(
          {"Link": f'<{s.stranger.origin}{q.path}?page=2>; rel="next"'}))), load=signed,
          **REFERRERS)
+for _status in (401, 404, 500):
+    case(f"referrers-page-{_status}", SOURCE, "46", f"the second page of referrers is a {_status}",
+         ERROR, on("referrers", lambda s, q, good, n=_status: _second_page(q, good, n)),
+         load=signed, **REFERRERS)
+case("referrers-redirected", SOURCE, "40", "referrers are listed at a stranger", RIGHT,
+     on("referrers", redirect(307, to_stranger)), load=signed, **REFERRERS)
+case("referrers-redirected-401", SOURCE, "40", "the stranger asks for a password for referrers",
+     ERROR, on("referrers", redirect(307, to_stranger)), load=signed, stranger=[
+         on("referrers", say(401, WWW_Authenticate='Basic realm="x"'))], **REFERRERS)
 case("referrers-of-another", SOURCE, "38", "a referrer whose subject is another image", EITHER,
      referrers_say(lambda s, q: [_stranger_to(s, q)]), load=signed, **REFERRERS)
 case("fallback-tag-is-image", SOURCE, "38", "the fallback tag is an image", EITHER,
@@ -640,6 +652,14 @@ case("fallback-tag-lists-itself", SOURCE, "38", "the fallback index lists the im
      EITHER,
      load=lambda r, n, t: _fallback(r, n, t, lambda image: images.Index([(image, None, None)])),
      referrers=True)
+
+
+def _second_page(request, good, status):
+    if "page" in request.query:
+        return Response(status, b"", {"WWW-Authenticate": ""} if status == 401 else {})
+    response = good()
+    response.headers["Link"] = f'<{request.path}?page=2>; rel="next"'
+    return response
 
 
 def _new_referrer(server, request):

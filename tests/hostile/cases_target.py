@@ -9,6 +9,17 @@ case("target-index", TARGET, "-", "nothing: an honest target of an index", RIGHT
 case("target-basic", TARGET, "-", "nothing: Basic", RIGHT, login=True)
 case("target-bearer", TARGET, "-", "nothing: Bearer", RIGHT, login=True, bearer=True)
 
+# What answers a push is empty, and a framework may name its type: Quay does so.
+for _kinds in ("upload", "put", "patch", "manifest-put", "upload put patch manifest-put"):
+    case(f"answers-as-pages-{_kinds.replace(' ', '-')}", TARGET, "50",
+         f"what answers {_kinds} well is named text/html", RIGHT,
+         on(_kinds, header("Content-Type", "text/html; charset=utf-8")))
+case("answers-as-gzip", TARGET, "53", "what answers a push well is named gzip", RIGHT,
+     on("upload put patch manifest-put", header("Content-Encoding", "gzip")))
+for _kinds in ("upload", "put", "manifest-put"):
+    case(f"login-page-{_kinds}", TARGET, "50", f"a login page answers {_kinds}", ERROR,
+         on(_kinds, html()))
+
 # Upload sessions (fault 45; class 3). Logged in: there is what to lose.
 
 IN = {"login": True}

@@ -205,6 +205,68 @@ static void a_deadline_ends_the_wait_before_another_try(void **state)
 	tear_down(&f);
 }
 
+struct ends {
+	int ok, denied;
+};
+
+static void note_end(void *user, struct registry_request *q, const struct berth_error *err)
+{
+	struct ends *e = user;
+	e->ok += !err->code;
+	e->denied += err->code == BERTH_E_DENIED;
+	registry_request_free(q);
+}
+
+static void who_joined_a_refused_token_asks_for_its_own(void **state)
+{
+	static const char *const answers[] = {OWN_REALM,
+					      OK("{\"token\":\"pull\"}"),
+					      OK("{}"),
+					      EMPTY("403 F", ""),
+					      OK("{\"token\":\"push\"}"),
+					      OK("{}"),
+					      NULL};
+	struct ends e = {0, 0};
+	struct registry_call mount = {.method = "POST",
+				      .path = "/v2/a/blobs/uploads/?mount=x&from=b",
+				      .repository = "a",
+				      .mount_from = "b",
+				      .rights = REGISTRY_PULL | REGISTRY_PUSH,
+				      .done = note_end,
+				      .user = &e};
+	struct registry_call upload = mount;
+	struct registry_request *q;
+	struct fixture f;
+	(void)state;
+	upload.path = "/v2/a/blobs/uploads/";
+	upload.mount_from = NULL;
+	set_up(&f, answers, NULL);
+	assert_int_equal(get(&f, "/v2/a/tags/list"), 0);
+	assert_int_equal(registry_start(f.registry, &mount, &q, &f.err), 0);
+	assert_int_equal(registry_start(f.registry, &upload, &q, &f.err), 0);
+	assert_int_equal(net_loop_run(f.loop, NULL, NULL, &f.err), 0);
+	assert_int_equal(e.denied, 1);
+	assert_int_equal(e.ok, 1);
+	assert_int_equal(f.server.request_count, 6);
+	assert_true(asked(&f, 3, "repository%3Ab%3Apull"));
+	assert_false(asked(&f, 4, "repository%3Ab%3Apull"));
+	assert_true(asked(&f, 5, "Bearer push"));
+	tear_down(&f);
+}
+
+static void a_token_servers_long_pause_is_told(void **state)
+{
+	static const char *const answers[] = {OWN_REALM, EMPTY("429 B", "Retry-After: 70\r\n"),
+					      NULL};
+	struct fixture f;
+	(void)state;
+	set_up(&f, answers, NULL);
+	assert_int_equal(get(&f, "/v2/a/tags/list"), BERTH_E_THROTTLED);
+	assert_int_equal(f.err.retry_ms, 70000);
+	assert_int_equal(f.server.request_count, 2);
+	tear_down(&f);
+}
+
 static void a_dripping_server_is_left(void **state)
 {
 	static const char *const answers[] = {OK("0123456789012345678901234567890123456789"), NULL};
@@ -244,6 +306,8 @@ int main(void)
 		cmocka_unit_test(a_proxy_is_named_when_it_is_the_one_that_fails),
 		cmocka_unit_test(cancel_ends_what_waits),
 		cmocka_unit_test(a_deadline_ends_the_wait_before_another_try),
+		cmocka_unit_test(who_joined_a_refused_token_asks_for_its_own),
+		cmocka_unit_test(a_token_servers_long_pause_is_told),
 		cmocka_unit_test(a_dripping_server_is_left),
 		cmocka_unit_test(a_silent_server_meets_the_time_limit),
 	};
