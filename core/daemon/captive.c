@@ -3,6 +3,7 @@
 #include "core/daemon/captive.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -12,6 +13,7 @@ static _Noreturn void become(char *const *command, const char *socket_path)
 {
 	const char *shell[] = {"sh", "-c", command[0], NULL};
 	loop_unblock_signals();
+	signal(SIGPIPE, SIG_DFL); /* what is ignored stays so over exec */
 	setenv("BERTH_SOCKET", socket_path, 1);
 	unsetenv("NOTIFY_SOCKET");
 	if (command[1])

@@ -107,7 +107,6 @@ static void leave_family(struct parent *p)
 	close(p->listen_fd);
 	loop_forget(p->loop);
 	loop_unblock_signals();
-	signal(SIGPIPE, SIG_DFL);
 }
 
 static _Noreturn void be_child(struct parent *p, int fd, struct board *board)

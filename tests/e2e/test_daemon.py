@@ -174,6 +174,7 @@ class Captive(Case):
         self.assertEqual(7, self.run_captive("exit 7").returncode)
         self.assertEqual(3, self.run_captive("sh", "-c", "exit 3").returncode)
         self.assertEqual(143, self.run_captive("kill -TERM $$").returncode)
+        self.assertEqual(141, self.run_captive("kill -PIPE $$").returncode)
         self.assertEqual(127, self.run_captive("/nonexistent/command", "x").returncode)
 
     def test_the_command_finds_the_socket_and_is_given_its_words_as_they_are(self):

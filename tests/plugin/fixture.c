@@ -104,6 +104,18 @@ static int allocate(struct berth_error *err)
 	return 0;
 }
 
+/* What a TLS library does whose server is gone. */
+static int write_to_nobody(struct berth_error *err)
+{
+	int ends[2];
+	if (pipe(ends))
+		return fail(err, BERTH_E_INTERNAL, "no pipe can be had");
+	close(ends[0]);
+	ssize_t sent = write(ends[1], "x", 1);
+	close(ends[1]);
+	return sent < 0 ? fail(err, BERTH_E_UNAVAILABLE, "nobody reads this") : 0;
+}
+
 /* Misdeeds that have nothing to do with items. */
 static int misbehave(struct fixture *f, const struct berth_call *call, struct berth_error *err)
 {
@@ -111,6 +123,8 @@ static int misbehave(struct fixture *f, const struct berth_call *call, struct be
 		raise(SIGSEGV);
 	if (is_act(f, "exit"))
 		_exit(3);
+	if (is_act(f, "write-to-nobody"))
+		return write_to_nobody(err);
 	if (is_act(f, "hang") || is_act(f, "hang-deaf"))
 		f->host->progress(call, 0, 1);
 	if (is_act(f, "hang") || is_act(f, "hang-deaf"))

@@ -179,6 +179,10 @@ class Ends(WorkerCase):
         self.assertEqual("worker crashed: SIGABRT in open of plugin fixture", error["message"])
         self.still_works()
 
+    def test_a_write_that_nobody_reads_is_an_error_and_no_crash(self):
+        error = self.error("probe", "write-to-nobody")
+        self.assertEqual(("unavailable", "nobody reads this"), (error["code"], error["message"]))
+
     def test_a_plugin_that_ends_the_process_is_named(self):
         error = self.error("probe", "exit")
         self.assertEqual("worker crashed: exit status 3 in probe of plugin fixture",
