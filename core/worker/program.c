@@ -62,6 +62,17 @@ static int make_pipes(int out[2], int error[2], struct berth_error *err)
 	return 0;
 }
 
+/* Standard input, output and error of the program. An error number, or 0. */
+static int set_files(posix_spawn_file_actions_t *files, int in_fd, int out_fd, int err_fd)
+{
+	int errnum = in_fd >= 0
+			     ? posix_spawn_file_actions_adddup2(files, in_fd, 0)
+			     : posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
+	if (!errnum)
+		errnum = posix_spawn_file_actions_adddup2(files, out_fd, 1);
+	return errnum ? errnum : posix_spawn_file_actions_adddup2(files, err_fd, 2);
+}
+
 static int spawn(const struct berth_program *p, int out_fd, int err_fd, pid_t *ret_pid)
 {
 	static char *const nothing[] = {NULL};
@@ -72,22 +83,36 @@ static int spawn(const struct berth_program *p, int out_fd, int err_fd, pid_t *r
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&how);
-	if (p->stdin_fd >= 0)
-		posix_spawn_file_actions_adddup2(&files, p->stdin_fd, 0);
-	else
-		posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, out_fd, 1);
-	posix_spawn_file_actions_adddup2(&files, err_fd, 2);
 	posix_spawnattr_setpgroup(&how, 0);
 	posix_spawnattr_setsigmask(&how, &none);
 	posix_spawnattr_setsigdefault(&how, &all);
 	posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
 					       POSIX_SPAWN_SETSIGDEF);
-	int errnum = posix_spawn(ret_pid, p->path, &files, &how, (char *const *)(uintptr_t)p->argv,
-				 p->env ? (char *const *)(uintptr_t)p->env : nothing);
+	int errnum = set_files(&files, p->stdin_fd, out_fd, err_fd);
+	if (!errnum)
+		errnum = posix_spawn(ret_pid, p->path, &files, &how,
+				     (char *const *)(uintptr_t)p->argv,
+				     p->env ? (char *const *)(uintptr_t)p->env : nothing);
 	posix_spawnattr_destroy(&how);
 	posix_spawn_file_actions_destroy(&files);
 	return errnum;
+}
+
+static int reap(struct running *r)
+{
+	int status = 0;
+	/* What the program left behind in its group goes with it. */
+	kill(-r->pid, SIGKILL);
+	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	atomic_store(&job_board(r->job)->program, 0);
+	if (r->out_fd >= 0)
+		close(r->out_fd);
+	if (r->err_fd >= 0)
+		close(r->err_fd);
+	if (r->pid_fd >= 0)
+		close(r->pid_fd);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static int start(struct running *r, struct berth_error *err)
@@ -108,7 +133,12 @@ static int start(struct running *r, struct berth_error *err)
 	r->err_fd = error[0];
 	r->pid_fd = (int)syscall(SYS_pidfd_open, r->pid, 0);
 	atomic_store(&job_board(r->job)->program, r->pid);
-	return 0;
+	if (r->pid_fd >= 0)
+		return 0;
+	/* Its end would never be seen. */
+	errnum = errno;
+	reap(r);
+	return berth_fail_errno(err, errnum, "cannot watch %.150s", r->program->path);
 }
 
 /* The whole group: first a word, then force. */
@@ -184,22 +214,6 @@ static bool look(struct running *r)
 		kill(-r->pid, SIGKILL);
 	}
 	return fds[2].revents && !fds[0].revents && !fds[1].revents;
-}
-
-static int reap(struct running *r)
-{
-	int status = 0;
-	/* What the program left behind in its group goes with it. */
-	kill(-r->pid, SIGKILL);
-	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	atomic_store(&job_board(r->job)->program, 0);
-	if (r->out_fd >= 0)
-		close(r->out_fd);
-	if (r->err_fd >= 0)
-		close(r->err_fd);
-	close(r->pid_fd);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 int host_run(const struct berth_call *call, const struct berth_program *program, int *ret_status,

@@ -3,10 +3,16 @@
  * "act" names what its calls do. For the tests of the worker and of the border.
  */
 #include <berth/plugin.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,6 +110,20 @@ static int allocate(struct berth_error *err)
 	return 0;
 }
 
+/* Descriptors of processes are not to be had from now on, as in some containers. */
+static int forbid_watching(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
 /* What a TLS library does whose server is gone. */
 static int write_to_nobody(struct berth_error *err)
 {
@@ -185,7 +205,9 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 	int code = misbehave(f, call, err);
 	if (code)
 		return code;
-	if (is_act(f, "run"))
+	if (is_act(f, "run-unwatched") && !forbid_watching())
+		return fail(err, BERTH_E_UNSUPPORTED, "no filter of system calls can be set");
+	if (is_act(f, "run") || is_act(f, "run-unwatched"))
 		return run_program(f, call, sink, err);
 	put_wrong(f, sink);
 	f->host->log(call, BERTH_LOG_INFO, "probing as %s with %s",

@@ -293,6 +293,15 @@ class Programs(WorkerCase):
         self.assertNotIn("PATH=/", text.replace("OLDPATH", ""))
         self.assertEqual({"value": 3}, job.items()[-1]["more"])
 
+    def test_a_program_whose_end_could_not_be_seen_is_not_left_running(self):
+        mark = f"88{os.getpid()}"
+        error = self.error("probe", "run-unwatched", options={
+            "program": "/bin/sh", "argument": f"sleep {mark}; true"})
+        if error["code"] == "unsupported":
+            self.skipTest(error["message"])
+        self.assertEqual(("denied", "cannot watch /bin/sh"), (error["code"], error["message"]))
+        proc.wait_until(lambda: not running("sleep", mark), "no sleep is left")
+
     def test_a_signal_is_128_and_its_number(self):
         job = self.run_shell("kill -9 $$")
         self.assertTrue(job.result()["ok"])
