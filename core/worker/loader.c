@@ -6,8 +6,10 @@
 #include "core/worker/loader.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/text.h"
 
@@ -235,25 +237,72 @@ static int load_object(int fd, const struct berth_plugin **ret, struct berth_err
 	return check_symbol(p, err);
 }
 
-int plugin_load(const char *dir, const char *name, struct plugin **ret, struct berth_error *err)
+/* All that were loaded, for as long as the process lives. Its one thread's. */
+static struct plugin *loaded;
+
+static int mark_of(int fd, struct file_mark *ret, struct berth_error *err)
+{
+	struct stat st;
+	if (fstat(fd, &st))
+		return berth_fail_errno(err, errno, "the file cannot be looked at");
+	*ret = (struct file_mark){.device = st.st_dev,
+				  .inode = st.st_ino,
+				  .changed_s = st.st_ctim.tv_sec,
+				  .changed_ns = st.st_ctim.tv_nsec,
+				  .byte_count = st.st_size};
+	return 0;
+}
+
+/* Every load keeps a descriptor for good, so a reload loads what is new only. */
+static struct plugin *find_loaded(const char *name, const struct file_mark *mark)
+{
+	for (struct plugin *p = loaded; p; p = p->next)
+		if (!strcmp(p->head.name, name) && p->mark.device == mark->device &&
+		    p->mark.inode == mark->inode && p->mark.changed_s == mark->changed_s &&
+		    p->mark.changed_ns == mark->changed_ns &&
+		    p->mark.byte_count == mark->byte_count)
+			return p;
+	return NULL;
+}
+
+/* What dlopen has seen stays open, whatever comes: see struct plugin. */
+static int load_file(int take_fd, const char *name, struct plugin **ret, struct berth_error *err)
 {
 	const struct berth_plugin *declared = NULL;
+	AUTO_FD int fd = take_fd;
 	struct plugin *p = calloc(1, sizeof *p);
 	if (!p)
 		return berth_fail_memory(err);
-	int code = plugin_file_open(dir, name, &p->fd, err);
-	if (code) {
-		free(p);
-		return code;
-	}
-	code = load_object(p->fd, &declared, err);
+	p->fd = steal_fd(&fd);
+	int code = load_object(p->fd, &declared, err);
 	if (!code)
 		code = plugin_import(declared, name, p, err);
 	if (code) {
-		/* The descriptor stays open: see struct plugin. */
 		free(p->options);
 		free(p);
 		return code;
+	}
+	*ret = p;
+	return 0;
+}
+
+int plugin_load(const char *dir, const char *name, struct plugin **ret, struct berth_error *err)
+{
+	AUTO_FD int fd = -1;
+	struct file_mark mark;
+	int code = plugin_file_open(dir, name, &fd, err);
+	if (!code)
+		code = mark_of(fd, &mark, err);
+	if (code)
+		return code;
+	struct plugin *p = find_loaded(name, &mark);
+	if (!p) {
+		code = load_file(steal_fd(&fd), name, &p, err);
+		if (code)
+			return code;
+		p->mark = mark;
+		p->next = loaded;
+		loaded = p;
 	}
 	*ret = p;
 	return 0;

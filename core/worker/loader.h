@@ -8,8 +8,15 @@
 
 #include <berth/plugin.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/base/fail.h"
+
+/* Which file it is, and in what state: another one is another plugin. */
+struct file_mark {
+	uint64_t device, inode;
+	int64_t changed_s, changed_ns, byte_count;
+};
 
 /* A loaded plugin: our own copy of all that it declares, zero where it is
  * older than we are. Never unloaded: code that ran may have left pointers. */
@@ -22,10 +29,13 @@ struct plugin {
 	struct berth_option *options; /* of our size */
 	size_t option_count;
 	int fd; /* stays open: dlopen would take a file with a reused number for this one */
+	struct file_mark mark;
+	struct plugin *next; /* in the list of all that were loaded */
 };
 
 /* name: [a-z0-9-]+, at most 32; the file is DIR/name.so. The plugin lives as
- * long as the process. */
+ * long as the process; a file that is loaded already and was not touched since
+ * gives the same one again. */
 MUST_USE int plugin_load(const char *dir, const char *name, struct plugin **ret,
 			 struct berth_error *err);
 

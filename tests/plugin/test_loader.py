@@ -164,6 +164,21 @@ class Files(unittest.TestCase):
 
 
 class Reload(unittest.TestCase):
+    def test_a_reload_of_what_is_there_already_holds_no_more_descriptors(self):
+        worker = Worker(workdir(self), config=CONFIG)
+
+        def loads():
+            return worker.log().count("loaded plugin fixture")
+
+        with worker:
+            before = len(os.listdir(f"/proc/{worker.process.pid}/fd"))
+            for count in range(2, 6):
+                worker.process.signal(1)
+                proc.wait_until(lambda: loads() == count, "it has reloaded")
+            self.assertTrue(describe(worker)["fixture"]["ok"])
+            proc.wait_until(lambda: len(os.listdir(f"/proc/{worker.process.pid}/fd")) <= before,
+                            "no descriptor is left")
+
     def test_a_plugin_replaced_on_disk_is_taken_at_the_next_reload(self):
         worker = Worker(workdir(self), config=CONFIG)
         with worker:
