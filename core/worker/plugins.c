@@ -15,9 +15,12 @@
 #include <sys/wait.h>
 
 #include "core/base/clock.h"
+#include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/process/loop.h"
+
+#define DESCRIPTION_MAX_BYTES 61440 /* of a frame's 64 KiB */
 
 struct trial {
 	pid_t pid;
@@ -136,6 +139,31 @@ static void try_all(const char *dir, uint32_t trial_ms, struct plugin_set *set)
 				  sizeof set->entries[i].error);
 }
 
+/* A plugin is shown as one frame: one that does not fit would keep the list of all
+ * from being told. */
+static int check_description(const struct plugin_entry *e, struct berth_error *err)
+{
+	AUTO_JSON json_t *described = plugin_describe(e);
+	AUTO_FREE char *text = described ? js_text(described) : NULL;
+	if (!text)
+		return berth_fail_memory(err);
+	if (strlen(text) > DESCRIPTION_MAX_BYTES)
+		return berth_fail(err, BERTH_E_LIMIT,
+				  "what it says of itself has more than %d bytes",
+				  DESCRIPTION_MAX_BYTES);
+	return 0;
+}
+
+static int load(const char *dir, struct plugin_entry *e, struct berth_error *err)
+{
+	int code = plugin_load(dir, e->name, &e->plugin, err);
+	if (!code)
+		code = check_description(e, err);
+	if (code)
+		e->plugin = NULL;
+	return code;
+}
+
 int plugin_set_load(const char *dir, uint32_t trial_ms, struct plugin_set *ret,
 		    struct berth_error *err)
 {
@@ -147,7 +175,7 @@ int plugin_set_load(const char *dir, uint32_t trial_ms, struct plugin_set *ret,
 	for (size_t i = 0; i < set.entry_count; i++) {
 		struct plugin_entry *e = &set.entries[i];
 		struct berth_error why = ERROR_INIT;
-		if (!e->error[0] && plugin_load(dir, e->name, &e->plugin, &why))
+		if (!e->error[0] && load(dir, e, &why))
 			sentence(&why, e->error, sizeof e->error);
 		text_blank_controls(e->error);
 		text_trim_utf8(e->error);

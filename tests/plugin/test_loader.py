@@ -35,6 +35,7 @@ SENTENCES = {
     "bad-table": "its scan table has size 0, expected the size of its struct",
     "bad-undefined": "the dynamic linker refused it: undefined symbol: nobody_has_this",
     "bad-utf8": "its version or summary is not UTF-8",
+    "bad-wordy": "what it says of itself has more than 61440 bytes",
 }
 # Sizes on 64-bit machines, where pointers have 8 bytes.
 NUMBERS = {"size": 112, "claim": 624, "open": 64, "lifecycle": 80}
