@@ -319,6 +319,8 @@ static void sweep(struct ops *o, uint64_t now_ms)
 	rc = drop_old(o, &err);
 	if (!rc)
 		rc = audit_log_end(o->settings.store, &o->audit_logged, &err);
+	if (!o->is_checking)
+		check_unclean(o); /* one that could not look before */
 	if (!rc)
 		rc = check_weekly(o, &err);
 	if (rc)

@@ -96,6 +96,13 @@ void store_check_stop(struct store *s)
 	s->check = NULL;
 }
 
+/* Is the finding about the file? A lock, memory or descriptors that were not to be had
+ * kept the check from looking, and say nothing of it. */
+static bool has_looked(const struct check *c)
+{
+	return c->result == SQLITE_ROW || c->result == SQLITE_CORRUPT || c->result == SQLITE_NOTADB;
+}
+
 int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err)
 {
 	struct check *c = s->check;
@@ -104,6 +111,12 @@ int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err)
 	*ret_ended = !c || atomic_load(&c->has_ended);
 	if (!c || !*ret_ended)
 		return 0;
+	if (!has_looked(c)) {
+		berth_fail(err, BERTH_E_UNAVAILABLE, "the store %s can't be checked now", s->path);
+		rc = berth_cause(err, "%s", c->finding);
+		store_check_stop(s);
+		return rc;
+	}
 	if (strcmp(c->finding, "ok") != 0) {
 		rc = berth_fail(err, BERTH_E_PROTOCOL,
 				"the store %s is damaged: stop berthd and restore a backup",

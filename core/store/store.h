@@ -38,7 +38,7 @@ bool store_needs_check(const struct store *s);
  * a thread of its own with a connection of its own: it reads every page (0.4 and
  * 4.5 s for 146 MB) and must not hold up the loop. store_check_end says whether
  * it is through; a finding is BERTH_E_PROTOCOL, and the store takes no more
- * writes. */
+ * writes. BERTH_E_UNAVAILABLE: it could not look, and is still due. */
 MUST_USE int store_check_start(struct store *s, bool with_indexes, struct berth_error *err);
 MUST_USE int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err);
 /* Zero while the store takes writes, else BERTH_E_QUOTA (disk full) or

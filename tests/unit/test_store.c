@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "core/store/migrate.h"
@@ -423,6 +424,27 @@ static void the_background_check_passes_a_good_store(void **state)
 	OK(store_check_start(f->store, false, &err)); /* and closing joins it */
 }
 
+static void a_background_check_that_cannot_look_finds_no_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, few;
+	int next_fd = dup(0);
+
+	assert_true(next_fd >= 0);
+	close(next_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	/* The file itself can be opened, its log can't. */
+	few = (struct rlimit){(rlim_t)next_fd + 1, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	struct berth_error why = ERROR_INIT;
+	int rc = run_check(f->store, false, &why);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(rc, BERTH_E_UNAVAILABLE);
+	assert_int_equal(store_health(f->store, NULL), 0);
+	OK(store_set_setting(f->store, "a", "1", &err));
+	OK(run_check(f->store, false, &err));
+}
+
 static void the_background_check_finds_a_zeroed_page_and_ends_writes(void **state)
 {
 	static const char zeros[8192];
@@ -491,6 +513,7 @@ int main(void)
 		TEST(a_transaction_cut_by_a_full_disk_leaves_nothing),
 		TEST(a_lock_held_by_a_stranger_is_waited_for_only_so_long),
 		TEST(the_background_check_passes_a_good_store),
+		TEST(a_background_check_that_cannot_look_finds_no_damage),
 		TEST(the_background_check_finds_a_zeroed_page_and_ends_writes),
 		TEST(what_a_killed_writer_committed_is_there),
 	};
