@@ -66,8 +66,13 @@ void log_add_secret(const char *secret)
 		if (!strcmp(secrets[i], secret))
 			return;
 	char *copy = strdup(secret);
-	if (copy)
-		secrets[secret_count++] = copy;
+	if (!copy)
+		return;
+	/* The longest first: one that is part of another must not break that one up. */
+	size_t at = secret_count++;
+	for (; at && strlen(secrets[at - 1]) < strlen(copy); at--)
+		secrets[at] = secrets[at - 1];
+	secrets[at] = copy;
 }
 
 void log_mask(char *s)

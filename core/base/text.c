@@ -49,8 +49,10 @@ static size_t hidden_char(const unsigned char *s)
 		return 2; /* U+0080 to 9F */
 	if (s[0] == 0xE2 && s[1] == 0x80 && ((s[2] >= 0x8B && s[2] <= 0x8F) || s[2] >= 0xA8))
 		return s[2] <= 0xAE ? 3 : 0; /* U+200B to 200F, 2028 to 202E */
-	if (s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9)
-		return 3;                                            /* U+2066 to 2069 */
+	if (s[0] == 0xD8 && s[1] == 0x9C)
+		return 2; /* U+061C */
+	if (s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA0 && s[2] <= 0xAF)
+		return 3;                                            /* U+2060 to 206F */
 	return s[0] == 0xEF && s[1] == 0xBB && s[2] == 0xBF ? 3 : 0; /* U+FEFF */
 }
 

@@ -210,6 +210,16 @@ static void secrets_are_masked(void **state)
 	assert_string_equal(line, "password ******* and *******");
 }
 
+static void a_secret_that_is_part_of_another_does_not_uncover_the_rest(void **state)
+{
+	char line[] = "basic robot-9:tail-of-it, token tail";
+	(void)state;
+	log_add_secret("tail");
+	log_add_secret("robot-9:tail-of-it");
+	log_mask(line);
+	assert_string_equal(line, "basic ******************, token ****");
+}
+
 static void the_closest_word_is_found(void **state)
 {
 	static const char *const words[] = {"integration", "space", "image", NULL};
@@ -234,6 +244,10 @@ static void text_that_would_move_a_cursor_is_blanked(void **state)
 		{"\xe2\x81\xa6"
 		 "x\xe2\x81\xa9",
 		 "   x   "},
+		{"a\xd8\x9c"
+		 "b\xe2\x81\xa0"
+		 "c",
+		 "a  b   c"},
 		{"\xef\xbb\xbf"
 		 "x",
 		 "   x"},
@@ -265,6 +279,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_state_of_a_hash_is_refused),
 		cmocka_unit_test(wrapping_keeps_code_and_moves_the_message),
 		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(a_secret_that_is_part_of_another_does_not_uncover_the_rest),
 		cmocka_unit_test(the_closest_word_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
