@@ -19,6 +19,7 @@
 #define PAUSE_MAX_MS 5000
 #define DEADLINE_SLACK_MS 1000 /* the worker, who knows more, is first to end a job */
 #define RATE_MS 500            /* between two looks at the speed */
+#define RATE_DONE_MAX ((int64_t)1 << 50)
 
 static struct log_context context_of(const struct entry *e)
 {
@@ -135,12 +136,12 @@ static void on_item(void *user, const json_t *frame)
 		flush_items(e);
 }
 
-/* Bytes a second, smoothed over the last looks. */
+/* Bytes a second, smoothed over the last looks. done is the worker's word. */
 static void measure(struct entry *e, int64_t done, uint64_t now_ms)
 {
 	int64_t ms = (int64_t)(now_ms - e->rate_ms), rate;
 
-	if (e->rate_ms && ms < RATE_MS)
+	if (done < 0 || done > RATE_DONE_MAX || (e->rate_ms && ms < RATE_MS))
 		return;
 	if (e->rate_ms && done >= e->rate_done) {
 		rate = (done - e->rate_done) * 1000 / ms;

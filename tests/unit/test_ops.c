@@ -655,6 +655,23 @@ static void progress_is_shown_at_once_and_kept(void **state)
 	operation_row_done(&row);
 }
 
+static void an_amount_that_cannot_be_is_no_speed(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "refresh", "x");
+	AUTO_JSON json_t *first = json_pack("{si si ss}", "done", 0, "total", 10, "unit", "bytes");
+	AUTO_JSON json_t *frame = json_pack("{sI si ss}", "done", (json_int_t)INT64_MAX, "total",
+					    10, "unit", "bytes");
+	AUTO_JSON json_t *d = NULL;
+
+	ops_turn(k->ops);
+	k->jobs->events->progress(k->jobs->user, first);
+	usleep(600000); /* the speed is looked at twice a second at most */
+	k->jobs->events->progress(k->jobs->user, frame);
+	d = document(k, s.id);
+	assert_int_equal(js_int(json_object_get(d, "progress"), "bytes_per_s", -1), 0);
+}
+
 static void log_lines_are_numbered_across_a_restart(void **state)
 {
 	struct fake *k = *state;
@@ -762,6 +779,7 @@ int main(void)
 		OPS_TEST(a_call_that_cannot_be_made_fails_the_operation),
 		OPS_TEST(who_waits_is_told_of_changes_and_once_of_the_end),
 		OPS_TEST(progress_is_shown_at_once_and_kept),
+		OPS_TEST(an_amount_that_cannot_be_is_no_speed),
 		OPS_TEST(log_lines_are_numbered_across_a_restart),
 		OPS_TEST(kept_state_is_sealed),
 		OPS_TEST(an_end_on_a_full_disk_is_stored_when_space_returns),
