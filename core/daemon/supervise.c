@@ -124,8 +124,9 @@ static void ask_plugins(void *user)
 	}
 }
 
-/* The child between fork and exec: only what is safe there. */
-static _Noreturn void become_worker(const struct supervisor *s)
+/* The child between fork and exec. The one thread that may have been beside, the
+ * store's check, takes no lock that is needed here. */
+static _Noreturn void become_worker(const struct supervisor *s, pid_t parent)
 {
 	const struct daemon_paths *p = &s->d->paths;
 	const char *argv[10] = {"berthd",    "--worker",    "--state-dir", p->state_dir,
@@ -137,6 +138,8 @@ static _Noreturn void become_worker(const struct supervisor *s)
 	}
 	loop_unblock_signals();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(70); /* berthd was killed before that took effect */
 	if (s->listen_fd == 3)
 		fcntl(3, F_SETFD, 0);
 	else
@@ -156,11 +159,12 @@ static _Noreturn void become_worker(const struct supervisor *s)
 static void start_worker(void *user)
 {
 	struct supervisor *s = user;
+	pid_t parent = getpid();
 	fflush(NULL);
 	s->started_ms = clock_monotonic_ms();
 	s->pid = fork();
 	if (s->pid == 0)
-		become_worker(s);
+		become_worker(s, parent);
 	if (s->pid < 0) {
 		s->pid = 0;
 		log_error("the worker cannot be started: %s", strerror(errno));

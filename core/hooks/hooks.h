@@ -5,7 +5,7 @@
  *
  *	POST /hooks/INTEGRATION    Authorization: the secret of that integration
  *	202  understood            400  not a notification      401  not the secret
- *	404  another path          405, 411, 413, 415           as in RFC 9110
+ *	404  another path          405, 413, 415                as in RFC 9110
  */
 #ifndef CORE_HOOKS_HOOKS_H
 #define CORE_HOOKS_HOOKS_H

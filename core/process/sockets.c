@@ -43,9 +43,13 @@ int folder_lock(const char *dir, int *ret_fd, struct berth_error *err)
 	AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return berth_fail_errno(err, errno, "cannot open %.200s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-		return berth_fail(err, BERTH_E_CONFLICT,
-				  "another berthd is running on the state folder %.150s", dir);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno == EWOULDBLOCK)
+			return berth_fail(err, BERTH_E_CONFLICT,
+					  "another berthd is running on the state folder %.150s",
+					  dir);
+		return berth_fail_errno(err, errno, "cannot lock the state folder %.150s", dir);
+	}
 	*ret_fd = steal_fd(&fd);
 	return 0;
 }

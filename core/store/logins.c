@@ -123,6 +123,7 @@ int login_due(struct store *s, int64_t now_ms, int (*each)(void *user, const cha
 	int code = store_query(s, &sql[SQL_DUE], VALUES(V_INT(now_ms)), &rows, err);
 
 	while (!code && !(code = rows_next(rows, &has_row, err)) && has_row)
-		code = each(user, rows_text(rows, 0));
+		if (each(user, rows_text(rows, 0)))
+			return berth_fail_memory(err);
 	return code;
 }

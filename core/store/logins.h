@@ -45,7 +45,7 @@ MUST_USE int login_expire(struct store *s, int64_t now_ms, struct berth_error *e
 MUST_USE int login_count(struct store *s, const char *integration_id, int64_t *ret,
 			 struct berth_error *err);
 /* The integrations that have logins to revoke by now: each(user, id), where a
- * nonzero answer stops and is returned. */
+ * nonzero answer stops, for want of memory. */
 MUST_USE int login_due(struct store *s, int64_t now_ms, int (*each)(void *user, const char *id),
 		       void *user, struct berth_error *err);
 
