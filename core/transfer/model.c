@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
-#include "core/transfer/run.h"
+#include "core/transfer/parts.h"
 
 bool vec_add(struct transfer *t, struct vec *l, void *item)
 {
@@ -188,6 +188,7 @@ static void free_node(void *object)
 	struct node *n = object;
 	vec_done(&n->parents);
 	vec_done(&n->images);
+	back_free(n->back);
 	vec_done(&n->gated);
 	json_decref(n->found);
 	free(n);

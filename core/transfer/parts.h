@@ -70,8 +70,13 @@ void pair_start(struct transfer *t, struct pair *p);
 void image_start(struct transfer *t, struct image *i);
 void image_fail(struct transfer *t, struct image *i, struct fault *why);
 void image_end(struct transfer *t, struct image *i, enum image_state state);
+/* Sorts tags and keeps each once: servers list some twice. */
+void tags_sort(struct vec *tags);
 /* Says whether tags, sorted, has the tag. */
 bool tags_have(const struct vec *tags, const char *tag);
+/* Adds what a page of p's tags has. ret_more: op->path is the next one, within page_max. */
+int tags_take_page(struct op *op, struct pair *p, struct vec *to, unsigned page_max, bool *ret_more,
+		   struct berth_error *err);
 
 /* platforms.c: makes an index of the wanted platforms out of m, if it is an index
  * with others in it; *digest is then that one's. */
@@ -148,11 +153,19 @@ void node_ready(struct transfer *t, struct node *n);  /* one thing less is await
 void node_proved(struct transfer *t, struct node *n); /* what it refers to is there */
 void node_begin(struct transfer *t, struct node *n);  /* the plan is made */
 bool image_is_present(const struct image *i); /* nothing is to be done for its tag or digest */
-void image_put(struct transfer *t, struct image *i);    /* its tag, when all else is there */
-void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
+void image_put(struct transfer *t, struct image *i); /* its tag, when all else is there */
 void node_companion_done(struct transfer *t, struct node *n);
+/* Ends it with err, wrapped in what was tried. */
+void image_fail_with(struct transfer *t, struct image *i, struct berth_error *err,
+		     const char *what);
 /* After an early end: asks the target for the images whose PUT was begun. Those that
  * it has are reported as copied; is_sent stays set where no answer came. */
 void publish_look(struct transfer *t);
+
+/* back.c: tags read back. */
+void image_settle(struct transfer *t, struct image *i); /* its PUT is over, or there is none */
+const struct digest *image_put_digest(const struct image *i); /* what its tag is to name */
+op_prepare image_prepare_back; /* the target's tag: HEAD, or GET with op->step */
+void back_free(struct back *b);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests and tags at the target, in the only order that never shows half an
  * image: blobs, children, the manifest, what refers to it, its tags. Bytes go as
- * they came. Each tag is read back: what it names then is what counts.
+ * they came. back.c reads them back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,7 @@ bool image_is_present(const struct image *i)
 	return !i->target_tag && i->root && i->root->is_there;
 }
 
-static void fail_image_with(struct transfer *t, struct image *i, struct berth_error *err,
-			    const char *what)
+void image_fail_with(struct transfer *t, struct image *i, struct berth_error *err, const char *what)
 {
 	berth_wrap(err, "%s '%.120s%s%.80s'", what, i->pair->label_target, i->target_tag ? ":" : "",
 		   i->target_tag ? i->target_tag : "");
@@ -130,6 +129,15 @@ static int check_put(struct op *op, const struct digest *expected, struct berth_
 	if (r || d.algorithm != expected->algorithm || digest_equal(&d, expected))
 		return r;
 	return berth_fail(err, BERTH_E_DIGEST, "the target says that it stored %.100s", header);
+}
+
+/* Does the answer to a PUT name that very digest? */
+static bool says_digest(const struct op *op, const struct digest *d)
+{
+	const char *header = registry_header(op->q, "Docker-Content-Digest");
+	struct berth_error ignored = ERROR_INIT;
+	struct digest said;
+	return header && !digest_parse(header, &said, &ignored) && digest_equal(&said, d);
 }
 
 /* Registries that say 201 and keep nothing exist: a child has no tag that would be
@@ -259,57 +267,6 @@ void node_begin(struct transfer *t, struct node *n)
 
 /* --- tags --- */
 
-static const struct digest *put_digest(const struct image *i)
-{
-	return i->body ? &i->target_digest : &i->source_digest;
-}
-
-static int prepare_back(struct op *op, struct registry_call *call, struct berth_error *err)
-{
-	struct image *i = op->object;
-	op_ask(op, call, op->step ? "GET" : "HEAD", i->pair);
-	call->accept = MEDIA_ACCEPT;
-	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
-}
-
-static int check_back(const struct op *op, const char *header, const struct digest *expected,
-		      struct berth_error *err)
-{
-	struct digest d = {0};
-	const struct buf *body = registry_body(op->q);
-	if (op->step)
-		return doc_check(buf_text(body), body->byte_count, expected, NULL, &d, err);
-	int r = digest_parse(header, &d, err);
-	if (r || digest_equal(&d, expected))
-		return r;
-	return berth_fail(err, BERTH_E_DIGEST, "after the copy the target's tag names %.100s",
-			  header);
-}
-
-static void fail_back(struct op *op, struct berth_error *err)
-{
-	struct image *i = op->object;
-	i->pair->is_proved = false;
-	fail_image_with(op->run, i, err, "cannot read back");
-}
-
-static void finish_back(struct op *op, const struct berth_error *err)
-{
-	struct image *i = op->object;
-	struct berth_error mine = *err;
-	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
-	bool no_head = is_no_head(&mine);
-	if (!op->step && (no_head || (!mine.code && (!header || !*header)))) {
-		op->step = 1;
-		op_again(op, prepare_back, finish_back);
-		return;
-	}
-	if (mine.code || check_back(op, header, put_digest(i), &mine))
-		fail_back(op, &mine);
-	else
-		image_end(op->run, i, IMAGE_COPIED);
-}
-
 static int prepare_put_tag(struct op *op, struct registry_call *call, struct berth_error *err)
 {
 	struct image *i = op->object;
@@ -330,43 +287,14 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 	if (op->run->closing)
 		return;
 	if (!mine.code)
-		check_put(op, put_digest(i), &mine);
+		check_put(op, image_put_digest(i), &mine);
 	if (mine.code) {
-		fail_image_with(op->run, i, &mine, "cannot put");
+		image_fail_with(op->run, i, &mine, "cannot put");
 		return;
 	}
 	i->is_put = true;
+	i->is_said = says_digest(op, image_put_digest(i));
 	image_settle(op->run, i);
-}
-
-/* The first tag of each repository is read whole: headers can be made up by a
- * target that keeps nothing. */
-static void back_start(struct transfer *t, struct image *i)
-{
-	struct op *op = op_add(t, SIDE_TARGET, i, prepare_back, finish_back);
-	if (!op)
-		return;
-	op->step = i->pair->is_proved ? 0 : 1;
-	i->pair->is_proved = true;
-}
-
-/* Tags of one digest are read back when all of them are put: docker-registry 2.8
- * rewrites the digest's link with each PUT, and a HEAD that comes between answers
- * 500. */
-void image_settle(struct transfer *t, struct image *i)
-{
-	struct node *n = i->root;
-	if (!i->is_pending)
-		return;
-	i->is_pending = false;
-	if (--n->tags_pending)
-		return;
-	for (size_t k = 0; k < n->images.count; k++) {
-		struct image *one = n->images.items[k];
-		if (one->is_put && one->state == IMAGE_WAITING)
-			back_start(t, one);
-		one->is_put = false;
-	}
 }
 
 static void put_tag(struct op *op)
@@ -384,7 +312,7 @@ static int prepare_before(struct op *op, struct registry_call *call, struct bert
 {
 	static const unsigned short absent[] = {404, 0};
 	const struct image *i = op->object;
-	int r = prepare_back(op, call, err);
+	int r = image_prepare_back(op, call, err);
 	call->method = i->merges ? "GET" : "HEAD";
 	call->accept_status = absent;
 	return r;
@@ -396,7 +324,7 @@ static void finish_before(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	bool same = false;
 	if (mine.code) {
-		fail_image_with(op->run, i, &mine, "cannot ask for");
+		image_fail_with(op->run, i, &mine, "cannot ask for");
 		return;
 	}
 	if (registry_status(op->q) == 404) {
@@ -412,7 +340,7 @@ static void finish_before(struct op *op, const struct berth_error *err)
 	if (!r && i->body)
 		r = digest_of(DIGEST_SHA256, i->body, i->body_byte_count, &i->target_digest, &mine);
 	if (r)
-		fail_image_with(op->run, i, &mine, "cannot unite the referrers of");
+		image_fail_with(op->run, i, &mine, "cannot unite the referrers of");
 	else if (same)
 		image_end(op->run, i, IMAGE_PRESENT);
 	else
@@ -433,7 +361,7 @@ static void finish_image_bytes(struct op *op, const struct berth_error *err)
 	if (!mine.code)
 		keep_again(op->run, i->root->doc, op->q, &mine);
 	if (mine.code) {
-		fail_image_with(op->run, i, &mine, "cannot read again for");
+		image_fail_with(op->run, i, &mine, "cannot read again for");
 		return;
 	}
 	if (!asks_before(op->run, i)) {
@@ -484,7 +412,7 @@ static int prepare_look(struct op *op, struct registry_call *call, struct berth_
 	call->accept = MEDIA_ACCEPT;
 	call->accept_status = absent;
 	if (!i->target_tag)
-		return op_object(op, call, "manifests", put_digest(i), err);
+		return op_object(op, call, "manifests", image_put_digest(i), err);
 	return op_path(op, err, "/v2/%s/manifests/%s", i->pair->target, i->target_tag);
 }
 
@@ -504,7 +432,7 @@ static void finish_look(struct op *op, const struct berth_error *err)
 	if (!header || !*header || digest_parse(header, &d, &mine))
 		return;
 	i->is_sent = false;
-	if (!digest_equal(&d, put_digest(i)))
+	if (!digest_equal(&d, image_put_digest(i)))
 		return;
 	i->state = IMAGE_COPIED;
 	report_image(op->run, i);

@@ -20,8 +20,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorts them and keeps each once: servers list some twice. */
-static void sort_tags(struct vec *tags)
+void tags_sort(struct vec *tags)
 {
 	size_t kept = 0;
 	if (tags->count)
@@ -275,7 +274,7 @@ static void keep_companion_tags(struct transfer *t, struct pair *p)
 			free(tag);
 	}
 	vec_done(&p->source_tags);
-	sort_tags(&p->companion_tags);
+	tags_sort(&p->companion_tags);
 }
 
 static void add_literal_images(struct transfer *t, struct pair *p)
@@ -310,8 +309,8 @@ static void pair_listed(struct transfer *t, struct pair *p)
 		add_failed(t, p, p->why);
 		return;
 	}
-	sort_tags(&p->target_tags);
-	sort_tags(&p->source_tags);
+	tags_sort(&p->target_tags);
+	tags_sort(&p->source_tags);
 	if (t->rule->digest || rule_has_literal_tags(t->rule))
 		add_literal_images(t, p);
 	else
@@ -347,10 +346,9 @@ static void note_odd(struct transfer *t, struct pair *p, const char *name)
 	p->odd = run_fault(t, &err);
 }
 
-static int add_tags(struct op *op, struct vec *to, const json_t *tags, struct berth_error *err)
+static int add_tags(struct transfer *t, struct pair *p, struct vec *to, const json_t *tags,
+		    struct berth_error *err)
 {
-	struct pair *p = op->object;
-	struct transfer *t = op->run;
 	size_t i;
 	json_t *one;
 	if (to->count + json_array_size(tags) > TAG_MAX)
@@ -369,20 +367,20 @@ static int add_tags(struct op *op, struct vec *to, const json_t *tags, struct be
 	return 0;
 }
 
-/* Takes one page. ret_more: op->path is the next one. */
-static int take_page(struct op *op, struct vec *to, bool *ret_more, struct berth_error *err)
+int tags_take_page(struct op *op, struct pair *p, struct vec *to, unsigned page_max, bool *ret_more,
+		   struct berth_error *err)
 {
 	const struct buf *body = registry_body(op->q);
 	AUTO_JSON json_t *tags = NULL;
 	AUTO_FREE char *next = NULL;
 	int r = list_parse_page(LIST_TAGS, buf_text(body), body->byte_count, &tags, err);
 	if (!r)
-		r = add_tags(op, to, tags, err);
+		r = add_tags(op->run, p, to, tags, err);
 	if (!r)
 		r = registry_next(op->q, &next, err);
 	if (r || !next)
 		return r;
-	r = op_turn_page(op, &next, PAGE_MAX, err);
+	r = op_turn_page(op, &next, page_max, err);
 	*ret_more = !r;
 	return r;
 }
@@ -405,7 +403,8 @@ static void finish_list(struct op *op, const struct berth_error *err)
 	if (status == 400)
 		op->plain = more = true;
 	else if (!mine.code && !absent)
-		take_page(op, at_source ? &p->source_tags : &p->target_tags, &more, &mine);
+		tags_take_page(op, p, at_source ? &p->source_tags : &p->target_tags, PAGE_MAX,
+			       &more, &mine);
 	if (more) {
 		op_again(op, prepare_list, finish_list);
 		return;
@@ -435,7 +434,7 @@ static bool take_known(struct transfer *t, const struct pair *p, int side, struc
 		if (copy && !vec_add(t, to, copy))
 			free(copy);
 	}
-	sort_tags(to);
+	tags_sort(to);
 	return true;
 }
 

@@ -120,6 +120,7 @@ struct node {
 	struct vec parents;    /* nodes */
 	struct vec images;     /* that are this node under a tag */
 	unsigned tags_pending; /* PUTs of its tags that are not answered */
+	struct back *back;     /* back.c: NULL unless a list shows some of its tags */
 	struct vec gated;      /* nodes that must not be put before this one */
 	unsigned proofs;       /* prove.c: under way */
 	struct node *lists;    /* it is the list of what refers to this node */
@@ -184,6 +185,7 @@ struct image {
 	unsigned asking;
 	bool is_pending;  /* counted in root->tags_pending */
 	bool is_put;      /* to be read back */
+	bool is_said;     /* the answer to its PUT named its digest */
 	bool is_sent;     /* its PUT was begun: the target may have it */
 	bool is_there;    /* some manifest has the target tag */
 	bool merges;      /* a list of referrers: united with the target's own */
