@@ -29,7 +29,7 @@ class Bulk(HarborCase):
     def seen(self):
         return [len(harbor.requests) for harbor in self.both()]
 
-    def fill(self, project):
+    def fill(self, project, tags=TAGS):
         """The same rows at both: two tags for each artifact; no bytes."""
         for harbor in self.both():
             world = harbor.world
@@ -37,7 +37,7 @@ class Bulk(HarborCase):
                 world.add_project(project)
                 for number in range(REPOSITORIES):
                     repository = world.repository(f"{project}/app{number}", create=True)
-                    for tag in range(TAGS):
+                    for tag in range(tags):
                         name = f"{project}/{number}/{tag // 2}"
                         digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
                         world.set_tag(repository, f"v{tag}",
@@ -61,6 +61,13 @@ class Bulk(HarborCase):
         asked = sum(self.seen()) - sum(before)
         self.assertLessEqual(asked, 200)
         self.assertGreater(asked, 50, "the stand-in counts nothing")
+
+    def test_spaces_that_may_not_be_listed_cost_requests_and_not_the_copy(self):
+        self.fill("narrow", tags=4)
+        self.mirror.faults.add("403", path="/projects$", method="GET")
+        self.addCleanup(self.mirror.faults.clear)
+        result = self.run_rule("narrow", referrers=False)
+        self.assertEqual((REPOSITORIES * 4, 0), (result["present"], result["failed"]))
 
     def test_what_differs_is_copied_and_the_rest_is_not_asked_for(self):
         for harbor in self.both():
