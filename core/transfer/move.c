@@ -15,6 +15,11 @@
 #include "core/base/js.h"
 #include "core/transfer/move.h"
 
+/* What is said of streams has to fit a frame, with what else is said; of one stream
+ * beside its names. */
+#define STREAMS_BYTES (48u << 10)
+#define STREAM_BYTES 128
+
 int64_t move_size(const struct move *m)
 {
 	return m->place->blob->byte_count;
@@ -404,11 +409,16 @@ void move_mend(struct transfer *t)
 json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes)
 {
 	json_t *list = json_array();
+	size_t room = STREAMS_BYTES;
 	*ret_bytes = 0;
 	for (const struct move *m = t->moves; m; m = m->next) {
 		char digest[DIGEST_TEXT_ROOM];
 		digest_format(&m->place->digest, digest);
 		*ret_bytes += (uint64_t)m->sent;
+		size_t need = strlen(m->place->pair->label_target) + sizeof digest + STREAM_BYTES;
+		if (need > room)
+			continue;
+		room -= need;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:i}", "repository",
 						      m->place->pair->label_target, "digest",
 						      digest, "done", (json_int_t)m->sent, "total",

@@ -146,7 +146,8 @@ bool move_is_stuck(const struct transfer *t); /* no move has anything under way 
 void move_mend(struct transfer *t);           /* ends uploads whose requests could not start */
 /* Cancels the uploads that an earlier process left and nobody went on with. */
 void move_cancel_old(struct transfer *t);
-json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes);
+/* What is on its way: as many as fit a frame; *ret_bytes of all. New. */
+json_t *move_streams(const struct transfer *t, uint64_t *ret_bytes) MUST_USE;
 
 /* publish.c: manifests and tags put, in order. */
 void node_ready(struct transfer *t, struct node *n);  /* one thing less is awaited */
