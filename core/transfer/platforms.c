@@ -34,17 +34,19 @@ static bool has_wanted(const struct rule *rule, const json_t *entries, const cha
 	return false;
 }
 
+/* NULL: no memory; an index without one of them would be a wrong one. */
 static json_t *choose(const struct rule *rule, const json_t *entries)
 {
-	json_t *kept = json_array();
+	AUTO_JSON json_t *kept = json_array();
 	size_t i;
 	json_t *one;
 	json_array_foreach (entries, i, one) {
 		const char *subject = about(one);
-		if (subject ? has_wanted(rule, entries, subject) : is_wanted(rule, one))
-			json_array_append(kept, one);
+		bool is_meant = subject ? has_wanted(rule, entries, subject) : is_wanted(rule, one);
+		if (is_meant && json_array_append(kept, one))
+			return NULL;
 	}
-	return kept;
+	return STEAL(kept);
 }
 
 static int store_chosen(struct transfer *t, const struct doc *from, const json_t *doc,

@@ -291,18 +291,21 @@ static bool has_digest(const json_t *list, const char *digest)
 	return false;
 }
 
-/* Appends to ours what only theirs has; counts it. */
-static size_t append_missing(json_t *ours, const json_t *theirs)
+/* Appends to ours what only theirs has, and counts it. */
+static int append_missing(json_t *ours, const json_t *theirs, size_t *ret_count,
+			  struct berth_error *err)
 {
-	size_t i, count = 0;
+	size_t i;
 	json_t *one;
+	*ret_count = 0;
 	json_array_foreach (theirs, i, one) {
 		if (has_digest(ours, js_str(one, "digest", "")))
 			continue;
-		json_array_append(ours, one);
-		count++;
+		if (json_array_append(ours, one))
+			return berth_fail_memory(err);
+		++*ret_count;
 	}
-	return count;
+	return 0;
 }
 
 int companion_unite(struct transfer *t, struct image *i, const char *bytes, size_t byte_count,
@@ -322,7 +325,10 @@ int companion_unite(struct transfer *t, struct image *i, const char *bytes, size
 				  "the target's tag '%.80s' is not a list of referrers",
 				  i->target_tag);
 	size_t own = json_array_size(list);
-	size_t added = append_missing(list, json_object_get(ours, "manifests"));
+	size_t added;
+	r = append_missing(list, json_object_get(ours, "manifests"), &added, err);
+	if (r)
+		return r;
 	*ret_same = !added;
 	/* Ours has all of theirs: our bytes go as they are, and stay equal. */
 	if (!added || own + added == json_array_size(json_object_get(ours, "manifests")))

@@ -127,25 +127,33 @@ void verify_decide(struct transfer *t, struct image *i)
 
 /* --- what is said --- */
 
-static void add_difference(json_t *to, const char *what, const struct digest *d, const char *how)
+/* What an image lacks. The list is cut, and may miss what there is no memory for; it
+ * is not what the verdict rests on. */
+struct findings {
+	json_t *list;
+	size_t count;
+};
+
+static void add_difference(struct findings *to, const char *what, const struct digest *d,
+			   const char *how)
 {
 	char digest[DIGEST_TEXT_ROOM];
-	if (json_array_size(to) == DIFFERENCE_MAX)
+	if (to->count++ >= DIFFERENCE_MAX)
 		return;
 	digest_format(d, digest);
 	json_array_append_new(
-		to, json_pack("{s:s, s:s, s:s}", "what", what, "digest", digest, "how", how));
+		to->list, json_pack("{s:s, s:s, s:s}", "what", what, "digest", digest, "how", how));
 }
 
 /* What of a manifest and all below it the target lacks. */
-static void compare_node(struct transfer *t, struct node *n, json_t *to)
+static void compare_node(struct transfer *t, struct node *n, struct findings *to)
 {
 	const struct doc *m = n->doc;
 	if (!n->lists && !n->is_there) {
 		add_difference(to, "manifest", &n->digest, "missing");
 		return;
 	}
-	for (size_t i = 0; i < m->need_count && json_array_size(to) < DIFFERENCE_MAX; i++) {
+	for (size_t i = 0; i < m->need_count && to->count < DIFFERENCE_MAX; i++) {
 		const struct need *need = &m->needs[i];
 		struct node *child = need->is_manifest ? run_node(t, n->pair, &need->digest) : NULL;
 		const struct place *p =
@@ -160,7 +168,7 @@ static void compare_node(struct transfer *t, struct node *n, json_t *to)
 	}
 }
 
-static enum verdict verdict_of(struct transfer *t, struct image *i, json_t *differences)
+static enum verdict verdict_of(struct transfer *t, struct image *i, struct findings *found)
 {
 	if (i->state == IMAGE_FAILED || !i->root || i->root->state == NODE_FAILED)
 		return UNKNOWN;
@@ -168,26 +176,26 @@ static enum verdict verdict_of(struct transfer *t, struct image *i, json_t *diff
 		return MISSING;
 	if (!i->merges && !digest_equal(&i->source_digest, &i->target_digest))
 		return DIFFERENT;
-	compare_node(t, i->root, differences);
+	compare_node(t, i->root, found);
 	if (i->merges && i->is_unlisted)
-		add_difference(differences, "list", &i->root->digest, "missing");
-	return json_array_size(differences) ? INCOMPLETE : SAME;
+		add_difference(found, "list", &i->root->digest, "missing");
+	return found->count ? INCOMPLETE : SAME;
 }
 
 static void report(struct transfer *t, struct image *i, bool the_same, size_t *counts)
 {
 	char digest[DIGEST_TEXT_ROOM];
-	json_t *differences = json_array();
-	enum verdict v = verdict_of(t, i, differences);
+	struct findings found = {.list = json_array()};
+	enum verdict v = verdict_of(t, i, &found);
 	AUTO_JSON json_t *item = NULL;
 	if ((v == SAME) != the_same) {
-		json_decref(differences);
+		json_decref(found.list);
 		return;
 	}
 	counts[v]++;
 	item = report_item(i, "state", verdicts[v]);
 	json_t *more = json_object_get(item, "more");
-	json_object_set_new(more, "differences", differences);
+	json_object_set_new(more, "differences", found.list);
 	if (v == UNKNOWN && !i->why && i->root && i->root->why)
 		json_object_set_new(more, "error", js_of_error(&i->root->why->err));
 	if (v == DIFFERENT) {
