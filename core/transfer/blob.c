@@ -224,7 +224,7 @@ void blob_start(struct transfer *t, struct blob *b)
 		} else if (!b->led) {
 			b->led = true;
 			p->state = PLACE_MOVING;
-			vec_add(t, &t->ready, p);
+			b->turn = vec_add(t, &t->ready, p) ? t->ready.count : 0;
 			return;
 		}
 	}

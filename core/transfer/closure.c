@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/oci/manifest.h"
-#include "core/transfer/parts.h"
+#include "core/transfer/fan.h"
 
 #define DEPTH_MAX 4
 
@@ -109,9 +109,11 @@ static int parse(struct transfer *t, struct doc *m, const char *media_type, cons
 	m->media_type = strdup(parsed->media_type);
 	if (!m->media_type)
 		return berth_fail_memory(err);
+	if (m->is_shared)
+		return 0;
 	if (!m->pinned && !t->rule->platforms && t->cached_bytes + byte_count > t->set.cache_bytes)
 		return 0;
-	m->bytes = malloc(byte_count + 1);
+	m->bytes = bytes_new(byte_count + 1);
 	if (!m->bytes)
 		return berth_fail_memory(err);
 	memcpy(m->bytes, bytes, byte_count);
@@ -184,10 +186,23 @@ static void finish_doc(struct op *op, const struct berth_error *err)
 	doc_tell(op->run, m);
 }
 
+/* What an earlier run of the fan has read is not read again. */
+static void take_shared(struct transfer *t, struct doc *m)
+{
+	const struct doc *other = m->state == DOC_UNREAD ? fan_find_doc(t, &m->digest) : NULL;
+	if (!other)
+		return;
+	m->is_shared = true;
+	m->pinned = other->pinned;
+	m->bytes = bytes_share(other->bytes);
+	doc_store(t, m, other->media_type, m->bytes, other->byte_count);
+}
+
 static void node_read(struct transfer *t, struct node *n)
 {
 	struct doc *m = n->doc;
 	n->state = NODE_READING;
+	take_shared(t, m);
 	if (m->state == DOC_FAILED) {
 		node_fail(t, n, m->why);
 		return;

@@ -7,8 +7,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/transfer/fan.h"
 #include "core/transfer/journal.h"
-#include "core/transfer/parts.h"
 #include <berth/ops.h>
 
 #define DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
@@ -53,7 +53,10 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 		window_init(&t->sides[i].own.window, ends[0]->registry == ends[1]->registry ? 2 : 1,
 			    t->set.in_flight);
 	pool_init(&t->pool, t->set.ring_bytes);
-	limit_init(&t->limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_us());
+	limit_init(&t->own_limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_us());
+	t->limit = &t->own_limit;
+	if (t->set.fan)
+		fan_join(t->set.fan, t);
 	*ret = t;
 	return 0;
 }
@@ -64,6 +67,7 @@ void transfer_free(struct transfer *t)
 		return;
 	run_drop_ops(t, true);
 	move_drop_all(t, true);
+	fan_leave(t);
 	net_timer_cancel(t->limit_timer);
 	net_timer_cancel(t->claim_timer);
 	pool_done(&t->pool);
@@ -168,12 +172,12 @@ int transfer_plan(struct transfer *t, struct berth_error *err)
 	report_progress(t, true);
 	for (size_t i = 0; i < t->pairs.count; i++)
 		pair_start(t, t->pairs.items[i]);
-	int r = run_turns(t, err);
+	int r = run_turns(&t, 1, err);
 	t->stage = "check";
 	for (size_t i = 0; !r && i < t->places_ordered.count; i++)
 		place_ask(t, t->places_ordered.items[i]);
 	if (!r)
-		r = run_turns(t, err);
+		r = run_turns(&t, 1, err);
 	if (!r)
 		count_all(t);
 	return r;
@@ -242,7 +246,7 @@ void transfer_wake(struct transfer *t)
 	move_tick(t);
 }
 
-int transfer_run(struct transfer *t, struct berth_error *err)
+static void begin(struct transfer *t)
 {
 	open_journal(t);
 	t->moving = true;
@@ -259,19 +263,40 @@ int transfer_run(struct transfer *t, struct berth_error *err)
 	}
 	for (size_t i = 0; i < t->nodes_ordered.count; i++)
 		node_begin(t, t->nodes_ordered.items[i]);
-	int r = run_turns(t, err);
-	if (!r) {
-		move_cancel_old(t);
-		r = run_turns(t, err);
-	}
-	if (r) {
-		t->stage = "stop";
-		run_close(t);
+}
+
+static void end(struct transfer *t)
+{
+	if (t->ended) {
 		skip_rest(t);
 	} else {
 		fail_loops(t);
 		t->stage = "done";
 	}
 	report_progress(t, true);
+}
+
+int transfer_run_all(struct transfer *const *list, size_t count, struct berth_error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		begin(list[i]);
+	if (list[0]->fan)
+		list[0]->fan->is_open = true;
+	int r = run_turns(list, count, err);
+	for (size_t i = 0; !r && i < count; i++)
+		move_cancel_old(list[i]);
+	if (!r)
+		r = run_turns(list, count, err);
+	for (size_t i = 0; r && i < count; i++)
+		list[i]->stage = "stop";
+	if (r)
+		run_close(list, count);
+	for (size_t i = 0; i < count; i++)
+		end(list[i]);
 	return r;
+}
+
+int transfer_run(struct transfer *t, struct berth_error *err)
+{
+	return transfer_run_all(&t, 1, err);
 }

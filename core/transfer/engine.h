@@ -36,8 +36,21 @@ struct transfer_end {
  * that), and as much is paid for before the source is asked. */
 #define TRANSFER_RECEIVE_BYTES (32u << 10)
 
+/* Runs that copy the same from one source to several targets, each an own transfer of
+ * one process: they share what is read (fan.h). Free it after them. A run that makes
+ * the others wait for patience_ms (0: 10 000) reads for itself from then on. */
+#define TRANSFER_FAN_MAX 8
+struct fan;
+MUST_USE int fan_new(struct net_loop *loop, uint64_t patience_ms, struct fan **ret,
+		     struct berth_error *err);
+void fan_free(struct fan *f);
+SCOPE_TYPE(fan, struct fan, fan_free)
+
 struct transfer_settings {
 	struct net_loop *loop; /* borrowed */
+	/* One of several, planned one after the other; NULL: alone. At most
+	 * TRANSFER_FAN_MAX with one fan, all with the source's same registry. */
+	struct fan *fan;
 	struct transfer_end source, target;
 	uint32_t in_flight;   /* requests at once at each registry; 0: 16 */
 	uint32_t moves;       /* blobs at once; 0: 16 */
@@ -114,6 +127,9 @@ json_t *transfer_report_verify(struct transfer *t) MUST_USE;
  * An error only where the run as a whole ended (cancelled, out of memory): the
  * images' own errors are in their items and in the totals. */
 MUST_USE int transfer_run(struct transfer *t, struct berth_error *err);
+/* The same of several runs with one fan at once; an error ends all of them. Whether to
+ * go on is asked of the first one's settings. */
+MUST_USE int transfer_run_all(struct transfer *const *list, size_t count, struct berth_error *err);
 /* Streams that wait for bytes of a shared rate try again. */
 void transfer_wake(struct transfer *t);
 /* What became of a claim: "yours", "wait" (another answer follows), or "there" in a

@@ -3,6 +3,7 @@
  * Without memory the run ends; callers just return then.
  */
 #include <search.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,12 @@ struct doc *run_doc(struct transfer *t, struct pair *p, const struct digest *d)
 	return m;
 }
 
+struct doc *run_find_doc(struct transfer *t, const struct digest *d)
+{
+	void **at = tfind(d, &t->docs, by_digest);
+	return at ? *at : NULL;
+}
+
 struct node *run_node(struct transfer *t, struct pair *p, const struct digest *d)
 {
 	bool is_new;
@@ -164,6 +171,37 @@ struct image *run_image(struct transfer *t, struct pair *p, const char *source_t
 	return NULL;
 }
 
+struct shared {
+	size_t users;
+	char bytes[];
+};
+
+static struct shared *shared_of(char *bytes)
+{
+	return (struct shared *)(void *)(bytes - offsetof(struct shared, bytes));
+}
+
+char *bytes_new(size_t byte_count)
+{
+	struct shared *s = malloc(sizeof *s + byte_count);
+	if (!s)
+		return NULL;
+	s->users = 1;
+	return s->bytes;
+}
+
+char *bytes_share(char *bytes)
+{
+	shared_of(bytes)->users++;
+	return bytes;
+}
+
+void bytes_drop(char *bytes)
+{
+	if (bytes && !--shared_of(bytes)->users)
+		free(shared_of(bytes));
+}
+
 static void free_texts(struct vec *l)
 {
 	for (size_t i = 0; i < l->count; i++)
@@ -175,7 +213,7 @@ static void free_doc(void *object)
 {
 	struct doc *m = object;
 	free(m->media_type);
-	free(m->bytes);
+	bytes_drop(m->bytes);
 	for (size_t i = 0; i < m->need_count; i++)
 		free(m->needs[i].media_type);
 	free(m->needs);

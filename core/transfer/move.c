@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
-#include "core/transfer/move.h"
+#include "core/transfer/fan.h"
 
 /* What is said of streams has to fit a frame, with what else is said; of one stream
  * beside its names. */
@@ -354,6 +354,8 @@ static void wake_readers(struct transfer *t)
 				return;
 			continue;
 		}
+		if (m->stream)
+			hub_wake(m->stream);
 		if (!m->reader_paused || !m->reader || !ring_has_room(&m->ring, PIECE_BYTES))
 			continue;
 		m->reader_paused = false;
@@ -388,7 +390,7 @@ void move_tick(struct transfer *t)
 bool move_is_stuck(const struct transfer *t)
 {
 	for (const struct move *m = t->moves; m; m = m->next)
-		if (m->reader || m->writer || m->retry || m->read_retry || m->is_due ||
+		if (m->reader || m->stream || m->writer || m->retry || m->read_retry || m->is_due ||
 		    m->broken.code)
 			return false;
 	return true;

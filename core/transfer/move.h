@@ -31,6 +31,8 @@ struct move {
 	struct place *place;
 	enum stage stage; /* of the writer */
 	struct registry_request *reader, *writer;
+	struct stream *stream;    /* it reads together with others (fan.h), or NULL */
+	struct move *next_member; /* of that stream */
 	struct net_timer *retry, *read_retry;
 	struct ring ring;
 	struct hasher *hasher;
@@ -55,6 +57,9 @@ struct move {
 	enum wait waits;      /* for slots, to go on */
 	bool has_slot[2];     /* by side */
 	uint64_t began_ms[2]; /* its last request, by side */
+	bool is_mate;         /* what it read came from a stream, which broke */
+	bool is_lagging;      /* its stream waits for it, and not for all members */
+	uint64_t lagged_ms;   /* so long it did */
 	bool is_due;          /* its GET starts when enough of it is paid for */
 	bool verified, reader_paused, writer_paused, dropped;
 	struct berth_error bad;    /* the source's bytes are not what was promised */
@@ -84,7 +89,19 @@ void move_wait(struct move *m, enum wait waits); /* goes on when there are slots
 void read_start(struct move *m);
 void drop_reader(struct move *m);
 void read_feed(struct move *m); /* puts more from the spool into the ring, if that is on */
-void read_pay(struct move *m);  /* of one that is due: what can be; with all of it the GET starts */
+/* For streams of several moves: what read_consume does in three steps. read_fresh: how many
+ * of byte_count bytes are new; below 0: they are no good. */
+ssize_t read_fresh(struct move *m, size_t byte_count);
+bool read_may_pay(struct move *m, size_t byte_count);
+MUST_USE int read_take(struct move *m, const char *bytes, size_t byte_count);
+void read_prepare(struct move *m); /* of a request that begins at m->received */
+void read_headers(void *user, struct registry_request *q);
+void read_end(struct move *m, const struct berth_error *err);
+void read_alone(struct move *m); /* asks the source for the rest, for m alone */
+/* Starts the GET of m's blob from m->received on. */
+MUST_USE int read_request(struct move *m, struct registry_call *call, struct registry_request **ret,
+			  struct berth_error *err);
+void read_pay(struct move *m); /* of one that is due: what can be; with all of it the GET starts */
 
 /* pace.c: rates. side is SIDE_SOURCE for reading there, SIDE_TARGET for writing. */
 bool pace_is_on(struct transfer *t, int side); /* is there a rate at all? */

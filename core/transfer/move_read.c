@@ -11,10 +11,11 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
-#include "core/transfer/move.h"
+#include "core/transfer/fan.h"
 
 void drop_reader(struct move *m)
 {
+	hub_leave(m);
 	registry_request_free(m->reader);
 	net_timer_cancel(m->read_retry);
 	m->reader = NULL;
@@ -78,7 +79,7 @@ static void take_range(struct move *m, const struct registry_request *q)
 	m->is_pieced = m->is_pieced || m->received;
 }
 
-static void read_headers(void *user, struct registry_request *q)
+void read_headers(void *user, struct registry_request *q)
 {
 	struct move *m = user;
 	const char *length = registry_header(q, "Content-Length");
@@ -131,27 +132,44 @@ static int take_in(struct move *m, const char *bytes, size_t byte_count)
 	return -1;
 }
 
+ssize_t read_fresh(struct move *m, size_t byte_count)
+{
+	size_t skip = m->skip < (int64_t)byte_count ? (size_t)m->skip : byte_count;
+	size_t fresh = byte_count - skip;
+	if (m->bad.code || m->is_astray)
+		return -1;
+	if ((int64_t)fresh <= move_size(m) - m->received)
+		return (ssize_t)fresh;
+	berth_fail(&m->bad, BERTH_E_DIGEST,
+		   "the source gives more than the %" PRId64 " bytes of the blob", move_size(m));
+	return -1;
+}
+
+bool read_may_pay(struct move *m, size_t byte_count)
+{
+	return !byte_count || pay(m, (int64_t)byte_count);
+}
+
+int read_take(struct move *m, const char *bytes, size_t byte_count)
+{
+	size_t skip = m->skip < (int64_t)byte_count ? (size_t)m->skip : byte_count;
+	m->skip -= (int64_t)skip;
+	return take_in(m, bytes + skip, byte_count - skip);
+}
+
 static ssize_t read_consume(void *user, struct registry_request *q, const char *bytes,
 			    size_t byte_count)
 {
 	struct move *m = user;
-	size_t skip = m->skip < (int64_t)byte_count ? (size_t)m->skip : byte_count;
-	size_t fresh = byte_count - skip;
+	ssize_t fresh = read_fresh(m, byte_count);
 	(void)q;
-	if (m->bad.code || m->is_astray)
+	if (fresh < 0)
 		return -1;
-	if ((int64_t)fresh > move_size(m) - m->received) {
-		berth_fail(&m->bad, BERTH_E_DIGEST,
-			   "the source gives more than the %" PRId64 " bytes of the blob",
-			   move_size(m));
-		return -1;
-	}
-	if (fresh && (!ring_has_room(&m->ring, fresh) || !pay(m, (int64_t)fresh))) {
+	if (fresh && (!ring_has_room(&m->ring, (size_t)fresh) || !read_may_pay(m, (size_t)fresh))) {
 		m->reader_paused = true;
 		return NET_PAUSE;
 	}
-	m->skip -= (int64_t)skip;
-	if (take_in(m, bytes + skip, fresh))
+	if (read_take(m, bytes, byte_count))
 		return -1;
 	move_tick(m->run);
 	return (ssize_t)byte_count;
@@ -198,11 +216,9 @@ static void read_again(struct move *m, const struct berth_error *why)
 	run_pump(m->run);
 }
 
-static void read_done(void *user, struct registry_request *q, const struct berth_error *err)
+void read_end(struct move *m, const struct berth_error *err)
 {
-	struct move *m = user;
 	struct berth_error mine = *err;
-	(void)q;
 	if (!mine.code && !move_size(m) && !m->received)
 		verify(m); /* of nothing */
 	drop_reader(m);
@@ -225,31 +241,45 @@ static void read_done(void *user, struct registry_request *q, const struct berth
 	read_again(m, &mine);
 }
 
-static void start_get(struct move *m)
+static void read_done(void *user, struct registry_request *q, const struct berth_error *err)
 {
-	struct berth_error err = ERROR_INIT;
+	(void)q;
+	read_end(user, err);
+}
+
+int read_request(struct move *m, struct registry_call *call, struct registry_request **ret,
+		 struct berth_error *err)
+{
 	char digest[DIGEST_TEXT_ROOM], range[48], path[512];
 	digest_format(&m->place->digest, digest);
 	snprintf(path, sizeof path, "/v2/%s/blobs/%s", m->place->pair->source, digest);
 	snprintf(range, sizeof range, "bytes=%" PRId64 "-", m->received);
+	call->method = "GET";
+	call->repository = m->place->pair->source;
+	call->path = path;
+	call->rights = REGISTRY_PULL;
+	call->range = m->received && !m->is_whole ? range : NULL;
+	call->follow = call->once = true;
+	return registry_start(m->run->sides[SIDE_SOURCE].registry, call, ret, err);
+}
+
+void read_prepare(struct move *m)
+{
 	m->skip = 0;
 	m->is_astray = false;
 	m->is_ranged = m->received && !m->is_whole;
 	m->began_ms[SIDE_SOURCE] = clock_monotonic_ms();
-	int r = registry_start(m->run->sides[SIDE_SOURCE].registry,
-			       &(struct registry_call){.method = "GET",
-						       .repository = m->place->pair->source,
-						       .path = path,
-						       .rights = REGISTRY_PULL,
-						       .range = m->is_ranged ? range : NULL,
-						       .follow = true,
-						       .once = true,
-						       .consume = read_consume,
-						       .headers = read_headers,
-						       .done = read_done,
-						       .user = m},
-			       &m->reader, &err);
-	if (r)
+}
+
+static void start_get(struct move *m)
+{
+	struct berth_error err = ERROR_INIT;
+	struct registry_call call = {
+		.consume = read_consume, .headers = read_headers, .done = read_done, .user = m};
+	read_prepare(m);
+	if (m->stream)
+		hub_get(m->stream);
+	else if (read_request(m, &call, &m->reader, &err))
 		m->broken = err;
 }
 
@@ -264,13 +294,19 @@ void read_pay(struct move *m)
 }
 
 /* Under a rate it stands in line with the streams that wait for it. */
-static void ask_source(struct move *m)
+void read_alone(struct move *m)
 {
 	m->is_due = pace_is_on(m->run, SIDE_SOURCE);
 	if (m->is_due)
 		pace_turn_soon(m->run);
 	else
 		start_get(m);
+}
+
+static void ask_source(struct move *m)
+{
+	if (!hub_join(m))
+		read_alone(m);
 }
 
 /* A failure waits for the next tick: this runs inside of libcurl, too. */

@@ -40,7 +40,7 @@ static uint64_t leased(struct transfer *t, int side)
 /* The rule's rate is that of reading. */
 static bool has_own(const struct transfer *t, int side)
 {
-	return side == SIDE_SOURCE && t->limit.bytes_per_s;
+	return side == SIDE_SOURCE && t->limit->bytes_per_s;
 }
 
 bool pace_is_on(struct transfer *t, int side)
@@ -55,13 +55,13 @@ uint64_t pace_pieces(struct transfer *t, int side)
 		arm(t, LEASE_WAIT_US);
 	if (!pieces || !has_own(t, side))
 		return pieces;
-	uint64_t wait_us = limit_wait_us(&t->limit, PIECE_BYTES, clock_monotonic_us());
+	uint64_t wait_us = limit_wait_us(t->limit, PIECE_BYTES, clock_monotonic_us());
 	if (wait_us) {
 		if (t->moves)
 			arm(t, wait_us); /* also where the timer came a moment too early */
 		return 0;
 	}
-	uint64_t own = t->limit.tokens / 1000000u / PIECE_BYTES;
+	uint64_t own = t->limit->tokens / 1000000u / PIECE_BYTES;
 	return own < pieces ? own : pieces;
 }
 
@@ -71,8 +71,8 @@ bool pace_take(struct transfer *t, int side, size_t byte_count)
 		return false;
 	if (has_own(t, side)) {
 		uint64_t now_us = clock_monotonic_us();
-		if (!limit_take(&t->limit, byte_count, now_us)) {
-			arm(t, limit_wait_us(&t->limit, PIECE_BYTES, now_us));
+		if (!limit_take(t->limit, byte_count, now_us)) {
+			arm(t, limit_wait_us(t->limit, PIECE_BYTES, now_us));
 			return false;
 		}
 	}

@@ -43,11 +43,11 @@ void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
 void run_pump(struct transfer *t); /* starts what has slots */
 /* Is there a slot at both ends for a move (two where both ends are one)? */
 bool run_has_slots(const struct transfer *t);
-/* Turns the loop until all is quiet, or the run is cancelled or ended. */
-MUST_USE int run_turns(struct transfer *t, struct berth_error *err);
+/* Turns the loop until all runs are quiet, or one is cancelled or ended: then all are. */
+MUST_USE int run_turns(struct transfer *const *list, size_t count, struct berth_error *err);
 /* After an early end: leaves no upload session open, and asks for the images whose
  * PUT was under way; each within cleanup_ms. */
-void run_close(struct transfer *t);
+void run_close(struct transfer *const *list, size_t count);
 /* Drops what waits and is under way, but for clean-ups unless all is set. */
 void run_drop_ops(struct transfer *t, bool all);
 

@@ -73,7 +73,7 @@ static int keep_again(struct transfer *t, struct doc *m, const struct registry_r
 		const char *type = registry_header(q, "Content-Type");
 		m->media_type = strndup(type ? type : "", type ? strcspn(type, "; ") : 0);
 	}
-	m->bytes = malloc(body->byte_count + 1);
+	m->bytes = bytes_new(body->byte_count + 1);
 	if (!m->bytes || !m->media_type)
 		return berth_fail_memory(err);
 	memcpy(m->bytes, buf_text(body), body->byte_count + 1);
@@ -86,10 +86,11 @@ static int keep_again(struct transfer *t, struct doc *m, const struct registry_r
 static void doc_release(struct transfer *t, struct doc *m)
 {
 	m->users--;
-	if (m->users || m->pinned || !m->bytes || t->cached_bytes <= t->set.cache_bytes)
+	if (m->users || m->pinned || m->is_shared || !m->bytes ||
+	    t->cached_bytes <= t->set.cache_bytes)
 		return;
 	t->cached_bytes -= m->byte_count;
-	free(m->bytes);
+	bytes_drop(m->bytes);
 	m->bytes = NULL;
 }
 

@@ -10,7 +10,7 @@
 #include "core/base/js.h"
 #include "core/oci/lists.h"
 #include "core/oci/reference.h"
-#include "core/transfer/parts.h"
+#include "core/transfer/fan.h"
 
 #define PAGE_MAX 1000
 #define TAG_MAX 1000000
@@ -236,16 +236,18 @@ void image_start(struct transfer *t, struct image *i)
 		image_decide(t, i);
 		return;
 	}
+	bool is_told = fan_knows_tag(i, t, &i->source_digest);
+	bool asks_source = i->source_tag && !is_told;
 	bool maybe_there = !i->is_there && !p->target_new && tag &&
 			   (!p->target_listed || tags_have(&p->target_tags, tag));
-	bool by_head = maybe_there && i->source_tag && !t->rule->platforms &&
-		       !(t->set.verify && i->merges);
-	i->asking = (unsigned)maybe_there + (i->source_tag ? 1 : 0) + 1;
+	bool by_head =
+		maybe_there && asks_source && !t->rule->platforms && !(t->set.verify && i->merges);
+	i->asking = (unsigned)maybe_there + (unsigned)asks_source + 1;
 	if (maybe_there)
 		op_add(t, SIDE_TARGET, i, prepare_ask, finish_ask);
 	if (by_head)
 		op_add(t, SIDE_SOURCE, i, prepare_ask, finish_ask);
-	else if (i->source_tag)
+	else if (asks_source)
 		op_add(t, SIDE_SOURCE, i, prepare_read, finish_read);
 	image_decide(t, i);
 }

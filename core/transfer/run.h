@@ -85,7 +85,8 @@ struct doc {
 	enum doc_state state;
 	struct pair *pair; /* whose source repository has it */
 	char *media_type;
-	char *bytes; /* NULL: not kept, read again when needed */
+	char *bytes;    /* NULL: not kept, read again when needed; from bytes_new */
+	bool is_shared; /* the bytes are an earlier run's, too, and counted there */
 	size_t byte_count;
 	bool pinned;           /* made here: the source does not have it */
 	const char *said_type; /* what indexes say of it; NULL: none spoke of it */
@@ -161,6 +162,7 @@ struct blob {
 	struct place *places, *last_place;
 	const char *home;     /* a repository of the target that has it; NULL: none known */
 	bool led;             /* a leader is moving it */
+	size_t turn;          /* its leader is so far in the run's ready, from 1; 0: it is not */
 	char *foreign_home;   /* where another run put it: home then */
 	struct place *asking; /* it is claimed for this place; NULL: it is not */
 	bool is_waiting;      /* another run has the claim */
@@ -236,15 +238,18 @@ struct transfer {
 	unsigned moves_waiting; /* of them, for slots after a pause */
 	struct vec ready;       /* places to be moved, in order */
 	size_t ready_next;
+	size_t promoted;    /* so many of those that come next were put there for others */
+	struct fan *fan;    /* of several runs; NULL: alone */
+	bool goes_alone;    /* it made others of the fan wait for too long */
 	struct vec granted; /* of these, whose claim was given */
 	size_t granted_next;
 	unsigned claims_asked, claims_open; /* not answered; these and those that wait */
 	struct net_timer *claim_timer;      /* keeps the loop going while one waits */
 	struct pool pool;
-	struct limit limit;
-	struct net_timer *limit_timer; /* streams wait for the limit */
-	struct journal *journal;       /* of open uploads; NULL: none is kept */
-	bool is_interrupted;           /* the run ends here to be taken up again */
+	struct limit own_limit, *limit; /* the rule's rate, one for all runs of a fan */
+	struct net_timer *limit_timer;  /* streams wait for the limit */
+	struct journal *journal;        /* of open uploads; NULL: none is kept */
+	bool is_interrupted;            /* the run ends here to be taken up again */
 	size_t cached_bytes;
 	unsigned proofs_left; /* blobs that may still be asked for to prove them */
 	bool moving;          /* the plan is made: what is ready may be written */
@@ -266,11 +271,17 @@ struct doc *run_doc(struct transfer *t, struct pair *p, const struct digest *d);
 struct node *run_node(struct transfer *t, struct pair *p, const struct digest *d);
 struct place *run_place(struct transfer *t, struct pair *p, const struct digest *d,
 			int64_t byte_count);
+struct doc *run_find_doc(struct transfer *t, const struct digest *d);   /* NULL: none */
 struct blob *run_find_blob(struct transfer *t, const struct digest *d); /* NULL: none */
 struct image *run_image(struct transfer *t, struct pair *p, const char *source_tag,
 			const char *target_tag);
 struct fault *run_fault(struct transfer *t, const struct berth_error *err);
 void run_abort(struct transfer *t, const struct berth_error *err); /* ends the run */
 void run_free_model(struct transfer *t);
+
+/* Bytes that several docs may have: each one drops them. NULL: no memory. */
+char *bytes_new(size_t byte_count) MUST_USE;
+char *bytes_share(char *bytes) MUST_USE;
+void bytes_drop(char *bytes); /* accepts NULL */
 
 #endif

@@ -230,6 +230,14 @@ static struct op *next_op(struct transfer *t, struct side *s)
 	return dequeue(s);
 }
 
+static struct place *next_place(struct transfer *t)
+{
+	struct place *p = t->ready.items[t->ready_next++];
+	t->promoted -= t->promoted > 0;
+	p->blob->turn = 0;
+	return p;
+}
+
 void run_pump(struct transfer *t)
 {
 	for (int i = 0; i < 2; i++)
@@ -240,7 +248,7 @@ void run_pump(struct transfer *t)
 	while (!t->ended && t->granted_next < t->granted.count && may_begin_move(t))
 		move_start(t, t->granted.items[t->granted_next++]);
 	while (!t->ended && t->ready_next < t->ready.count && may_begin_move(t))
-		place_go(t, t->ready.items[t->ready_next++]);
+		place_go(t, next_place(t));
 }
 
 static void drop_active(struct transfer *t, bool all)
@@ -292,75 +300,131 @@ static bool is_quiet(const struct transfer *t)
 	       t->granted_next >= t->granted.count && !t->claims_open;
 }
 
-static int should_stop(void *user)
+/* Runs whose requests one loop turns. */
+struct crew {
+	struct transfer *const *list;
+	size_t count;
+};
+
+static bool are_quiet(const struct crew *c)
 {
-	struct transfer *t = user;
-	struct berth_error err = ERROR_INIT;
-	if (t->closing)
-		return is_quiet(t) || clock_monotonic_ms() >= t->close_at_ms;
-	int code = t->set.cancelled ? t->set.cancelled(t->set.user) : 0;
-	if (code) {
-		berth_fail(&err, code,
-			   code == BERTH_E_TIMEOUT       ? "the deadline passed"
-			   : code == BERTH_E_UNAVAILABLE ? "interrupted"
-							 : "cancelled");
-		t->is_interrupted = code == BERTH_E_UNAVAILABLE && t->journal;
-		run_abort(t, &err);
-	}
-	if (t->ended)
-		return 1;
-	move_mend(t);
-	move_tick(t);
-	journal_tick(t->journal, clock_monotonic_ms());
-	report_progress(t, false);
-	return is_quiet(t);
+	for (size_t i = 0; i < c->count; i++)
+		if (!is_quiet(c->list[i]))
+			return false;
+	return true;
 }
 
-/* The loop has nothing left to do: so must we, or a bug would make us spin. */
-static void check_stuck(struct transfer *t)
+/* What ends one run ends all of them: a cancel, or what leaves no sense in going on. */
+static bool has_ended(const struct crew *c)
 {
+	const struct transfer *first = NULL;
+	for (size_t i = 0; !first && i < c->count; i++)
+		first = c->list[i]->ended ? c->list[i] : NULL;
+	for (size_t i = 0; first && i < c->count; i++)
+		run_abort(c->list[i], &first->end_err);
+	return first != NULL;
+}
+
+static void ask_cancelled(const struct crew *c)
+{
+	struct transfer *t = c->list[0];
 	struct berth_error err = ERROR_INIT;
-	run_pump(t);
-	if (is_quiet(t) || t->active || t->claims_open || !move_is_stuck(t) || t->ended)
+	int code = t->set.cancelled ? t->set.cancelled(t->set.user) : 0;
+	if (!code)
 		return;
-	berth_fail(&err, BERTH_E_INTERNAL, "the copy waits for something that does not come");
+	berth_fail(&err, code,
+		   code == BERTH_E_TIMEOUT       ? "the deadline passed"
+		   : code == BERTH_E_UNAVAILABLE ? "interrupted"
+						 : "cancelled");
+	for (size_t i = 0; i < c->count; i++)
+		c->list[i]->is_interrupted = code == BERTH_E_UNAVAILABLE && c->list[i]->journal;
 	run_abort(t, &err);
 }
 
-int run_turns(struct transfer *t, struct berth_error *err)
+static int should_stop(void *user)
 {
-	run_pump(t);
-	while (!is_quiet(t) && !t->ended) {
-		int r = net_loop_run(t->set.loop, should_stop, t, err);
-		if (r)
-			run_abort(t, err);
-		check_stuck(t);
+	const struct crew *c = user;
+	if (c->list[0]->closing)
+		return are_quiet(c) || clock_monotonic_ms() >= c->list[0]->close_at_ms;
+	ask_cancelled(c);
+	if (has_ended(c))
+		return 1;
+	for (size_t i = 0; i < c->count; i++) {
+		struct transfer *t = c->list[i];
+		move_mend(t);
+		move_tick(t);
+		journal_tick(t->journal, clock_monotonic_ms());
+		report_progress(t, false);
 	}
-	if (t->ended)
-		*err = t->end_err;
-	return t->ended;
+	return are_quiet(c);
 }
 
-static void close_turns(struct transfer *t)
+static bool is_stuck(struct transfer *t)
+{
+	run_pump(t);
+	return is_quiet(t) || !(t->active || t->claims_open || !move_is_stuck(t) || t->ended);
+}
+
+/* The loop has nothing left to do: so must we, or a bug would make us spin. */
+static void check_stuck(const struct crew *c)
 {
 	struct berth_error err = ERROR_INIT;
-	t->close_at_ms = clock_monotonic_ms() + t->set.cleanup_ms;
-	run_pump(t);
-	if (!is_quiet(t) && net_loop_run(t->set.loop, should_stop, t, &err))
+	for (size_t i = 0; i < c->count; i++)
+		if (!is_stuck(c->list[i]))
+			return;
+	if (are_quiet(c))
+		return;
+	berth_fail(&err, BERTH_E_INTERNAL, "the copy waits for something that does not come");
+	run_abort(c->list[0], &err);
+}
+
+static void pump_all(const struct crew *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		run_pump(c->list[i]);
+}
+
+int run_turns(struct transfer *const *list, size_t count, struct berth_error *err)
+{
+	struct crew c = {list, count};
+	pump_all(&c);
+	while (!has_ended(&c) && !are_quiet(&c)) {
+		int r = net_loop_run(list[0]->set.loop, should_stop, &c, err);
+		if (r)
+			run_abort(list[0], err);
+		check_stuck(&c);
+	}
+	if (list[0]->ended)
+		*err = list[0]->end_err;
+	return list[0]->ended;
+}
+
+static void close_turns(const struct crew *c)
+{
+	struct berth_error err = ERROR_INIT;
+	c->list[0]->close_at_ms = clock_monotonic_ms() + c->list[0]->set.cleanup_ms;
+	pump_all(c);
+	if (!are_quiet(c) && net_loop_run(c->list[0]->set.loop, should_stop, (void *)c, &err))
 		log_debug("while a run was ended early: %s", err.message);
 }
 
-void run_close(struct transfer *t)
+void run_close(struct transfer *const *list, size_t count)
 {
-	t->closing = true;
-	run_drop_ops(t, false);
-	move_drop_all(t, false);
-	if (!t->is_interrupted)
-		move_cancel_old(t);
-	close_turns(t);
-	if (!t->is_interrupted)
-		publish_look(t);
-	close_turns(t);
-	run_drop_ops(t, true);
-	move_drop_all(t, true);
+	struct crew c = {list, count};
+	for (size_t i = 0; i < count; i++) {
+		list[i]->closing = true;
+		run_drop_ops(list[i], false);
+		move_drop_all(list[i], false);
+		if (!list[i]->is_interrupted)
+			move_cancel_old(list[i]);
+	}
+	close_turns(&c);
+	for (size_t i = 0; i < count; i++)
+		if (!list[i]->is_interrupted)
+			publish_look(list[i]);
+	close_turns(&c);
+	for (size_t i = 0; i < count; i++) {
+		run_drop_ops(list[i], true);
+		move_drop_all(list[i], true);
+	}
 }

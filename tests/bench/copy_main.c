@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* copybench: the copy engine without the daemon, for tests and benchmarks.
  *
- *   copybench [OPTION...] SOURCE_URL TARGET_URL RULE
+ *   copybench [OPTION...] SOURCE_URL TARGET_URL RULE [TARGET_URL...]
+ *
+ * With several targets the source is read once for all of them; repositories of the
+ * second one are called 2/NAME in outcomes, and "totals" and "target" are arrays.
  *
  * RULE is a copy rule as JSON (core/transfer/rule.h). A URL may hold
  * user:password@. Each outcome is a line of JSON on stdout, the totals are the
@@ -19,6 +22,7 @@
  *   --progress        progress as lines of JSON too
  *   --cache-bytes=N   of manifests kept; those beyond are read again
  *   --spool-mib=N     of big blobs kept in that folder until they have arrived
+ *   --patience-ms=N   how long several targets wait for one of them
  *   --journal=FOLDER  keeps open uploads there, for --resume after a kill
  */
 #include <getopt.h>
@@ -44,9 +48,33 @@ struct bench {
 	uint64_t cancel_at_ms;
 	char *ca;
 	const struct rule *rule;
-	struct transfer *transfer;
+	struct transfer *transfer; /* that repositories are added to */
+	size_t number;             /* of its target */
+	uint32_t patience_ms;
 	struct berth_error err;
 };
+
+/* A run of copybench: its ends, and a transfer a target. */
+struct ends {
+	struct registry *source, *targets[TRANSFER_FAN_MAX];
+	struct transfer *transfers[TRANSFER_FAN_MAX];
+	char *runs[TRANSFER_FAN_MAX];
+	struct fan *fan;
+	size_t count;
+};
+
+static void ends_done(struct ends *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		transfer_free(e->transfers[i]);
+	fan_free(e->fan);
+	for (size_t i = 0; i < e->count; i++) {
+		if (e->targets[i] != e->source)
+			registry_close(e->targets[i]);
+		free(e->runs[i]);
+	}
+	registry_close(e->source);
+}
 
 static void print_json(const json_t *value)
 {
@@ -131,7 +159,8 @@ static int add_repository(void *user, const char *name)
 		return 0;
 	if (rule_map(b->rule, name, &target, &b->err))
 		return 1;
-	return transfer_add_repository(b->transfer, name, target, NULL, NULL, &b->err) != 0;
+	AUTO_FREE char *label = b->number ? text_printf("%zu/%s", b->number + 1, target) : NULL;
+	return transfer_add_repository(b->transfer, name, target, NULL, label, &b->err) != 0;
 }
 
 static int add_repositories(struct bench *b, struct registry *source)
@@ -146,41 +175,72 @@ static int add_repositories(struct bench *b, struct registry *source)
 	return r;
 }
 
-static int run(struct bench *b, struct net_loop *loop, const char *source_url,
-	       const char *target_url, json_t *summary)
+static json_t *counts_of(const struct registry *r)
 {
-	AUTO(registry) struct registry *source = NULL, *target = NULL;
-	int r = open_end(b, loop, source_url, &source);
-	if (!r && strcmp(source_url, target_url) != 0)
-		r = open_end(b, loop, target_url, &target);
+	const struct registry_counts *c = registry_counts(r);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests", (json_int_t)c->requests,
+			 "retries", (json_int_t)c->retries, "token_requests",
+			 (json_int_t)c->token_requests, "bytes_in", (json_int_t)c->bytes_in,
+			 "bytes_out", (json_int_t)c->bytes_out);
+}
+
+/* One target's transfer, planned. */
+static int plan(struct bench *b, struct ends *e, const char *source_url, const char *url)
+{
+	size_t i = e->count++;
+	int r = 0;
+	e->targets[i] = e->source;
+	if (strcmp(source_url, url) != 0)
+		r = open_end(b, b->set.loop, url, &e->targets[i]);
+	b->number = i;
+	e->runs[i] = i ? text_printf("bench-%zu", i + 1) : strdup("bench");
+	b->set.run = e->runs[i];
+	b->set.fan = e->fan;
+	b->set.source.registry = e->source;
+	b->set.target.registry = e->targets[i];
+	if (!r)
+		r = transfer_new(b->rule, &b->set, &e->transfers[i], &b->err);
+	b->transfer = e->transfers[i];
+	if (!r)
+		r = add_repositories(b, e->source);
+	return r ? r : transfer_plan(b->transfer, &b->err);
+}
+
+static void summarize(const struct ends *e, json_t *summary)
+{
+	json_t *totals = json_array(), *targets = json_array();
+	for (size_t i = 0; i < e->count && e->transfers[i]; i++) {
+		json_array_append_new(totals, transfer_totals(e->transfers[i]));
+		json_array_append_new(targets, counts_of(e->targets[i]));
+	}
+	json_object_set_new(summary, "source", counts_of(e->source));
+	if (e->count > 1) {
+		json_object_set_new(summary, "totals", totals);
+		json_object_set_new(summary, "target", targets);
+		return;
+	}
+	json_object_set(summary, "totals", json_array_get(totals, 0));
+	json_object_set(summary, "target", json_array_get(targets, 0));
+	json_decref(totals);
+	json_decref(targets);
+}
+
+static int run(struct bench *b, char **urls, size_t count, json_t *summary)
+{
+	struct ends e CLEANUP(ends_done) = {.count = 0};
+	int r = open_end(b, b->set.loop, urls[0], &e.source);
+	if (!r && count > 1)
+		r = fan_new(b->set.loop, b->patience_ms, &e.fan, &b->err);
 	if (r)
 		return r;
-	b->set.loop = loop;
-	b->set.source.registry = source;
-	b->set.target.registry = target ? target : source;
-	r = transfer_new(b->rule, &b->set, &b->transfer, &b->err);
-	if (!r)
-		r = add_repositories(b, source);
-	if (!r)
-		r = transfer_plan(b->transfer, &b->err);
-	if (!r && b->plan_only)
-		transfer_report_plan(b->transfer);
+	for (size_t i = 0; !r && i < count; i++)
+		r = plan(b, &e, urls[0], urls[i ? i + 2 : 1]);
+	for (size_t i = 0; !r && b->plan_only && i < count; i++)
+		transfer_report_plan(e.transfers[i]);
 	if (!r && !b->plan_only)
-		r = transfer_run(b->transfer, &b->err);
-	if (!b->transfer)
-		return r;
-	json_object_set_new(summary, "totals", transfer_totals(b->transfer));
-	const struct registry *ends[2] = {source, target ? target : source};
-	for (int i = 0; i < 2; i++) {
-		const struct registry_counts *c = registry_counts(ends[i]);
-		json_object_set_new(
-			summary, i ? "target" : "source",
-			json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests", (json_int_t)c->requests,
-				  "retries", (json_int_t)c->retries, "token_requests",
-				  (json_int_t)c->token_requests, "bytes_in",
-				  (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out));
-	}
-	transfer_free(b->transfer);
+		r = transfer_run_all(e.transfers, count, &b->err);
+	if (e.transfers[0])
+		summarize(&e, summary);
 	return r;
 }
 
@@ -223,6 +283,7 @@ static const struct option options[] = {
 	{"retry-after-ms", required_argument, NULL, 'R'},
 	{"cancel-ms", required_argument, NULL, 'x'},
 	{"cleanup-ms", required_argument, NULL, 'X'},
+	{"patience-ms", required_argument, NULL, 'w'},
 	{"cache-bytes", required_argument, NULL, 'm'},
 	{"spool-mib", required_argument, NULL, 's'},
 	{"journal", required_argument, NULL, 'j'},
@@ -243,6 +304,7 @@ static const struct number {
 	{'b', offsetof(struct bench, limits.backoff_ms), offsetof(struct bench, set.backoff_ms)},
 	{'R', offsetof(struct bench, limits.retry_after_max_ms), 0},
 	{'X', offsetof(struct bench, set.cleanup_ms), 0},
+	{'w', offsetof(struct bench, patience_ms), 0},
 	{'m', offsetof(struct bench, set.cache_bytes), 0},
 };
 
@@ -294,6 +356,16 @@ static bool take_option(struct bench *b, int c)
 	}
 }
 
+static bool has_failed(const json_t *totals)
+{
+	bool failed = js_int(totals, "failed", 0) > 0;
+	size_t i;
+	json_t *one;
+	json_array_foreach (totals, i, one)
+		failed = failed || js_int(one, "failed", 0) > 0;
+	return failed;
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = {.err = ERROR_INIT};
@@ -304,8 +376,9 @@ int main(int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
 		if (!take_option(&b, c))
 			return 2;
-	if (argc - optind != 3) {
-		fprintf(stderr, "usage: copybench [OPTION...] SOURCE_URL TARGET_URL RULE\n");
+	if (argc - optind < 3 || argc - optind > 2 + TRANSFER_FAN_MAX) {
+		fprintf(stderr,
+			"usage: copybench [OPTION...] SOURCE_URL TARGET_URL RULE [TARGET_URL...]\n");
 		return 2;
 	}
 	mallopt(M_ARENA_MAX, 1);
@@ -315,7 +388,6 @@ int main(int argc, char **argv)
 	b.set.cancelled = is_cancelled;
 	b.set.user = &b;
 	const char *text = argv[optind + 2];
-	b.set.run = "bench";
 	b.set.identity = text;
 	int r = js_parse(text, strlen(text), &js_limits_api, &doc, &b.err);
 	if (!r)
@@ -323,12 +395,13 @@ int main(int argc, char **argv)
 	b.rule = rule;
 	if (!r)
 		r = net_loop_new(&loop, &b.err);
+	b.set.loop = loop;
 	if (!r)
-		r = run(&b, loop, argv[optind], argv[optind + 1], summary);
+		r = run(&b, argv + optind, (size_t)(argc - optind) - 2, summary);
 	if (r)
 		json_object_set_new(summary, "error", js_of_error(&b.err));
 	add_usage(summary, began_ms);
 	print_json(summary);
 	free(b.ca);
-	return r ? 1 : js_int(json_object_get(summary, "totals"), "failed", 0) ? 3 : 0;
+	return r ? 1 : has_failed(json_object_get(summary, "totals")) ? 3 : 0;
 }

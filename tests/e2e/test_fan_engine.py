@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+"""Several targets of one copy read the source once, without the daemon: what comes
+together, who goes alone, and what one target's failure does to the others (nothing)."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from berthtest import Client, Image, Link, Registry, Registry3, images, proc, sets, workdir
+
+COPYBENCH = os.path.join(proc.build_dir(), "tests", "copybench")
+MIB = 1 << 20
+RULE = {"source": {"instance": "s"}, "target": {"instance": "t"}}
+LAYERS = 5
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        if not os.path.exists(COPYBENCH):
+            raise unittest.SkipTest(f"{COPYBENCH} is not built (make {COPYBENCH})")
+        self.dir = workdir(self)
+        self.source = self.at("source")
+        self.layers = [images.random_layer(f"layer {number}", size) for number, size in
+                       enumerate([100, 5000, 70000, MIB, 4 * MIB])]
+        with Client(self.source.url) as client:
+            sets.push_set(client, [("team/app", "1", Image(self.layers)),
+                                   ("team/app", "2", Image(self.layers[:2]))])
+        self.source.settle()
+        self.since = len(self.source.requests())
+        self.blobs = LAYERS + 2  # and two configs
+
+    def at(self, name, kind=Registry):
+        registry = kind(os.path.join(self.dir, name)).start()
+        self.addCleanup(lambda: registry.stop())
+        return registry
+
+    def targets(self):
+        return [self.at("one"), self.at("two", Registry3), self.at("three")]
+
+    def link(self, to, **how):
+        link = Link(os.path.join(self.dir, "links"), to, **how).start()
+        self.addCleanup(link.stop)
+        return link
+
+    def argv(self, urls, *args, source=None):
+        return [COPYBENCH, "--backoff-ms=20", *args, source or self.source.url, urls[0],
+                json.dumps(RULE), *urls[1:]]
+
+    def copy(self, urls, *args, source=None, expected=0):
+        done = subprocess.run(self.argv(urls, *args, source=source), capture_output=True,
+                              text=True, timeout=300, check=False)
+        self.assertEqual(expected, done.returncode, done.stdout + done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.summary = lines[-1]
+        return lines[:-1]
+
+    def gets(self, what):
+        return self.source.counts(self.since)[f"GET {what}"]
+
+    def assert_whole(self, *registries):
+        with Client(self.source.url) as ours:
+            for one in registries:
+                with Client(one.url) as theirs:
+                    for tag in ("1", "2"):
+                        self.assertEqual(ours.closure("team/app", tag),
+                                         theirs.closure("team/app", tag))
+
+
+class Together(Case):
+    def test_three_targets_get_all_of_it_and_the_source_gives_each_blob_and_manifest_once(self):
+        targets = self.targets()
+        outcomes = self.copy([one.url for one in targets])
+        self.assertEqual((self.blobs, 2), (self.gets("blob"), self.gets("manifest")))
+        self.assertEqual(6, len([one for one in outcomes if one["more"]["state"] == "copied"]))
+        self.assert_whole(*targets)
+
+    def test_a_target_that_has_half_of_it_gets_the_rest_from_the_same_reads(self):
+        targets = self.targets()
+        with Client(targets[1].url) as client:
+            sets.push_set(client, [("team/app", "2", Image(self.layers[:2]))])
+        self.copy([one.url for one in targets])
+        self.assertEqual((self.blobs, 2), (self.gets("blob"), self.gets("manifest")))
+        self.assertEqual([self.blobs, self.blobs - 3, self.blobs],
+                         [one["blobs_done"] for one in self.summary["totals"]])
+        self.assert_whole(*targets)
+
+    def test_a_target_that_is_down_fails_alone(self):
+        targets = self.targets()
+        urls = [one.url for one in targets]
+        targets[1].stop()
+        self.copy(urls, "--tries=1", expected=3)
+        self.assertEqual(self.blobs, self.gets("blob"))
+        self.assertEqual([2, 0, 2], [one["copied"] for one in self.summary["totals"]])
+        self.assertEqual([0, 0], [self.summary["totals"][i]["failed"] for i in (0, 2)])
+        self.assertGreater(self.summary["totals"][1]["failed"], 0)
+        self.assert_whole(targets[0], targets[2])
+
+    def test_where_the_source_breaks_the_targets_go_on_together_from_there(self):
+        targets = self.targets()
+        cut = self.link(self.source, cut=2 * MIB, cuts=1)
+        self.copy([one.url for one in targets], source=cut.url)
+        self.assertLess(self.summary["source"]["bytes_in"], 7 * MIB)
+        self.assert_whole(*targets)
+
+
+class Alone(Case):
+    def test_a_target_that_stands_still_leaves_the_others_and_fails_alone(self):
+        targets = self.targets()
+        still = self.link(targets[1], stall=2 * MIB, cut_up=True)
+        self.copy([targets[0].url, still.url, targets[2].url], "--patience-ms=500",
+                  "--low-speed-s=3", "--commit-ms=3000", "--answer-ms=3000", "--tries=1",
+                  expected=3)
+        self.assertEqual([2, 2], [self.summary["totals"][i]["copied"] for i in (0, 2)])
+        self.assert_whole(targets[0], targets[2])
+
+    def test_a_slow_target_ends_by_its_own_reads(self):
+        targets = self.targets()
+        slow = self.link(targets[1], rate=MIB)
+        self.copy([targets[0].url, slow.url, targets[2].url], "--patience-ms=300")
+        self.assertEqual([2, 2, 2], [one["copied"] for one in self.summary["totals"]])
+        self.assert_whole(*targets)
+
+    def test_an_upload_that_is_cut_goes_on_and_the_others_are_read_once(self):
+        targets = self.targets()
+        cut = self.link(targets[1], cut=2 * MIB, cuts=1, cut_up=True)
+        self.copy([targets[0].url, cut.url, targets[2].url])
+        self.assertLess(self.summary["source"]["bytes_in"], 11 * MIB)
+        self.assert_whole(*targets)
+
+
+if __name__ == "__main__":
+    unittest.main()
