@@ -319,8 +319,6 @@ int job_keep(struct job *j, const char *instance, const json_t *state, struct be
 {
 	AUTO_JSON json_t *frame =
 		json_pack("{s:s, s:s, s:O?}", "t", "keep", "instance", instance, "state", state);
-	if (frame && !state)
-		json_object_set_new(frame, "state", json_null());
 	return send_frame(j, frame, err);
 }
 

@@ -11,8 +11,8 @@
  *                 {"t":"budget","read":BOOL,"write":BOOL}  must it ask for leases from now on?
  *                 {"t":"claim","digest":D,"state":"yours"|"wait"|"there","repository":R}
  * job -> berthd   {"t":"hello","pid":N}
- *                 {"t":"item","kind":"tag"|...,
- * "id","name","digest","bytes","updated_ms","more":{}}
+ *                 {"t":"item","kind":"tag"|..., "id","name","digest","bytes","updated_ms",
+ *                  "more":{}}
  *                 {"t":"progress","done":N,"total":N,"unit":"bytes"|"items","stage":TEXT,
  *                  "more":{}}
  *                 {"t":"log","level":N,"text":TEXT}
@@ -26,7 +26,7 @@
  * The result is last. A connection that ends without one is a lost worker.
  *
  * INSTANCE: {"plugin":NAME, "options":{key: text}, "kept":{...}|null,
- *            "policy":{"allow":[CIDR],"deny":[CIDR],"private":bool}}
+ *            "policy":{"allow":[CIDR],"deny":[CIDR],"private":bool,"quiet":bool}}
  */
 #ifndef CORE_WORKER_JOB_H
 #define CORE_WORKER_JOB_H
@@ -77,8 +77,7 @@
  * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
  * configs: {ID: text}; items: {"namespace", "owner", "config": ID (none: removed),
  * "service_account"}
- * totals rule: {"source":{"instance","repository"|"prefix"}, "target":{...}, see
- * core/transfer/rule.h}
+ * rule: see core/transfer/rule.h; totals: transfer_totals in core/transfer/engine.h
  */
 
 /* berthd's end of one job. All callbacks come from job_client_turn, in
@@ -89,8 +88,9 @@ struct job_events {
 	void (*progress)(void *user, const json_t *frame);
 	void (*log)(void *user, int level, const char *text);
 	void (*keep)(void *user, const char *instance, const json_t *state);
-	/* Once, last: err->code 0 and the value, or why not. A lost worker is
-	 * BERTH_E_INTERNAL with the signal in from/upstream where known. */
+	/* Once, last: err->code 0 and the value, or why not. A job that crashed is
+	 * BERTH_E_INTERNAL, with the signal in from and upstream where there was one; a
+	 * worker that is lost is BERTH_E_UNAVAILABLE. */
 	void (*result)(void *user, const json_t *value, const struct berth_error *err);
 	/* It asks for a lease of shared rates, or gives one back. */
 	void (*budget)(void *user, const json_t *frame);
@@ -119,7 +119,11 @@ const json_t *job_instance(const struct job *j, const char *name);
 uint64_t job_deadline_ms(const struct job *j); /* CLOCK_MONOTONIC */
 /* Nonzero once cancelled, hung up on, or past the deadline (the code). */
 int job_cancelled(struct job *j);
+/* Sends one; waits while berthd takes nothing. BERTH_E_LIMIT: it is over 64 KiB, and was
+ * not sent; BERTH_E_CANCELLED: nobody waits for this job any more. */
 MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err);
+/* How far it is; more (or NULL) is borrowed. At most jobs.progress_per_s are sent, the last
+ * one always. */
 void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit, const char *stage,
 		  const json_t *more);
 /* Rates that are shared with other jobs: bytes are moved only with a lease. */
