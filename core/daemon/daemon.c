@@ -54,15 +54,31 @@ static void tell_status(void *user)
 	loop_timer_set(life.status_timer, STATUS_MS);
 }
 
+static bool is_changed(const struct config_option *o, const struct settings *before,
+		       const struct settings *after)
+{
+	const char *was = (const char *)before + o->offset, *is = (const char *)after + o->offset;
+	switch (o->type) {
+	case OPTION_TEXT:
+		return strcmp(was, is) != 0;
+	case OPTION_U64:
+		return memcmp(was, is, sizeof(uint64_t)) != 0;
+	case OPTION_BOOL:
+		return memcmp(was, is, sizeof(bool)) != 0;
+	case OPTION_U32:
+	case OPTION_LEVEL:
+		return memcmp(was, is, sizeof(uint32_t)) != 0;
+	case OPTION_CIDRS:
+		break; /* these are taken at once */
+	}
+	return false;
+}
+
 static void warn_fixed(const struct settings *before, const struct settings *after)
 {
-	for (const struct config_option *o = settings_options; o->section; o++) {
-		size_t byte_count = o->type == OPTION_U64 ? 8 : o->type == OPTION_BOOL ? 1 : 4;
-		if (!o->is_reloadable && memcmp((const char *)before + o->offset,
-						(const char *)after + o->offset, byte_count) != 0)
-			log_warning("%s.%s changes when berthd is started anew", o->section,
-				    o->key);
-	}
+	for (const struct config_option *o = settings_options; o->section; o++)
+		if (!o->is_reloadable && is_changed(o, before, after))
+			log_warning("%s.%s counts from the next start on", o->section, o->key);
 }
 
 int daemon_reload(struct daemon_state *d, struct berth_error *err)
@@ -257,6 +273,9 @@ static int status_of(const struct berth_error *err)
 	case BERTH_E_INVALID:
 	case BERTH_E_DENIED:
 	case BERTH_E_UNSUPPORTED:
+	case BERTH_E_PROTOCOL: /* a damaged store */
+	case BERTH_E_DIGEST:
+	case BERTH_E_LIMIT:
 		return EX_CONFIG;
 	case BERTH_E_INTERNAL:
 		return EX_SOFTWARE;
@@ -281,6 +300,8 @@ static int prepare(const struct start_options *o, const struct daemon_paths *pat
 	d->started_at = clock_unix_ms();
 	d->control_fd = -1;
 	d->plugins = json_array();
+	if (!d->plugins)
+		return berth_fail_memory(err);
 	life.command = o->is_captive ? o->command : NULL;
 	int code = settings_load(paths->config[0] ? paths->config : NULL, &d->settings, err);
 	if (!code)

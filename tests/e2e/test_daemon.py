@@ -158,6 +158,14 @@ class ExitCodes(Case):
         self.assertEqual(0o600, mode(os.path.join(self.state, "berth.key")))
         self.assertTrue(os.path.exists(os.path.join(self.state, "berth.db")))
 
+    def test_a_damaged_store_is_78_and_not_tried_again(self):
+        berthd("--state-dir", self.state, "--plugins", self.plugins, "--init")
+        with open(os.path.join(self.state, "berth.db"), "wb") as file:
+            file.write(b"no store\n" * 1000)
+        done = berthd("--state-dir", self.state, "--plugins", self.plugins)
+        self.assertEqual(78, done.returncode, done.stderr)
+        self.assertIn("is not a database: restore a backup", done.stderr)
+
     def test_a_path_too_long_for_a_socket_is_named(self):
         long = os.path.join(self.dir, "d" * 120)
         done = berthd("--state-dir", long, "--plugins", self.plugins)
@@ -239,7 +247,8 @@ class WorkersLife(Case):
 
 class Reload(Case):
     def test_a_wrong_file_leaves_the_old_settings_and_the_daemon_alone(self):
-        with self.daemon(config="http: { connections_max = 77; };\n") as daemon:
+        hooks = 'hooks: { certificate = "/etc/berth/own.pem"; key = "/etc/berth/%s.pem"; };\n'
+        with self.daemon(config="http: { connections_max = 77; };\n" + hooks % "a") as daemon:
             path = os.path.join(self.dir, "berth.conf")
             self.assertEqual(77, daemon.api.get("/v1")["limits"]["connections"])
             self.write(path, "http: { connections_max = 0; };\n")
@@ -248,11 +257,14 @@ class Reload(Case):
             self.assertIn(f"{path}:1: expected a whole number from 1 to 8000 for "
                           "http.connections_max", daemon.log())
             self.assertEqual(77, daemon.api.get("/v1")["limits"]["connections"])
-            self.write(path, "http: { connections_max = 78; };\njobs: { children_max = 3; };\n")
+            self.write(path, "http: { connections_max = 78; };\njobs: { children_max = 3; };\n" +
+                       hooks % "b")
             daemon.process.signal(signal.SIGHUP)
             proc.wait_until(
                 lambda: daemon.api.get("/v1")["limits"]["connections"] == 78, "it is taken")
-            self.assertIn("jobs.children_max changes when berthd is started anew", daemon.log())
+            for key in ("jobs.children_max", "hooks.key"):
+                self.assertIn(f"{key} counts from the next start on", daemon.log())
+            self.assertNotIn("hooks.certificate counts", daemon.log())
 
     @staticmethod
     def write(path, text):
