@@ -30,7 +30,7 @@ struct loop_timer {
 	struct loop_timer *next, *previous;
 	loop_fire *fire;
 	void *user;
-	uint64_t due_ms;
+	uint64_t due_ms, round; /* and in which round it was set */
 	bool is_set;
 };
 
@@ -38,6 +38,7 @@ struct loop {
 	int epoll_fd, signal_fd;
 	struct loop_watch *watches, *dead;
 	struct loop_timer *timers; /* set ones, soonest first */
+	uint64_t round;
 	struct loop_watch *signal_watch;
 	struct {
 		int signo;
@@ -176,6 +177,7 @@ void loop_timer_set(struct loop_timer *t, uint64_t delay_ms)
 {
 	loop_timer_clear(t);
 	t->due_ms = clock_monotonic_ms() + delay_ms;
+	t->round = t->loop->round;
 	t->is_set = true;
 	struct loop_timer *before = NULL, *after = t->loop->timers;
 	while (after && after->due_ms <= t->due_ms) {
@@ -258,8 +260,11 @@ static int sleep_ms(const struct loop *l, int wait_ms)
 static void fire_timers(struct loop *l)
 {
 	uint64_t now = clock_monotonic_ms();
+	l->round++;
 	for (int i = 0; i < ROUND_MAX && l->timers && l->timers->due_ms <= now; i++) {
 		struct loop_timer *t = l->timers;
+		if (t->round == l->round)
+			return; /* so are all behind it that are due */
 		loop_timer_clear(t);
 		t->fire(t->user);
 	}

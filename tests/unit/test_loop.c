@@ -139,6 +139,18 @@ static void timers_fire_once_each_time_they_are_set_and_in_order(void **state)
 	loop_timer_free(cleared);
 }
 
+static void a_timer_that_sets_itself_anew_waits_for_the_next_round(void **state)
+{
+	struct world *w = *state;
+	struct berth_error err = ERROR_INIT;
+	assert_int_equal(loop_timer_new(w->loop, tick, w, &w->timer, &err), 0);
+	loop_timer_set(w->timer, 0);
+	loop_turn(w->loop, 0);
+	assert_string_equal(w->trace, "t");
+	loop_turn(w->loop, 0);
+	assert_string_equal(w->trace, "tt");
+}
+
 static void see_signal(void *user, int signo)
 {
 	note(user, signo == SIGHUP ? "H" : "U");
@@ -174,6 +186,7 @@ int main(void)
 		T(hangup_is_reported_without_being_asked_for),
 		T(watch_ended_in_the_same_round_is_not_called),
 		T(timers_fire_once_each_time_they_are_set_and_in_order),
+		T(a_timer_that_sets_itself_anew_waits_for_the_next_round),
 		T(signals_are_ordinary_events),
 		T(closed_descriptor_is_refused_with_its_number),
 	};
