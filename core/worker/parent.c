@@ -106,6 +106,8 @@ static void leave_family(struct parent *p)
 	}
 	close(p->listen_fd);
 	loop_forget(p->loop);
+	/* A terminal's interrupt goes to every process below it; berthd sees to jobs. */
+	signal(SIGINT, SIG_IGN);
 	loop_unblock_signals();
 }
 

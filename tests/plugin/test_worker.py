@@ -211,6 +211,15 @@ class Ends(WorkerCase):
         error = self.error("probe", "wait", deadline_ms=1000)
         self.assertEqual(("timeout", "the caller gave up"), (error["code"], error["message"]))
 
+    def test_an_interrupt_of_the_terminal_is_not_a_jobs(self):
+        job = self.job("probe", "wait")
+        pid = job.until("hello")["pid"]
+        job.until("progress")
+        os.kill(pid, signal.SIGINT)
+        job.cancel()
+        error = job.result()["error"]
+        self.assertEqual(("cancelled", "the caller gave up"), (error["code"], error["message"]))
+
     def test_a_cancel_is_seen_by_a_plugin_that_asks(self):
         job = self.job("probe", "wait")
         job.until("progress")
