@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 
@@ -135,6 +136,7 @@ int hooks_run(const struct hooks_options *o)
 	int status = EX_CONFIG;
 
 	setrlimit(RLIMIT_CORE, &none); /* the key is in memory */
+	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
 	if (!settings_load(o->config, &h.settings, &err) && !open_all(&h, o, &err)) {
 		log_set_level(h.settings.log_level);
