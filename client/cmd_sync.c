@@ -117,6 +117,13 @@
 		 "TIME",                                                                            \
 		 "how often --on-change looks at the source, as 30s or 5m (60s)",                   \
 		 .field = "poll_period_s"},                                                         \
+		{"engine",                                                                          \
+		 0,                                                                                 \
+		 FLAG_CHOICE,                                                                       \
+		 "WHO",                                                                             \
+		 "who copies: berth, native (the registry's own replication), auto (berth)",        \
+		 .field = "engine",                                                                 \
+		 .choices = "berth native auto"},                                                   \
 		{"enable", 0, FLAG_TRUE, NULL, "let it run (the default)", .field = "enabled"},     \
 		{"disable",         0, FLAG_FALSE, NULL, "keep the rule, do not run it",            \
 		 .field = "enabled"},                                                               \
@@ -168,6 +175,7 @@ static const struct column columns[] = {
 	{"CRON", "cron", COL_TEXT, true},
 	{"ZONE", "time_zone", COL_TEXT, true},
 	{"NEXT RUN", "status.next_run_at", COL_TIME, false},
+	{"ENGINE", "engine", COL_TEXT, true},
 	{"ON CHANGE", "on_change", COL_YES, true},
 	{"POLL", "poll_period_s", COL_SECONDS, true},
 	{"LOOKED", "status.watch.looked_at", COL_TIME, true},
@@ -466,7 +474,11 @@ const struct command sync_commands[] = {
 			"came or has another digest; the first look runs it, too. A look that fails "
 			"is shown by sync show and comes later each time, up to an hour; so does a "
 			"run that failed. Signatures by OCI referrers alone change no tag: they are "
-			"copied by the next run.",
+			"copied by the next run.\n\n"
+			"With --engine native a registry at one of the ends copies by its own "
+			"replication, if that does all of the rule as it is written: berthctl sync "
+			"plan says what it can't do. With auto Berth copies then. The registry is "
+			"given the user and password of the other end, and reaches it by itself.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = rule_flags,
 		.examples =

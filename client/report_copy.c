@@ -107,6 +107,18 @@ static int64_t either(const json_t *totals, const char *one, const char *other)
 	return js_int(totals, one, js_int(totals, other, 0));
 }
 
+/* Who copies, of a rule that leaves the choice or takes a registry's own. */
+static void engine_lines(struct cli *c, const json_t *totals, bool is_plan)
+{
+	AUTO_FREE char *reason = term_escape(&c->out, js_str(totals, "engine_reason", ""), false);
+	if (!strcmp(js_str(totals, "engine", ""), "native"))
+		fprintf(c->out.file, "%s by the registry's own replication\n",
+			is_plan ? "To be copied" : "Copied");
+	else if (reason && *reason)
+		fprintf(c->out.file, "%s by Berth: %s\n", is_plan ? "To be copied" : "Copied",
+			reason);
+}
+
 static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 {
 	char bytes[24];
@@ -130,6 +142,7 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 	fputs(!mounts ? "" : is_plan ? " to mount" : " mounted", c->out.file);
 	count(c, js_int(json_object_get(totals, "verified"), "same", 0), "verified");
 	fputc('\n', c->out.file);
+	engine_lines(c, totals, is_plan);
 }
 
 static void verdict_line(struct cli *c, const json_t *totals)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "api_handlers.h"
-#include "core/api/sync.h"
+#include "core/api/native.h"
 #include "core/base/clock.h"
 
 /* What is started: an engine rule, and whose it is. */
@@ -17,6 +17,7 @@ struct start {
 	const struct sync_rule *of; /* NULL: a copy without a rule */
 	const char *only_failed_of;
 	const char *started_by; /* NULL: by hand */
+	const char *engine;     /* NULL: Berth's own */
 	const char *plan;       /* to be applied; NULL: none */
 	bool stores;            /* the plan is kept */
 };
@@ -59,6 +60,8 @@ static void make_request(const struct start *s, struct made *ret)
 				   s->of ? s->of->name : "", "source", source, "target", target);
 	js_put_str(ret->arguments, "only_failed_of", s->only_failed_of);
 	js_put_str(ret->arguments, "plan", s->plan);
+	if (s->engine)
+		native_put_arguments(ret->arguments, s->of, s->engine);
 	if (s->stores)
 		json_object_set_new(ret->arguments, "store", json_true());
 	ret->resources = json_pack("[s]", path);
@@ -145,15 +148,14 @@ void api_copies_create(struct request *q, struct answer *a)
 	start(q, a, &s);
 }
 
-/* The engine's rule of a stored one; NULL: answered. */
-static json_t *rule_of_row(struct answer *a, const struct sync_rule *row)
+/* The engine's rule of a stored one, whose object *ret_desired is; NULL: answered. */
+static json_t *rule_of_row(struct answer *a, const struct sync_rule *row, json_t **ret_desired)
 {
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
-	json_t *desired AUTO_JSON = NULL;
 
-	if (!api_parse(row->desired, &desired, &err))
-		return sync_engine_rule(desired, &f);
+	if (!api_parse(row->desired, ret_desired, &err))
+		return sync_engine_rule(*ret_desired, &f);
 	api_fail(a, &err, NULL);
 	return NULL;
 }
@@ -162,13 +164,15 @@ static json_t *rule_of_row(struct answer *a, const struct sync_rule *row)
 static void start_reading(struct request *q, struct answer *a, const char *kind)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	json_t *desired AUTO_JSON = NULL;
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
-	json_t *rule AUTO_JSON = rule_of_row(a, &row);
+	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired);
 	struct start s = {.kind = kind,
 			  .rule = rule,
 			  .of = &row,
+			  .engine = js_str(desired, "engine", NULL),
 			  .stores = js_bool(request_body(q), "store", false)};
 	if (rule)
 		start(q, a, &s);
@@ -257,8 +261,11 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const str
 	if (!rule)
 		return berth_fail(err, BERTH_E_INVALID, "copy rule %s is no longer right",
 				  of->name);
-	struct start s = {
-		.kind = "sync-run", .rule = rule, .of = of, .started_by = why->started_by};
+	struct start s = {.kind = "sync-run",
+			  .rule = rule,
+			  .of = of,
+			  .engine = js_str(desired, "engine", NULL),
+			  .started_by = why->started_by};
 	make_request(&s, &made);
 	made.request.user_name = why->by ? why->by->user_name : "berthd";
 	made.request.request_id = why->by ? why->by->request_id : why->started_by;
@@ -273,6 +280,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 	const char *run_id = js_str(request_body(q), "only_failed_of", NULL);
 	const char *plan_id = js_str(request_body(q), "plan", NULL);
+	json_t *desired AUTO_JSON = NULL;
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
@@ -281,7 +289,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 			   "copy rule %s is disabled", row.name);
 		return;
 	}
-	json_t *rule AUTO_JSON = rule_of_row(a, &row);
+	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired);
 	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)) ||
 	    (plan_id && !plan_is_appliable(q, a, &row, plan_id)))
 		return;
@@ -290,6 +298,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 						     : "sync-run",
 			  .rule = rule,
 			  .of = &row,
+			  .engine = js_str(desired, "engine", NULL),
 			  .only_failed_of = run_id,
 			  .plan = plan_id};
 	start(q, a, &s);

@@ -8,6 +8,7 @@
 
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/native.h"
 #include "core/api/space.h"
 #include "core/api/sync.h"
 #include "core/base/clock.h"
@@ -37,6 +38,16 @@ bool copy_only_reads(const char *kind)
 	       !strcmp(kind, "plan-apply");
 }
 
+/* The job of an operation of that kind. */
+static const char *job_kind_of(const char *kind, bool is_native)
+{
+	if (!strcmp(kind, "copy-verify"))
+		return kind;
+	if (copy_only_reads(kind))
+		return is_native ? "copy-native-plan" : "copy-plan";
+	return is_native ? "copy-native" : "copy-run";
+}
+
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
@@ -53,10 +64,10 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 		return err->code;
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
-	bool is_apply = !strcmp(op->type->kind, "plan-apply");
-	struct job_call call = {.kind = is_apply  ? "copy-plan"
-					: is_plan ? op->type->kind
-						  : "copy-run",
+	bool is_native = false;
+	if (strcmp(op->type->kind, "copy-verify") && native_call(op, args, &is_native, err))
+		return err->code;
+	struct job_call call = {.kind = job_kind_of(op->type->kind, is_native),
 				.deadline_ms = d->settings.jobs.copy_ms,
 				.instances = instances,
 				.arguments = args};
@@ -143,7 +154,10 @@ int copy_items(struct operation *op, const json_t *items, struct berth_error *er
 	if (integration_get(api_daemon()->store, js_str(op->arguments, "target", ""), &to, err))
 		return err->code;
 	json_array_foreach (items, i, item) {
-		if (strcmp(js_str(item, "kind", ""), "image") != 0)
+		const char *kind = js_str(item, "kind", "");
+		if (!strcmp(kind, "native") && native_item(op, item, err))
+			return err->code;
+		if (strcmp(kind, "image") != 0)
 			continue;
 		if (keep_outcome(op, item, err) || index_image(op, to.id, item, err))
 			return err->code;
@@ -193,7 +207,7 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 	struct daemon_state *d = api_daemon();
 	json_t *outcomes = NULL;
 
-	if (recount_target(op, err))
+	if (recount_target(op, err) || native_ended(op, value, why, err))
 		return err->code;
 	if (why->code)
 		return end_run(op, why->code == BERTH_E_CANCELLED ? "cancelled" : "failed", value,

@@ -10,6 +10,7 @@
 #include "core/api/cluster.h"
 #include "core/api/integration.h"
 #include "core/api/login.h"
+#include "core/api/native.h"
 #include "core/api/pull.h"
 #include "core/api/selector.h"
 #include "core/api/slot.h"
@@ -187,6 +188,11 @@ const struct op_type api_op_types[] = {
 	 .on_items = plan_items,
 	 .on_result = plan_ended,
 	 .release = job_release_json},
+	{.kind = "native-stop", .is_resumable = true, .build_call = slot_call},
+	{.kind = "native-remove",
+	 .is_resumable = true,
+	 .build_call = slot_call,
+	 .on_result = native_removed},
 	{.kind = "tag-delete", .build_call = removal_call, .on_result = removal_ended},
 	{.kind = "artifact-delete", .build_call = removal_call, .on_result = removal_ended},
 	{.kind = "repository-delete", .build_call = removal_call, .on_result = removal_ended},

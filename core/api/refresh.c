@@ -10,6 +10,7 @@
 #include "core/api/drift.h"
 #include "core/api/integration.h"
 #include "core/api/job.h"
+#include "core/api/native.h"
 #include "core/api/space.h"
 #include "core/base/clock.h"
 
@@ -215,6 +216,8 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 	if (code == BERTH_E_NOT_FOUND)
 		return 0;
 	if (code || (!why->code && sweep(op, err)) || note_figures(d, &row, r, why, err))
+		return err->code;
+	if (!why->code && native_clean(d, row.id, err))
 		return err->code;
 	if (!why->code) {
 		struct image_totals totals = {.tag_count = 0};

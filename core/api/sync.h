@@ -5,7 +5,7 @@
  * "desired" of a rule is the API's object: source and target as
  * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
  * platforms, override, referrers, flatten, verify, enabled, description, cron,
- * time_zone, on_change, poll_period_s.
+ * time_zone, on_change, poll_period_s, engine.
  */
 #ifndef CORE_API_SYNC_H
 #define CORE_API_SYNC_H

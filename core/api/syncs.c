@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
-#include "core/api/sync.h"
+#include "core/api/native.h"
 #include "core/base/clock.h"
 #include "core/http/patch.h"
 
@@ -33,7 +33,8 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	json_t *status = last ? json_pack("{s:o}", "last_run", last) : json_object();
 	js_put_time(status, "next_run_at", it->next_run_ms);
 	json_object_set_new(*ret, "status", status);
-	if (!sync_watch_show(request_daemon(q), it->id, status, err))
+	if (!sync_watch_show(request_daemon(q), it->id, status, err) &&
+	    !native_show(request_daemon(q), it->id, status, err))
 		return 0;
 	json_decref(STEAL(*ret));
 	return err->code;
@@ -89,11 +90,11 @@ static int fill_defaults(json_t *desired, struct berth_error *err)
 {
 	json_t *defaults AUTO_JSON = json_pack(
 		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:b, s:i, s:b, s:s, s:s, "
-		"s:i, s:b, s:i}",
+		"s:i, s:b, s:i, s:s}",
 		"description", "", "repositories", "exclude", "tags", "exclude_tags", "semver", "",
 		"newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0, "flatten", 0,
 		"enabled", 1, "cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0, "on_change",
-		0, "poll_period_s", 60);
+		0, "poll_period_s", 60, "engine", "berth");
 
 	json_object_del(desired, "name");
 	if (!defaults || json_object_update_missing(desired, defaults))
@@ -116,8 +117,16 @@ static bool check(struct request *q, struct answer *a, const char *name, const c
 	sync_check_clock(desired, &f);
 	if (!rule || f.count)
 		return false;
-	return sync_ends_known(q, a, rule) && sync_fits(q, a, name, own_id, desired) &&
-	       engine_rule_is_right(rule, &f);
+	if (!sync_ends_known(q, a, rule) || !sync_fits(q, a, name, own_id, desired) ||
+	    !engine_rule_is_right(rule, &f))
+		return false;
+	if (strcmp(js_str(desired, "engine", ""), "native") != 0)
+		return true;
+	if (!api_plugins_known(q, a))
+		return false;
+	if (native_check(request_daemon(q), desired, &f, &err))
+		api_fail(a, &err, NULL);
+	return !err.code && !f.count;
 }
 
 /* Does the change leave the clock alone? Then a turn that is due stays so. */
@@ -166,7 +175,7 @@ static int save(struct daemon_state *d, const struct sync_rule *before, const ch
 	struct store *undo AUTO_UNDO = d->store;
 	int code = before->id ? sync_rule_change(d->store, &row, err)
 			      : sync_rule_add(d->store, &row, err);
-	if (code || sync_watch_save(d, row.id, desired, err) ||
+	if (code || sync_watch_save(d, row.id, desired, err) || native_clean(d, NULL, err) ||
 	    api_tell(d, path, before->id ? "changed" : "created", NULL, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);
@@ -262,6 +271,14 @@ void api_syncs_patch(struct request *q, struct answer *a)
 	finish(q, a, &row, row.name, desired);
 }
 
+/* What a registry keeps for it goes, too. */
+static int remove_rule(struct store *s, const char *id, struct berth_error *err)
+{
+	if (sync_rule_remove(s, id, err))
+		return err->code;
+	return native_clean(api_daemon(), NULL, err);
+}
+
 void api_syncs_delete(struct request *q, struct answer *a)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
@@ -271,5 +288,5 @@ void api_syncs_delete(struct request *q, struct answer *a)
 	if (!begin_change(q, a, &row, &before))
 		return;
 	path_of(row.name, path, sizeof(path));
-	api_remove(q, a, path, row.id, sync_rule_remove);
+	api_remove(q, a, path, row.id, remove_rule);
 }

@@ -10,6 +10,7 @@
 #include "core/store/integrations.h"
 #include "core/store/logins.h"
 #include "core/store/namespaces.h"
+#include "core/store/natives.h"
 #include "core/store/plans.h"
 #include "core/store/records.h"
 #include "core/store/roles.h"
@@ -26,7 +27,7 @@ struct store_texts {
 extern const struct store_texts settings_texts, integrations_texts, secrets_texts, spaces_texts,
 	logins_texts, images_texts, scans_texts, syncs_texts, operations_texts, plans_texts,
 	records_texts, roles_texts, watches_texts, workspaces_texts, clusters_texts,
-	namespaces_texts;
+	namespaces_texts, natives_texts;
 /* Both end with NULL. */
 extern const struct store_texts *const store_all_texts[];
 extern const struct store_table *const store_all_tables[];

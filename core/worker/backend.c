@@ -448,3 +448,51 @@ int backend_scan_configure(struct backend *b, const char *settings_json, struct 
 {
 	CALL(scan, configure, NULL, settings_json);
 }
+
+bool backend_can_replicate(const struct backend *b)
+{
+	const struct berth_sync_ops *ops = &b->plugin->sync;
+
+	return ops->plan && ops->prepare && ops->run && ops->status && ops->cancel && ops->log &&
+	       ops->remove;
+}
+
+int backend_sync_plan(struct backend *b, const struct backend_sync_ends *of,
+		      const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(sync, plan, to, of->rule_json, of->peer_json, &c.sink);
+}
+
+int backend_sync_prepare(struct backend *b, const struct backend_sync_ends *of,
+			 const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(sync, prepare, to, of->rule_json, of->peer_json, &c.sink);
+}
+
+int backend_sync_run(struct backend *b, const char *id, const struct backend_sink *to,
+		     struct berth_error *err)
+{
+	CALL(sync, run, to, id, &c.sink);
+}
+
+int backend_sync_status(struct backend *b, const char *run_id, const struct backend_sink *to,
+			struct berth_error *err)
+{
+	CALL(sync, status, to, run_id, &c.sink);
+}
+
+int backend_sync_cancel(struct backend *b, const char *run_id, struct berth_error *err)
+{
+	CALL(sync, cancel, NULL, run_id);
+}
+
+int backend_sync_log(struct backend *b, const char *run_id, const char *task_id,
+		     const struct backend_sink *to, struct berth_error *err)
+{
+	CALL(sync, log, to, run_id, task_id, &c.sink);
+}
+
+int backend_sync_remove(struct backend *b, const char *id, struct berth_error *err)
+{
+	CALL(sync, remove, NULL, id);
+}

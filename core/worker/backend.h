@@ -108,6 +108,25 @@ MUST_USE int backend_scan_log(struct backend *b, const char *target_json,
 MUST_USE int backend_scan_configure(struct backend *b, const char *settings_json,
 				    struct berth_error *err);
 
+/* The sync table: a copy rule and its other end as ops.h says, borrowed. */
+struct backend_sync_ends {
+	const char *rule_json, *peer_json;
+};
+/* Has its plugin the whole table? */
+bool backend_can_replicate(const struct backend *b);
+MUST_USE int backend_sync_plan(struct backend *b, const struct backend_sync_ends *of,
+			       const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_sync_prepare(struct backend *b, const struct backend_sync_ends *of,
+				  const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_sync_run(struct backend *b, const char *id, const struct backend_sink *to,
+			      struct berth_error *err);
+MUST_USE int backend_sync_status(struct backend *b, const char *run_id,
+				 const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_sync_cancel(struct backend *b, const char *run_id, struct berth_error *err);
+MUST_USE int backend_sync_log(struct backend *b, const char *run_id, const char *task_id,
+			      const struct backend_sink *to, struct berth_error *err);
+MUST_USE int backend_sync_remove(struct backend *b, const char *id, struct berth_error *err);
+
 /* May this instance connect to a resolved address? (registry_settings has the
  * same form: user is the backend.) */
 int backend_allow_address(void *user, const void *sockaddr, uint32_t byte_count);

@@ -364,6 +364,10 @@ const struct job_type job_types[] = {
 	{"copy-plan", transfer_job_plan},
 	{"copy-verify", transfer_job_verify},
 	{"copy-run", transfer_job_run},
+	{"copy-native", run_copy_native},
+	{"copy-native-plan", run_copy_native_plan},
+	{"native-stop", run_native_stop},
+	{"native-remove", run_native_remove},
 	{"source-look", look_job_run},
 	{NULL, NULL},
 };

@@ -47,4 +47,10 @@ int run_scan_report(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_scanners(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_scan_configure(struct job *j, json_t **ret_value, struct berth_error *err);
 
+/* kinds_native.c */
+int run_copy_native(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_copy_native_plan(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_native_stop(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_native_remove(struct job *j, json_t **ret_value, struct berth_error *err);
+
 #endif

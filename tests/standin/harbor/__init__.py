@@ -51,6 +51,8 @@ class Harbor:
         self.requests = []  # (method, path, kind, who)
         self.bodies = []    # (kind, query, body) of each request to the API
         self.scan_looks = 1  # how often a scan is seen running
+        self.may_replicate = threading.Event()  # cleared: runs wait before each repository
+        self.may_replicate.set()
         self._count_lock = threading.Lock()
         self.world = World(version)
         self.world.users["admin"].password = password

@@ -380,6 +380,8 @@ def copy_one(harbor, execution, other, admin, where):
         task = Row(id=world.take("task"), job=secrets.token_hex(12), started=world.now(),
                    ended=NEVER, status="InProgress", log="", src=name, dest=to, count=len(tags))
         execution.tasks.append(task)
+    while not harbor.may_replicate.wait(0.05) and not execution.stopped:
+        pass
     here = Remote(harbor.url, bearer=local)
     source, target = (other, here) if policy.src else (Remote(harbor.registry_url), other)
     try:

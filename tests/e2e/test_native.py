@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copy rules that a Harbor's own replication does (Y8): chosen, planned, run, followed,
+stopped and removed over the socket and by berthctl.
+
+Two stand-ins with real registries behind; what a policy can and can't say is in
+test_harbor_replication.py."""
+
+import os
+import unittest
+
+from berthtest import Client, Image, Registry
+from berthtest.harborcase import Harbor, HarborCase
+from berthtest.images import random_layer
+from berthtest.proc import wait_until
+from standin.harbor.faults import answer
+
+
+class NativeCase(HarborCase):
+    standin_only = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.plain = cls.enter(Registry(os.path.join(cls.dir, "plain")))
+        cls.there = cls.enter(Harbor(cls.enter(Registry(os.path.join(cls.dir, "behind"))).url))
+        cls.there.add_project("mirror")
+        cls.daemon.add("there", cls.there.url, *cls.there.login, kind="harbor")
+        cls.simple = cls.enter(Registry(os.path.join(cls.dir, "simple")))
+        cls.daemon.add("plain", cls.plain.url)
+        cls.daemon.add("simple", cls.simple.url)
+
+    def setUp(self):
+        self.project = self.name("team", public=True)
+        self.standin.may_replicate.set()
+
+    def rule(self, engine, name=None, **more):
+        name = name or self.project
+        body = {"name": name, "source": f"harbor/{self.project}", "target": "there/mirror",
+                "engine": engine, **more}
+        self.api.post("/v1/syncs", body)
+        self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{name}", If_Match="*")
+        return name
+
+    def image(self, repository, *tags):
+        return self.push(self.project, repository, Image([random_layer(repository, 500)]), *tags)
+
+    def policies(self):
+        return {row.name for row in self.world.policies.values()}
+
+    def run_rule(self, name):
+        return self.api.call("POST", f"/v1/syncs/{name}/runs", {})
+
+    def gone(self, name):
+        """The policy goes with what wanted it."""
+        wait_until(lambda: f"berth-{name}" not in self.policies(), "the policy is gone", 60)
+
+
+class Running(NativeCase):
+    def test_harbor_copies_and_what_it_keeps_goes_with_the_rule(self):
+        image = self.image("app", "v1")
+        name = self.rule("native")
+        plan = self.done(self.api.call("POST", f"/v1/syncs/{name}/plan"))
+        self.assertEqual("native", plan["result"]["engine"])
+        self.assertEqual(set(), self.policies() & {f"berth-{name}"})
+
+        done = self.done(self.run_rule(name))
+        self.assertEqual(("native", 1, 1), tuple(done["result"][key] for key in
+                                                 ("engine", "images", "copied")))
+        with Client(self.there.url, *self.there.login) as client:
+            self.assertEqual(image.digest, client.digest("mirror/app", "v1"))
+        self.assertIn(f"berth-{name}", self.policies())
+        shown = self.api.get(f"/v1/syncs/{name}")
+        self.assertEqual("harbor", shown["status"]["native"]["integration"])
+        self.assertEqual("native", shown["status"]["last_run"]["totals"]["engine"])
+        outcome = self.api.get(f"/v1/syncs/{name}/runs/{done['id']}")["outcomes"][0]
+        self.assertEqual((f"harbor/{self.project}/app", "there/mirror/app", "copied"),
+                         (outcome["source"], outcome["target"], outcome["state"]))
+        # The target's index is read after it.
+        wait_until(lambda: self.api.get("/v1/images?q=mirror%20app%20v1")["items"],
+                   "the copy is in the index", 60)
+
+        self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+        self.gone(name)
+        self.assertFalse([row for row in self.world.registries.values()
+                          if row.name.startswith("berth-")])
+
+    def test_a_rule_that_is_done_otherwise_leaves_nothing_at_harbor(self):
+        self.image("tool", "v1")
+        name = self.rule("native")
+        for change, back in (({"enabled": False}, {"enabled": True}),
+                             ({"engine": "berth"}, {"engine": "auto"})):
+            self.done(self.run_rule(name))
+            self.assertIn(f"berth-{name}", self.policies())
+            self.patch(name, {"description": "another"})
+            self.assertIn("native", self.api.get(f"/v1/syncs/{name}")["status"])
+            self.patch(name, change)
+            self.gone(name)
+            wait_until(lambda: "native" not in self.api.get(f"/v1/syncs/{name}")["status"],
+                       "the rule knows", 60)
+            self.patch(name, back)
+        # What another registry keeps goes when the rule is done elsewhere.
+        self.done(self.run_rule(name))
+        self.there.add_project("back")
+        with Client(self.there.url, *self.there.login) as client:
+            client.push("back/app", Image([random_layer("back", 500)]), "v1")
+        self.patch(name, {"source": "there/back", "target": f"harbor/{self.project}"})
+        self.done(self.run_rule(name))
+        self.gone(name)
+        self.assertEqual("there", self.api.get(f"/v1/syncs/{name}")["status"]["native"][
+            "integration"])
+
+    def patch(self, name, change):
+        answer = self.ask("PATCH", f"/v1/syncs/{name}", change, If_Match="*")
+        self.assertEqual(200, answer.status, answer.body)
+
+    def test_what_was_not_removed_is_removed_after_the_next_refresh(self):
+        self.image("late", "v1")
+        name = self.rule("native")
+        self.done(self.run_rule(name))
+        number = next(k for k, row in self.world.policies.items() if row.name == f"berth-{name}")
+        self.faults.add(answer("403"), method="DELETE", path=f"/replication/policies/{number}",
+                        times=1)
+        self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+        wait_until(lambda: [one for one in self.removals() if one["state"] == "failed"],
+                   "the removal failed", 60)
+        self.assertIn(f"berth-{name}", self.policies())
+        self.refresh()
+        self.gone(name)
+
+    def removals(self):
+        return self.api.get("/v1/operations?filter=kind%20eq%20'native-remove'")["items"]
+
+    def test_a_failed_repository_is_told_with_the_last_line_of_its_log(self):
+        self.image("app", "v1")
+        name = self.rule("native", target="there/nowhere")
+        done = self.api.wait(self.run_rule(name))
+        self.assertEqual("failed", done["state"], done)
+        outcome = self.api.get(f"/v1/syncs/{name}/runs/{done['id']}")["outcomes"][0]
+        self.assertEqual("failed", outcome["state"])
+        self.assertTrue(outcome["error"]["cause"])
+
+
+class Choosing(NativeCase):
+    def test_native_is_refused_where_no_end_replicates(self):
+        problem = self.refused(422, "validation-failed", "POST", "/v1/syncs", {
+            "name": "none", "source": "plain/a", "target": "simple/b", "engine": "native"})
+        self.assertEqual([("/engine", "unsupported")],
+                         [(one["pointer"], one["code"]) for one in problem["errors"]])
+
+    def test_what_harbor_cannot_say_is_refused_or_done_by_berth(self):
+        self.image("app", "v1", "v2")
+        name = self.rule("native", newest=1)
+        for path in ("plan", "runs"):
+            body = {} if path == "runs" else None
+            error = self.failed(self.api.call("POST", f"/v1/syncs/{name}/{path}", body),
+                                "unsupported")
+            self.assertIn("'newest'", str(error))
+        self.assertNotIn(f"berth-{name}", self.policies())
+
+        answer = self.ask("PATCH", f"/v1/syncs/{name}", {"engine": "auto"}, If_Match="*")
+        self.assertEqual(200, answer.status, answer.body)
+        done = self.done(self.run_rule(name))
+        self.assertEqual(("berth", 1), (done["result"]["engine"], done["result"]["copied"]))
+        self.assertIn("'newest'", done["result"]["engine_reason"])
+        self.assertNotIn(f"berth-{name}", self.policies())
+
+    def test_berthctl_says_who_copied(self):
+        self.image("app", "v1")
+        self.daemon.ctl_ok("sync", "create", self.project, "--from", f"harbor/{self.project}",
+                           "--to", "there/mirror", "--engine", "native")
+        self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{self.project}", If_Match="*")
+        self.assertIn("the registry's own replication",
+                      self.daemon.ctl_ok("sync", "plan", self.project))
+        self.assertIn("by the registry's own replication",
+                      self.daemon.ctl_ok("sync", "run", self.project))
+        self.daemon.ctl_ok("sync", "edit", self.project, "--engine", "auto", "--newest", "1")
+        self.assertIn("'newest'", self.daemon.ctl_ok("sync", "run", self.project))
+
+
+class Interrupted(NativeCase):
+    def test_a_cancelled_run_is_stopped_at_harbor(self):
+        self.image("app", "v1")
+        name = self.rule("native")
+        self.standin.may_replicate.clear()
+        begun = self.run_rule(name)
+        wait_until(lambda: self.executions(), "Harbor replicates", 60)
+        self.ask("DELETE", f"/v1/operations/{begun['id']}")
+        self.assertEqual("cancelled", self.api.wait(begun)["state"])
+        wait_until(lambda: all(run.stopped for run in self.executions()),
+                   "the run is stopped", 60)
+        self.standin.may_replicate.set()
+
+    def executions(self):
+        return [run for run in self.world.executions.values()
+                if run.policy.name == f"berth-{self.project}"]
+
+    def test_a_killed_daemon_follows_the_run_that_it_began(self):
+        self.image("app", "v1")
+        name = self.rule("native")
+        self.standin.may_replicate.clear()
+        begun = self.run_rule(name)
+        wait_until(lambda: self.api.get(f"/v1/syncs/{name}")["status"].get("native") and
+                   self.executions(), "the run is known", 60)
+        self.daemon.kill()
+        self.daemon.start()
+        self.standin.may_replicate.set()
+        self.done(begun)
+        self.assertEqual(1, len(self.executions()))
+
+
+if __name__ == "__main__":
+    unittest.main()
