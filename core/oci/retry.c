@@ -118,8 +118,8 @@ static bool is_passing(int status)
 
 static bool is_left_to_caller(const struct registry_request *q, int status)
 {
-	return q->call.busy_ends &&
-	       (status == 429 || (status == 503 && registry_header(q, "retry-after")));
+	const char *asked = registry_header(q, "retry-after");
+	return q->call.busy_ends && (status == 429 || (status == 503 && asked && *asked));
 }
 
 bool retry_after_status(struct registry_request *q, int status)

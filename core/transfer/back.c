@@ -64,6 +64,8 @@ static void finish_back(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	const char *header = mine.code ? NULL : registry_header(op->q, "Docker-Content-Digest");
 	bool no_head = is_no_head(&mine);
+	if (op_look_again(op, &mine))
+		return;
 	if (!op->step && (no_head || (!mine.code && (!header || !*header)))) {
 		op->step = 1;
 		op_again(op, image_prepare_back, finish_back);

@@ -145,13 +145,14 @@ static void commit_start(struct move *m)
 }
 
 /* What the target acknowledges must be what was sent. "0-0" may mean nothing or
- * one byte, so it is not taken at its word. */
+ * one byte, so it is not taken at its word; some name the size for the last byte. */
 static int check_range(const struct move *m, const struct registry_request *q,
 		       struct berth_error *err)
 {
 	const char *range = registry_header(q, "Range");
 	const char *dash = range ? strchr(range, '-') : NULL;
-	if (!dash || !strcmp(dash, "-0") || strtoll(dash + 1, NULL, 10) == move_size(m) - 1)
+	long long last = dash ? strtoll(dash + 1, NULL, 10) : 0;
+	if (!dash || !strcmp(dash, "-0") || last == move_size(m) - 1 || last == move_size(m))
 		return 0;
 	return berth_fail(err, BERTH_E_PROTOCOL,
 			  "the target acknowledged '%.40s' of an upload of %" PRId64 " bytes",
@@ -164,7 +165,8 @@ static void patch_done(void *user, struct registry_request *q, const struct bert
 	struct berth_error mine = *err;
 	if (!mine.code && (!m->verified || m->sent != move_size(m)))
 		berth_fail(&mine, BERTH_E_PROTOCOL, "the target ended the upload too early");
-	if (!mine.code && !check_range(m, q, &mine))
+	/* Where there is no other address, it goes on at the one that it has. */
+	if (!mine.code && !check_range(m, q, &mine) && registry_header(q, "Location"))
 		mine.code = take_location(m, q, &mine);
 	if (mine.code) {
 		attempt_fail(m, m->bad.code ? &m->bad : &mine);

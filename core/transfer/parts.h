@@ -40,6 +40,9 @@ int op_object(struct op *op, const struct registry_call *call, const char *kind,
 MUST_USE int op_turn_page(struct op *op, char **next, unsigned page_max, struct berth_error *err);
 /* The same op once more, with another prepare or finish; from finish only. */
 void op_again(struct op *op, op_prepare *prepare, op_finish *finish);
+/* True: what was just stored is not there yet, and is asked for again after a pause:
+ * servers that are several machines know it a moment later. From finish only. */
+bool op_look_again(struct op *op, const struct berth_error *err);
 void run_pump(struct transfer *t); /* starts what has slots */
 /* Is there a slot at both ends for a move (two where both ends are one)? */
 bool run_has_slots(const struct transfer *t);

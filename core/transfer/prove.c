@@ -60,6 +60,8 @@ static void finish_blob(struct op *op, const struct berth_error *err)
 	struct place *p = op->object;
 	struct berth_error mine = *err;
 	bool no_head = !op->step && mine.code == BERTH_E_UNSUPPORTED;
+	if (p->by_us && op_look_again(op, &mine))
+		return;
 	if (!mine.code && op->step)
 		(void)check_bytes(op, &p->digest, &mine);
 	else if (!mine.code)
@@ -156,6 +158,8 @@ static void finish_child(struct op *op, const struct berth_error *err)
 	struct node *n = op->object;
 	const struct node *child = child_to_read(op->run, n);
 	struct berth_error mine = *err;
+	if (op_look_again(op, &mine))
+		return;
 	if (!mine.code && child && !check_bytes(op, &child->digest, &mine)) {
 		proof_done(op->run, n);
 		return;

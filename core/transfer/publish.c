@@ -187,6 +187,8 @@ static void finish_child_back(struct op *op, const struct berth_error *err)
 		op_again(op, prepare_child_back, finish_child_back);
 		return;
 	}
+	if (op_look_again(op, &mine))
+		return;
 	if (mine.code == BERTH_E_NOT_FOUND)
 		berth_wrap(&mine,
 			   "the target said that it stored a manifest, but does not have it");

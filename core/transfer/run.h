@@ -215,6 +215,7 @@ struct op {
 	uint64_t began_ms;
 	uint32_t waited_ms; /* in pauses that 429s asked for */
 	unsigned tries;     /* that ended with one, and not for want of room */
+	unsigned looks;     /* at what was just stored, and was not there */
 	unsigned step;      /* pages read so far, or what else prepare and finish count */
 	struct trail trail;
 	bool again;   /* finish queued it once more */

@@ -12,6 +12,8 @@
 #include "core/transfer/journal.h"
 #include "core/transfer/parts.h"
 
+#define LOOKS_MAX 2
+
 static void end_no_memory(struct transfer *t)
 {
 	struct berth_error err = ERROR_INIT;
@@ -145,6 +147,15 @@ void op_again(struct op *op, op_prepare *prepare, op_finish *finish)
 	op->prepare = prepare;
 	op->finish = finish;
 	op->again = true;
+}
+
+bool op_look_again(struct op *op, const struct berth_error *err)
+{
+	if (err->code != BERTH_E_NOT_FOUND || op->looks >= LOOKS_MAX)
+		return false;
+	registry_hold(op->side->registry, (uint64_t)op->run->set.backoff_ms << op->looks++);
+	op_again(op, op->prepare, op->finish);
+	return true;
 }
 
 static void op_free(struct op *op)

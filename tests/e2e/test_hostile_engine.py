@@ -44,7 +44,8 @@ class Engine:
                 "referrers": case.referrers}
         if not case.all_tags:
             rule["tags"] = [judge.TAG]
-        argv = [self.program, *LIMITS, f"--ca={self.ca}", *ends, json.dumps(rule)]
+        argv = [self.program, *LIMITS, *(["--patch"] if case.patch else []), f"--ca={self.ca}",
+                *ends, json.dumps(rule)]
         try:
             done = subprocess.run(argv, capture_output=True, check=False, timeout=BOUND_S, env=ENV)
         except subprocess.TimeoutExpired:

@@ -199,6 +199,8 @@ case("redirect-tags-loop", SOURCE, "40", "the list of tags leads to itself", ERR
 case("redirect-tags-401", SOURCE, "40", "the stranger asks for a password for the list of tags",
      ERROR, on("tags", redirect(307, to_stranger)), all_tags=True, stranger=[
          on("tags", say(401, WWW_Authenticate='Basic realm="x"'))], **IN)
+case("busy-without-a-pause", SOURCE, "49", "503 with an empty Retry-After, once", RIGHT,
+     first("manifest", say(503, Retry_After="")), **IN)
 case("redirect-base", SOURCE, "40", "/v2/ is at a stranger", EITHER,
      on("base", redirect(301, to_stranger)),
      **IN)

@@ -197,6 +197,21 @@ mount_case("202-at-a-stranger", EITHER, on("mount", lambda s, q, good: Response(
 mount_case("201-and-nothing-done", EITHER, on("mount", say(201)))
 mount_case("redirect-to-stranger", EITHER, on("mount", redirect(307, to_stranger)))
 
+case("patch-without-location", TARGET, "45", "a PATCH is answered without a Location", RIGHT,
+     on("patch", header("Location", None)), patch=True)
+case("patch-range-is-size", TARGET, "45", "a PATCH's Range ends with the size, not the last byte",
+     RIGHT, on("patch", header("Range", lambda s, q: f"0-{len(q.body)}")), patch=True)
+for _name, _value in (("letters", "0-x"), ("negative", "0--5"), ("short", "0-9"),
+                      ("beyond", "0-99999999")):
+    case(f"patch-range-{_name}", TARGET, "45", f"a PATCH's Range is {_name}", ERROR,
+         on("patch", header("Range", _value)), patch=True)
+
+# What was stored is seen a moment later: a server may be several machines.
+
+for _kinds in ("blob", "blob-head", "blob blob-head", "manifest", "manifest-head"):
+    case(f"late-{_kinds.replace(' ', '-')}", TARGET, "8", f"what was stored is a 404 once ({_kinds})",
+         RIGHT, first(_kinds, say(404)), load=two_arch)
+
 # Lies (class 8; "report success when the target lies").
 
 NO_CHECK = {"validate": False}
