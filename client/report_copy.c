@@ -119,6 +119,14 @@ static void engine_lines(struct cli *c, const json_t *totals, bool is_plan)
 			reason);
 }
 
+/* A registry's own replication tells of repositories, not of each image. */
+static const char *noun_of(const json_t *totals, bool is_plan, int64_t count)
+{
+	if (!is_plan && !strcmp(js_str(totals, "engine", ""), "native"))
+		return count == 1 ? "repository" : "repositories";
+	return count == 1 ? "image" : "images";
+}
+
 static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 {
 	char bytes[24];
@@ -128,15 +136,16 @@ static void totals_line(struct cli *c, const json_t *totals, bool is_plan)
 			 js_int(totals, "skipped", 0) - js_int(totals, "failed", 0);
 	format_bytes(is_plan ? js_int(totals, "bytes", 0) : either(totals, "bytes_done", "bytes"),
 		     bytes);
-	fprintf(c->out.file, "%s%lld image%s%s", term_paint(&c->out, PAINT_BOLD), (long long)images,
-		images == 1 ? "" : "s", term_paint(&c->out, PAINT_NONE));
+	fprintf(c->out.file, "%s%lld %s%s", term_paint(&c->out, PAINT_BOLD), (long long)images,
+		noun_of(totals, is_plan, images), term_paint(&c->out, PAINT_NONE));
 	count(c, js_int(totals, "referrers", 0), "attached");
 	fprintf(c->out.file, ": %lld %s", (long long)copied, is_plan ? "to copy" : "copied");
 	count(c, js_int(totals, "present", 0), "there already");
 	count(c, js_int(totals, "kept", 0), "kept as they are");
 	count(c, js_int(totals, "skipped", 0), "skipped");
 	count(c, js_int(totals, "failed", 0), "failed");
-	fprintf(c->out.file, "; %s %s", bytes, is_plan ? "to move" : "moved");
+	if (is_plan || strcmp(js_str(totals, "engine", ""), "native") != 0)
+		fprintf(c->out.file, "; %s %s", bytes, is_plan ? "to move" : "moved");
 	mounts = is_plan ? js_int(totals, "mounts", 0) : either(totals, "mounts_done", "mounts");
 	count(c, mounts, mounts == 1 ? "layer" : "layers");
 	fputs(!mounts ? "" : is_plan ? " to mount" : " mounted", c->out.file);

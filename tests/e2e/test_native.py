@@ -171,7 +171,7 @@ class Choosing(NativeCase):
         self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{self.project}", If_Match="*")
         self.assertIn("the registry's own replication",
                       self.daemon.ctl_ok("sync", "plan", self.project))
-        self.assertIn("by the registry's own replication",
+        self.assertIn("1 repository: 1 copied\nCopied by the registry's own replication",
                       self.daemon.ctl_ok("sync", "run", self.project))
         self.daemon.ctl_ok("sync", "edit", self.project, "--engine", "auto", "--newest", "1")
         self.assertIn("'newest'", self.daemon.ctl_ok("sync", "run", self.project))
