@@ -39,6 +39,7 @@ struct entry {
 	struct budget_share *share; /* of the rates that its job counts in, or NULL */
 	struct claims_part *claims; /* of blobs, once its job has asked for one */
 	char host[URL_HOST_ROOM];   /* of the one server that its job asks; "": none, or several */
+	json_t *names;              /* of the integrations in its job's call: a set */
 	bool is_lost;               /* the worker is gone, there is no result */
 	bool is_ended;              /* out of the list, to be freed */
 	json_t *items;              /* batch in the making */

@@ -195,12 +195,18 @@ static int keep(struct ops *o, const char *name, const json_t *state, struct ber
 	return rc ? rc : kept_store(o->settings.store, o->settings.sealer, row.id, text, err);
 }
 
-/* Lost kept state costs a token request, not the run. */
+/* Lost kept state costs a token request, not the run. A job is what a registry's answers
+ * may have made of it: it says nothing of integrations that it was not given. */
 static void on_keep(void *user, const char *instance, const json_t *state)
 {
 	struct entry *e = user;
 	struct berth_error err = ERROR_INIT;
 
+	if (!json_object_get(e->names, instance)) {
+		log_warning("a job of %s wants to keep state of '%.63s', which it was not given",
+			    e->op.type->kind, instance);
+		return;
+	}
 	if (e->op.ops->settings.sealer && keep(e->op.ops, instance, state, &err))
 		log_warning("kept state of integration '%s' is not stored: %s", instance,
 			    err.message);
@@ -520,6 +526,19 @@ static int mark_running(struct entry *e, struct berth_error *err)
 	return rc;
 }
 
+static int keep_names(struct entry *e, const json_t *instances, struct berth_error *err)
+{
+	const char *name;
+	json_t *instance;
+
+	json_decref(e->names);
+	e->names = json_object();
+	json_object_foreach ((json_t *)(uintptr_t)instances, name, instance)
+		if (json_object_set_new(e->names, name, json_true()))
+			return berth_fail_memory(err);
+	return e->names ? 0 : berth_fail_memory(err);
+}
+
 /* Whose answer an error of this job is, where that is beyond doubt. */
 static void keep_host(struct entry *e, const json_t *instances)
 {
@@ -558,7 +577,8 @@ static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 				    call, "deadline_ms",
 				    json_integer((json_int_t)o->settings.deadline_s * 1000)) != 0;
 	keep_host(e, json_object_get(call, "instances"));
-	return is_short ? berth_fail_memory(err) : 0;
+	return is_short ? berth_fail_memory(err)
+			: keep_names(e, json_object_get(call, "instances"), err);
 }
 
 static void send_budget(void *user, json_t *take_frame)

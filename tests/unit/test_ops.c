@@ -74,7 +74,7 @@ static int build_call(struct operation *op, json_t **ret, struct berth_error *er
 {
 	if (fake->refuse_call)
 		return berth_fail(err, BERTH_E_NOT_FOUND, "the integration is gone");
-	*ret = json_pack("{sO}", "args", op->arguments);
+	*ret = json_pack("{sO s{s{}}}", "args", op->arguments, "instances", "a");
 	return *ret ? 0 : berth_fail_memory(err);
 }
 static int build_short_call(struct operation *op, json_t **ret, struct berth_error *err)
@@ -706,6 +706,22 @@ static void kept_state_is_sealed(void **state)
 	assert_string_equal(text, "{\"token\":\"canary-1234\"}");
 }
 
+static void state_of_an_integration_that_a_job_was_not_given_is_not_kept(void **state)
+{
+	struct fake *k = *state;
+	AUTO_JSON json_t *kept = json_pack("{ss}", "token", "of somebody else");
+	AUTO_SECRET char *text = NULL;
+
+	add_integration(k->f->store, "id-b", "b");
+	OK(sealer_open(k->f->key, true, &k->sealer, &err));
+	kill_and_restart(k);
+	submitted(k, "refresh", "x");
+	ops_turn(k->ops);
+	k->jobs->events->keep(k->jobs->user, "b", kept);
+	OK(kept_load(k->f->store, k->sealer, "id-b", &text, &err));
+	assert_null(text);
+}
+
 static bool disk_full;
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static ssize_t full_pwrite(int fd, const void *bytes, size_t byte_count, off_t at)
@@ -782,6 +798,7 @@ int main(void)
 		OPS_TEST(an_amount_that_cannot_be_is_no_speed),
 		OPS_TEST(log_lines_are_numbered_across_a_restart),
 		OPS_TEST(kept_state_is_sealed),
+		OPS_TEST(state_of_an_integration_that_a_job_was_not_given_is_not_kept),
 		OPS_TEST(an_end_on_a_full_disk_is_stored_when_space_returns),
 		OPS_TEST(operations_of_an_unknown_kind_are_interrupted),
 	};
