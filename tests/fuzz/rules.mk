@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzz targets: tests/fuzz/fuzz_X.c defines LLVMFuzzerTestOneInput; inputs
-# worth keeping are in tests/fuzz/corpus/X.
+# worth keeping are in tests/fuzz/corpus/X. tests/fuzz/plugin.c with the objects of
+# each plugin of the tree is plugin_NAME.
 #
 #   make fuzz FUZZ_SECONDS=600 FUZZ=manifest     one target, ten minutes
 #   make fuzz FUZZ_SEED=0                        another way through each time
@@ -8,7 +9,7 @@
 
 FUZZ_SECONDS ?= 10
 FUZZ_SEED ?= 1
-FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)) $(PLUGINS:%=plugin_%)
 FUZZ_O := build-fuzz
 FUZZ_FLAGS := CC=clang O=$(FUZZ_O) SAN=fuzzer-no-link,address,undefined
 
@@ -22,6 +23,16 @@ $(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libberth.a $(O)/libshared.a
 	$(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Wno-missing-prototypes -c -o $@.o $<
 	$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $@.o $(O)/libshared.a \
 		$(O)/libberth.a $(call libs,$(PKGS)) -ldl
+
+FUZZ_WIRE := start free resume
+define FUZZ_PLUGIN_RULE
+$(O)/fuzz/plugin_$(1): $(O)/obj/tests/fuzz/plugin.o $$(call obj,$$(wildcard plugins/$(1)/*.c)) \
+		$(O)/libberth.a $(O)/libshared.a
+	@mkdir -p $$(@D)
+	$$(CC) -fsanitize=fuzzer,address,undefined $$(LDFLAGS) $$(FUZZ_WIRE:%=-Wl,--wrap=net_exchange_%) \
+		-o $$@ $$^ $$(call libs,$$(PKGS) $$(PKGS_$(1))) -ldl
+endef
+$(foreach p,$(PLUGINS),$(eval $(call FUZZ_PLUGIN_RULE,$(p))))
 
 # New inputs go to the build folder; what finds something stays as crash-*.
 fuzz: fuzz-build
