@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole plugin in one file: it integrates a server that answers GET /health
- * with one line of text, its version, and GET /images with a line
- * "REPOSITORY TAG" for each image, sorted. Copy it, rename it (the name
- * stands in the table at the end and is the file's), and replace the parts
- * that talk to the server. It needs libcurl and <berth/plugin.h>, nothing else.
+ * with one line of text, its version, and GET /images with its images in JSON,
+ * sorted, a page at a time:
+ *
+ *	{"images": [{"repository": "team/app", "tag": "1"}], "next": "MARK"}
+ *
+ * where GET /images?after=MARK brings the next page, and the last one has no
+ * "next". Copy it, rename it (the name stands in the table at the end and is the
+ * file's), and replace the parts that talk to the server. It needs libcurl,
+ * jansson and <berth/plugin.h>, nothing else.
  */
 #include <berth/plugin.h>
 #include <curl/curl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define ANSWER_MAX_BYTES 65536
+#define PAGES_MAX 200
+#define MARK_ROOM 65
+#define NAME_ROOM 256
 #define RETRY_MS 5000
 
 /* One instance. open makes it, every slot is given it as self. */
@@ -26,7 +35,8 @@ struct example {
 struct request {
 	struct example *example;
 	const struct berth_call *call;
-	const char *path;
+	const char *type; /* the Content-Type that the answer must have */
+	char path[128];
 	char answer[ANSWER_MAX_BYTES];
 	size_t answer_bytes;
 	int is_too_long, is_refused;
@@ -153,8 +163,8 @@ static int fail_transfer(const struct request *r, CURLcode why, struct berth_err
 		    curl_easy_strerror(why));
 }
 
-/* Which of our codes an HTTP status is; 200 with text/plain is the one we read. */
-static int judge_answer(CURL *curl, struct berth_error *err)
+/* Which of our codes an HTTP status is; 200 with the wanted type is the one we read. */
+static int judge_answer(CURL *curl, const char *wanted, struct berth_error *err)
 {
 	char cause[32];
 	long status = 0;
@@ -169,9 +179,9 @@ static int judge_answer(CURL *curl, struct berth_error *err)
 	err->retry_ms = retry_s > 0 && retry_s < 300 ? (uint32_t)retry_s * 1000 : 0;
 	switch (status) {
 	case 200:
-		if (type && !strncmp(type, "text/plain", 10))
+		if (type && !strncmp(type, wanted, strlen(wanted)))
 			return 0;
-		return fail(err, BERTH_E_PROTOCOL, "the server did not bring plain text", type);
+		return fail(err, BERTH_E_PROTOCOL, "the server brought another type", type);
 	case 401:
 		return fail(err, BERTH_E_AUTH, "user name or password was refused", cause);
 	case 403:
@@ -234,13 +244,14 @@ static int get(struct request *r, struct berth_error *err)
 	char url[2048];
 	if (snprintf(url, sizeof url, "%s%s", r->example->address, r->path) >= (int)sizeof url)
 		return fail(err, BERTH_E_INVALID, "option address is too long", NULL);
+	r->answer_bytes = 0;
 	CURL *curl = curl_easy_init();
 	if (!curl)
 		return fail(err, BERTH_E_NO_MEMORY, "out of memory", NULL);
 	set_options(curl, r);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	CURLcode why = curl_easy_perform(curl);
-	int code = why ? fail_transfer(r, why, err) : judge_answer(curl, err);
+	int code = why ? fail_transfer(r, why, err) : judge_answer(curl, r->type, err);
 	curl_easy_cleanup(curl);
 	r->answer[r->answer_bytes] = 0;
 	return code;
@@ -272,7 +283,7 @@ static int read_version(struct request *r, struct berth_error *err)
 static int probe(void *self, const struct berth_call *call, const char *scope_json,
 		 struct berth_sink *sink, struct berth_error *err)
 {
-	struct request r = {.example = self, .call = call, .path = "/health"};
+	struct request r = {.example = self, .call = call, .type = "text/plain", .path = "/health"};
 	(void)scope_json;
 	int code = get(&r, err);
 	if (!code)
@@ -284,24 +295,23 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 	return code;
 }
 
-/* Cuts the next line "REPOSITORY TAG" off. 0 at the end, -1 where it is none. */
-static int next_image(char **rest, char **repository, char **tag)
+/* One walk through the list of images. */
+struct listing {
+	const char *wanted; /* the tags of this repository; NULL: the repositories */
+	struct berth_sink *sink;
+	char last[NAME_ROOM];  /* the repository before: each is given once */
+	char after[MARK_ROOM]; /* where the next page begins; "" at the end */
+	int given;
+};
+
+/* The text of a key, if it is one of harmless characters and fits; else "". What a
+ * server says goes into an URL, a log or a terminal only after such a check. */
+static const char *text_of(const json_t *object, const char *key, size_t room)
 {
 	static const char legal[] =
 		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-/";
-	char *line = *rest, *blank;
-	size_t bytes = strcspn(line, "\n");
-	if (!bytes)
-		return *line ? -1 : 0;
-	*rest = line + bytes + (line[bytes] == '\n');
-	line[bytes] = 0;
-	blank = strchr(line, ' ');
-	if (!blank)
-		return -1;
-	*blank = 0;
-	*repository = line;
-	*tag = blank + 1;
-	return line[strspn(line, legal)] || !**tag || (*tag)[strspn(*tag, legal)] ? -1 : 1;
+	const char *text = json_string_value(json_object_get(object, key));
+	return text && strlen(text) < room && !text[strspn(text, legal)] ? text : "";
 }
 
 static int put_name(struct berth_sink *sink, uint32_t kind, const char *name,
@@ -312,26 +322,53 @@ static int put_name(struct berth_sink *sink, uint32_t kind, const char *name,
 				      : 0;
 }
 
-/* The tags of a repository, or with NULL the repositories, each once. */
-static int list(struct request *r, const char *wanted, struct berth_sink *sink,
-		struct berth_error *err)
+static int give_image(struct listing *l, const json_t *image, struct berth_error *err)
 {
-	char *rest = r->answer, *repository = NULL, *tag = NULL, *last = NULL;
-	int found, given = 0, code = get(r, err);
-	while (!code && (found = next_image(&rest, &repository, &tag)) != 0) {
-		if (found < 0)
-			return fail(err, BERTH_E_PROTOCOL, "the list of images is none", NULL);
-		int is_new = !last || strcmp(last, repository) != 0;
-		if (wanted ? !strcmp(wanted, repository) : is_new) {
-			code = put_name(sink, wanted ? BERTH_ITEM_TAG : BERTH_ITEM_REPOSITORY,
-					wanted ? tag : repository, err);
-			given++;
-		}
-		last = repository;
-	}
-	if (!code && wanted && !given)
-		return fail(err, BERTH_E_NOT_FOUND, "there is no such repository", NULL);
+	const char *repository = text_of(image, "repository", NAME_ROOM);
+	const char *tag = text_of(image, "tag", NAME_ROOM);
+	int is_new = strcmp(l->last, repository) != 0;
+	if (!*repository || !*tag)
+		return fail(err, BERTH_E_PROTOCOL, "an image without repository or tag", NULL);
+	snprintf(l->last, sizeof l->last, "%s", repository);
+	if (l->wanted ? strcmp(l->wanted, repository) != 0 : !is_new)
+		return 0;
+	l->given++;
+	return put_name(l->sink, l->wanted ? BERTH_ITEM_TAG : BERTH_ITEM_REPOSITORY,
+			l->wanted ? tag : repository, err);
+}
+
+/* jansson has a cap on depth; the cap on bytes was the answer's. */
+static int take_page(struct listing *l, const struct request *r, struct berth_error *err)
+{
+	json_t *page = json_loadb(r->answer, r->answer_bytes, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *images = json_object_get(page, "images");
+	int code = 0;
+	if (!json_is_array(images))
+		code = fail(err, BERTH_E_PROTOCOL, "the list of images is none", NULL);
+	for (size_t i = 0; !code && i < json_array_size(images); i++)
+		code = give_image(l, json_array_get(images, i), err);
+	snprintf(l->after, sizeof l->after, "%s", text_of(page, "next", sizeof l->after));
+	if (!code && !*l->after && json_object_get(page, "next"))
+		code = fail(err, BERTH_E_PROTOCOL, "the mark of the next page is none", NULL);
+	json_decref(page);
 	return code;
+}
+
+/* Page by page to the end. A list that is cut short is an error, never a shorter list. */
+static int list(struct request *r, struct listing *l, struct berth_error *err)
+{
+	for (int page = 0; page < PAGES_MAX; page++) {
+		snprintf(r->path, sizeof r->path, "/images%s%s", *l->after ? "?after=" : "",
+			 l->after);
+		int code = get(r, err);
+		if (!code)
+			code = take_page(l, r, err);
+		if (!code && !*l->after && l->wanted && !l->given)
+			code = fail(err, BERTH_E_NOT_FOUND, "there is no such repository", NULL);
+		if (code || !*l->after)
+			return code;
+	}
+	return fail(err, BERTH_E_LIMIT, "the list of images has too many pages", NULL);
 }
 
 /* Berth asks for all repositories of the server: a plugin with spaces goes
@@ -339,16 +376,18 @@ static int list(struct request *r, const char *wanted, struct berth_sink *sink,
 static int repositories(void *self, const struct berth_call *call, const char *space,
 			struct berth_sink *sink, struct berth_error *err)
 {
-	struct request r = {.example = self, .call = call, .path = "/images"};
+	struct request r = {.example = self, .call = call, .type = "application/json"};
+	struct listing l = {.sink = sink};
 	(void)space;
-	return list(&r, NULL, sink, err);
+	return list(&r, &l, err);
 }
 
 static int tags(void *self, const struct berth_call *call, const char *repository,
 		struct berth_sink *sink, struct berth_error *err)
 {
-	struct request r = {.example = self, .call = call, .path = "/images"};
-	return list(&r, repository, sink, err);
+	struct request r = {.example = self, .call = call, .type = "application/json"};
+	struct listing l = {.wanted = repository, .sink = sink};
+	return list(&r, &l, err);
 }
 
 /* A slot that is left out is a thing that this backend does not do. */

@@ -3,6 +3,7 @@
 """What `make install` puts where, a plugin built against it, and the units."""
 
 import http.server
+import json
 import os
 import pwd
 import re
@@ -44,6 +45,12 @@ def copy_built(build, to):
             shutil.copytree(entry.path, os.path.join(to, entry.name))
         elif entry.name.endswith((".a", "_gen")) or entry.name in ("berthd", "berthctl", "paths"):
             shutil.copy2(entry.path, to)
+
+
+def images(following, *found):
+    """A page of the template's server."""
+    page = {"images": [{"repository": name, "tag": tag} for name, tag in found]}
+    return json.dumps({**page, "next": following} if following else page).encode()
 
 
 class Install(unittest.TestCase):
@@ -127,13 +134,18 @@ class Install(unittest.TestCase):
 
     def integrate(self, plugins):
         """What was built there is added as an integration, and its images are listed."""
-        pages = {"/health": b"1.2.3\n", "/images": b"team/app 1\nteam/app 2\nteam/web 1\n"}
+        pages = {"/health": b"1.2.3\n",
+                 "/images": images("m-2", ("team/app", "1"), ("team/app", "2")),
+                 "/images?after=m-2": images(None, ("team/app", "3"), ("team/web", "1")),
+                 "/round/images": images("again", ("team/app", "1")),
+                 "/round/images?after=again": images("again")}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = pages.get(self.path, b"")
                 self.send_response(200 if body else 404)
-                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Type", "application/json" if "images" in self.path
+                                 else "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -156,9 +168,18 @@ class Install(unittest.TestCase):
                 [space] = api.get("/v1/spaces")["items"]
                 found = api.get(f"/v1/spaces/{space['id']}/images")["items"]
                 self.assertEqual(["team/app", "team/web"], [one["name"] for one in found])
+                self.assertEqual([3, 1], [one["tags"] for one in found])
+            self.assert_a_list_without_end_is_an_error(plugins, address + "/round")
         finally:
             server.shutdown()
             server.server_close()
+
+    def assert_a_list_without_end_is_an_error(self, plugins, address):
+        done = subprocess.run([self.path("usr/lib/berth/drive"),
+                               os.path.join(plugins, "example.so"), "repositories"],
+                              env={**os.environ, "BERTH_OPT_address": address},
+                              capture_output=True, text=True, check=False)
+        self.assertIn('"code":"limit"', done.stdout.replace(" ", ""))
 
     @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
     def test_under_sudo_all_in_the_tree_stays_the_callers(self):
