@@ -18,7 +18,7 @@
 
 static void set_defaults(struct transfer_settings *s)
 {
-	s->in_flight = DEFAULT(s->in_flight, 16);
+	s->in_flight = DEFAULT(s->in_flight, 32);
 	s->moves = DEFAULT(s->moves, 16);
 	s->tries = DEFAULT(s->tries, 3);
 	s->backoff_ms = DEFAULT(s->backoff_ms, 500);

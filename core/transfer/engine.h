@@ -52,7 +52,7 @@ struct transfer_settings {
 	 * TRANSFER_FAN_MAX with one fan, all with the source's same registry. */
 	struct fan *fan;
 	struct transfer_end source, target;
-	uint32_t in_flight;   /* requests at once at each registry; 0: 16 */
+	uint32_t in_flight;   /* requests at once at each registry; 0: 32 */
 	uint32_t moves;       /* blobs at once; 0: 16 */
 	uint32_t tries;       /* of one blob, in all; 0: 3 */
 	uint32_t backoff_ms;  /* before the second try of a blob, doubling; 0: 500 */
