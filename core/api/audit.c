@@ -9,7 +9,10 @@
 #include "core/base/clock.h"
 #include "core/ops/audit.h"
 #include "core/ops/audit_seal.h"
+#include "core/process/loop.h"
 #include "core/store/records.h"
+
+#define HOLD_S 60 /* the next piece comes at once */
 
 static int show_audit(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
@@ -142,27 +145,86 @@ static json_t *show_seal(const struct chain_seal *seal)
 	return o;
 }
 
+/* --- verified --- */
+
+/* A walk on its way: after each piece others have their turn. */
+struct verifying {
+	struct audit_walk walk;
+	struct http_server *server;
+	struct loop_timer *timer;
+	char topic[96];
+};
+
+static void verifying_free(void *kept)
+{
+	struct verifying *v = kept;
+
+	loop_timer_free(v->timer);
+	free(v);
+}
+
+static void go_on(void *user)
+{
+	struct verifying *v = user;
+
+	http_wake(v->server, v->topic);
+}
+
+static struct verifying *verifying_new(struct request *q, struct berth_error *err)
+{
+	struct verifying *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		(void)berth_fail_memory(err);
+		return NULL;
+	}
+	v->server = request_server(q);
+	snprintf(v->topic, sizeof(v->topic), "audit-verify/%s", request_id(q));
+	if (!loop_timer_new(request_daemon(q)->loop, go_on, v, &v->timer, err))
+		return v;
+	free(v);
+	return NULL;
+}
+
+static json_t *verdict_of(const struct audit_walk *w, const struct berth_error *why)
+{
+	const char *key = seal_public_key();
+	json_t *verdict = json_pack("{s:b, s:I, s:b}", "ok", !why->code, "rows",
+				    (json_int_t)w->chain.row_count, "signed", *key != '\0');
+
+	js_put_str(verdict, "public_key", *key ? key : NULL);
+	if (w->start.number)
+		json_object_set_new(verdict, "pruned", show_seal(&w->start));
+	if (w->chain.unsigned_to)
+		json_object_set_new(verdict, "unsigned_to", json_integer(w->chain.unsigned_to));
+	if (why->code) {
+		json_object_set_new(verdict, "first_bad", json_integer(w->chain.number + 1));
+		js_put_str(verdict, "message", why->message);
+	}
+	return verdict;
+}
+
 void api_audit_verify(struct request *q, struct answer *a)
 {
 	struct berth_error err = ERROR_INIT;
-	struct chain_seal start;
-	struct chain_walk w;
-	int code = audit_check(request_daemon(q)->store, &w, &start, &err);
+	struct verifying *v = request_kept(q);
+	bool is_done = false;
 
-	if (code && code != BERTH_E_DIGEST) {
+	if (!v && !(v = verifying_new(q, &err))) {
 		api_fail(a, &err, NULL);
 		return;
 	}
-	json_t *verdict = json_pack("{s:b, s:I, s:b}", "ok", !code, "rows", (json_int_t)w.row_count,
-				    "signed", *seal_public_key() != '\0');
-	js_put_str(verdict, "public_key", *seal_public_key() ? seal_public_key() : NULL);
-	if (start.number)
-		json_object_set_new(verdict, "pruned", show_seal(&start));
-	if (w.unsigned_to)
-		json_object_set_new(verdict, "unsigned_to", json_integer(w.unsigned_to));
-	if (code) {
-		json_object_set_new(verdict, "first_bad", json_integer(w.number + 1));
-		js_put_str(verdict, "message", err.message);
+	if (!answer_woken(a))
+		request_keep(q, v, verifying_free);
+	int code =
+		audit_walk_on(request_daemon(q)->store, &v->walk, AUDIT_WALK_ROWS, &is_done, &err);
+	if (code && code != BERTH_E_DIGEST) {
+		api_fail(a, &err, NULL);
+	} else if (code || is_done) {
+		answer_json(a, 200, verdict_of(&v->walk, &err));
+	} else {
+		answer_hold_topic(a, v->topic);
+		answer_hold(a, HOLD_S);
+		loop_timer_set(v->timer, 0);
 	}
-	answer_json(a, 200, verdict);
 }

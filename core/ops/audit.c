@@ -176,24 +176,49 @@ static int check_row(void *user, const void *each, struct berth_error *err)
 	return document ? chain_step(user, document, row->hash, err) : berth_fail_memory(err);
 }
 
-int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_start,
-		struct berth_error *err)
+int audit_walk_on(struct store *s, struct audit_walk *w, uint32_t row_count, bool *ret_done,
+		  struct berth_error *err)
 {
-	static const struct store_page all = {.tail = "ORDER BY number"};
-	struct chain_seal end = {.number = 0};
-	int rc;
+	struct chain_seal start = {.number = 0}, end = {.number = 0};
+	int64_t before;
 
-	*w = (struct chain_walk){.public_key = ""};
-	*ret_start = (struct chain_seal){.number = 0};
-	rc = seal_load(s, CHAIN_START, ret_start, err);
+	*ret_done = false;
+	int rc = seal_load(s, CHAIN_START, &start, err);
 	if (!rc)
 		rc = seal_load(s, CHAIN_END, &end, err);
 	if (rc == BERTH_E_NOT_FOUND)
 		return berth_fail(err, BERTH_E_DIGEST, "audit: a seal of the chain was removed");
-	if (rc || chain_begin(w, seal_public_key(), ret_start, err) ||
-	    store_list(s, &audit_table, &all, check_row, w, NULL, err))
+	/* What was pruned meanwhile can't be walked any more: from there again. */
+	if (!rc && (!w->has_begun || start.number > w->chain.number)) {
+		w->start = start;
+		w->chain = (struct chain_walk){.public_key = ""};
+		rc = chain_begin(&w->chain, seal_public_key(), &w->start, err);
+		w->has_begun = !rc;
+	}
+	const struct store_value values[] = {V_INT(w->chain.number), V_INT(row_count)};
+	const struct store_page piece = {.within = "number > ?",
+					 .within_values = values,
+					 .within_count = ARRAY_COUNT(values),
+					 .tail = "ORDER BY number LIMIT ?"};
+	before = w->chain.row_count;
+	if (rc || store_list(s, &audit_table, &piece, check_row, &w->chain, NULL, err))
 		return err->code;
-	return chain_end(w, &end, err);
+	*ret_done = w->chain.row_count - before < row_count;
+	return *ret_done ? chain_end(&w->chain, &end, err) : 0;
+}
+
+int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_start,
+		struct berth_error *err)
+{
+	struct audit_walk walk = {.has_begun = false};
+	bool is_done = false;
+	int rc = 0;
+
+	while (!rc && !is_done)
+		rc = audit_walk_on(s, &walk, AUDIT_WALK_ROWS, &is_done, err);
+	*w = walk.chain;
+	*ret_start = walk.start;
+	return rc;
 }
 
 int audit_verify(struct store *s, int64_t *ret_number, struct berth_error *err)

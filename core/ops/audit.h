@@ -33,7 +33,19 @@ json_t *audit_masked(const json_t *body) MUST_USE;
 /* The row as it is hashed: without its hash, detail and groups as texts; rows of
  * before there were groups have none. New; NULL: no memory. */
 json_t *audit_document(const struct audit_row *row) MUST_USE;
-/* Walks the chain from seal to seal. BERTH_E_DIGEST: *w says how far it holds. */
+/* A walk along the chain, in pieces, so that a long one does not keep others waiting. Zeroed
+ * at first; rows may be added and pruned between two pieces. */
+struct audit_walk {
+	bool has_begun;
+	struct chain_seal start; /* what was pruned */
+	struct chain_walk chain; /* how far it holds */
+};
+#define AUDIT_WALK_ROWS 1000 /* of one piece: some milliseconds */
+/* One piece of at most so many rows; *ret_done: it came to the seal at the end. BERTH_E_DIGEST:
+ * w->chain says how far it holds. */
+MUST_USE int audit_walk_on(struct store *s, struct audit_walk *w, uint32_t row_count,
+			   bool *ret_done, struct berth_error *err);
+/* The whole of it. */
 MUST_USE int audit_check(struct store *s, struct chain_walk *w, struct chain_seal *ret_start,
 			 struct berth_error *err);
 /* The same in short. BERTH_E_DIGEST: the first row that does not fit, in

@@ -80,6 +80,13 @@ class Search(Trail):
                          [(row["action"], row["result"]) for row in rows])
         self.assertNotIn("groups", rows[1])
 
+    def test_a_long_trail_is_verified_in_pieces(self):
+        for _ in range(1100):  # each is refused, and noted
+            self.api.request("DELETE", "/v1/integrations/" + 60 * "x", headers={"If-Match": "*"})
+        verdict = self.api.get("/v1/audit/verify")
+        self.assertTrue(verdict["ok"])
+        self.assertGreater(verdict["rows"], 1100)
+
     def test_a_long_body_is_cut_and_still_a_row(self):
         members = [{"uid": 80000 + n, "user": "u" * 50} for n in range(400)]
         self.ask("POST", "/v1/workspaces", {"name": "many", "members": members},

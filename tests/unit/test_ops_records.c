@@ -297,6 +297,37 @@ static void old_rows_go_and_the_chain_still_holds(void **state)
 	sealer_close(sealer);
 }
 
+static void a_walk_in_pieces_sees_what_comes_and_goes_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct sealer *sealer = sign_with(f);
+	struct audit_walk w = {.has_begun = false};
+	int64_t count = 0, pieces = 0;
+	bool is_done = false;
+
+	for (int i = 0; i < 10; i++)
+		add_audit(f->store, "x");
+	OK(audit_walk_on(f->store, &w, 3, &is_done, &err));
+	assert_false(is_done);
+	assert_int_equal(w.chain.number, 3);
+	OK(audit_prune(f->store, NULL, clock_unix_ms() + 3600000, 4, &count, &err));
+	add_audit(f->store, "y");
+	for (; !is_done; pieces++)
+		OK(audit_walk_on(f->store, &w, 3, &is_done, &err));
+	assert_int_equal(pieces, 3); /* rows 5 to 12: from the pruning's seal again */
+	assert_int_equal(w.start.number, 4);
+	assert_int_equal(w.chain.number, 12);
+
+	w = (struct audit_walk){.has_begun = false};
+	OK(audit_walk_on(f->store, &w, 3, &is_done, &err));
+	tampered(f, "UPDATE audit SET result = 'z' WHERE number = 9");
+	OK(audit_walk_on(f->store, &w, 1, &is_done, &err));
+	FAILS(BERTH_E_DIGEST, audit_walk_on(f->store, &w, 3, &is_done, &err));
+	assert_int_equal(w.chain.number, 8);
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
+}
+
 /* Else a pruning would take the traces along. */
 static void what_does_not_fit_is_not_pruned(void **state)
 {
@@ -493,6 +524,7 @@ int main(void)
 		TEST(a_break_stays_visible_when_rows_follow),
 		TEST(rows_without_a_key_are_told_from_those_with_one),
 		TEST(old_rows_go_and_the_chain_still_holds),
+		TEST(a_walk_in_pieces_sees_what_comes_and_goes_meanwhile),
 		TEST(what_does_not_fit_is_not_pruned),
 		TEST(hostile_texts_are_made_harmless_before_they_are_kept),
 		TEST(the_first_answer_is_given_again),
