@@ -7,9 +7,9 @@
  * ending in _json are JSON objects. A NULL slot means "unsupported". A slot
  * may block until the call's deadline.
  *
- * berthd 0.1 calls every slot of the integration table, and of table scan all
- * but database_update; for clusters apply, remove and status of lifecycle.
- * Nothing reaches the other slots yet.
+ * berthd 0.1 calls every slot of the integration and sync tables, and of table
+ * scan all but database_update; for clusters apply, remove and status of
+ * lifecycle. Nothing reaches the other slots yet.
  */
 #ifndef BERTH_OPS_H
 #define BERTH_OPS_H
