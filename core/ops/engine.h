@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operation engine's inside, shared by the files that make it up:
  * ops.c (life, turn, sweeps), submit.c (acceptance and locks), run.c (the job
- * of an operation), document.c (rows and JSON), watch.c (who waits).
+ * of an operation), end.c (its end), document.c (rows and JSON), watch.c (who waits).
  */
 #ifndef CORE_OPS_ENGINE_H
 #define CORE_OPS_ENGINE_H
@@ -104,6 +104,8 @@ bool run_can_start(const struct entry *e, uint64_t now_ms);
 void run_start(struct entry *e, uint64_t now_ms);
 void run_watch_clock(struct entry *e, uint64_t now_ms);
 void run_flush(struct entry *e, uint64_t now_ms, bool all);
+
+/* end.c */
 /* Ends it, now or (the store takes no writes) later. value is borrowed. */
 void run_end(struct entry *e, enum op_state state, const json_t *value,
 	     const struct berth_error *why);
@@ -111,6 +113,8 @@ void run_end(struct entry *e, enum op_state state, const json_t *value,
 void run_end_again(struct entry *e, uint64_t now_ms);
 /* "interrupted" for those who look on, then pending again. */
 MUST_USE int run_requeue(struct entry *e, struct berth_error *err);
+/* Whom a log line about it is about; its texts are borrowed. */
+struct log_context entry_context(const struct entry *e);
 
 /* worker.c: jobs through the worker's socket. */
 struct op_runner worker_runner(struct ops *o);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run of an operation: its job's call, what comes back, its end. The row
- * says "running" on disk before the job can do anything, and the end is one
- * transaction with all that it changes, so that a kill at any moment leaves an
- * operation that is done, or one that the next start finds.
+/* One run of an operation: its job's call, and what comes back. The row says
+ * "running" on disk before the job can do anything, so that a kill at any moment
+ * leaves an operation that the next start finds.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -12,7 +11,6 @@
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/ops/audit.h"
 #include "core/ops/engine.h"
 #include "core/store/integrations.h"
 
@@ -20,15 +18,6 @@
 #define DEADLINE_SLACK_MS 1000 /* the worker, who knows more, is first to end a job */
 #define RATE_MS 500            /* between two looks at the speed */
 #define RATE_DONE_MAX ((int64_t)1 << 50)
-
-static struct log_context context_of(const struct entry *e)
-{
-	return (struct log_context){
-		.request = *e->op.request_id ? e->op.request_id : NULL,
-		.operation = e->op.id,
-		.integration = *e->op.integration ? e->op.integration : NULL,
-	};
-}
 
 static void add_line(struct entry *e, int level, const char *text)
 {
@@ -231,160 +220,6 @@ static enum op_state judge(const struct entry *e, struct berth_error *why)
 	return e->is_lost ? OP_INTERRUPTED : OP_FAILED;
 }
 
-static int audit_end(struct entry *e, const struct berth_error *why, struct berth_error *err)
-{
-	const struct operation *op = &e->op;
-	AUTO_JSON json_t *detail = json_pack("{ss}", "operation", op->id);
-	AUTO_FREE char *action = text_printf("operation.%s", op->type->kind);
-	const char *resource = json_string_value(json_array_get(op->resources, 0));
-	struct audit_entry entry = {
-		.uid = op->uid,
-		.user_name = op->user_name,
-		.request_id = op->request_id,
-		.action = action,
-		.resource = resource ? resource : "",
-		.result = op_state_name(op->state),
-		.detail = detail,
-	};
-
-	if (!detail || !action)
-		return berth_fail_memory(err);
-	if (why->code)
-		json_object_set_new(detail, "error", js_of_error(why));
-	return audit_add(op->ops->settings.store, op->ops->events, &entry, err);
-}
-
-/* Did the store itself fail (full, locked), not what was asked of it? */
-static bool is_of_store(const struct entry *e, const struct berth_error *err)
-{
-	return store_health(e->op.ops->settings.store, NULL) ||
-	       (err->from == BERTH_FROM_SQL && err->code == BERTH_E_UNAVAILABLE);
-}
-
-/* The type says that what it wrote is a failure all the same: see on_result. */
-static void take_refusal(struct entry *e, struct berth_error *why, struct berth_error *err)
-{
-	if (why->code || !err->code)
-		return;
-	*why = *err;
-	*err = (struct berth_error)ERROR_INIT;
-	e->op.state = OP_FAILED;
-}
-
-/* The last transaction: what the type changes, state, log, event and audit. */
-static int end_at_once(struct entry *e, const json_t *value, struct berth_error *why, bool ask_type,
-		       struct berth_error *err)
-{
-	struct store *s = e->op.ops->settings.store;
-	AUTO_JSON json_t *made = NULL;
-	const json_t *result = why->code ? NULL : value;
-	TRANSACTION t = {0};
-	int rc = transaction_begin(&t, s, err);
-
-	if (!rc && ask_type && e->op.type->on_result) {
-		rc = e->op.type->on_result(&e->op, value, why, &made, err);
-		result = made;
-		if (!rc)
-			take_refusal(e, why, err);
-	}
-	if (!rc)
-		rc = entry_save_lines(e, err);
-	if (!rc)
-		rc = entry_save(e, result, why, err);
-	if (!rc)
-		rc = entry_announce(e, result, why, err);
-	if (!rc && (why->code || !e->op.type->is_routine))
-		rc = audit_end(e, why, err);
-	return rc ? rc : transaction_commit(&t, err);
-}
-
-/* Keeps an end that could not be stored; the locks stay held with it. */
-static void postpone(struct entry *e, enum op_state state, const json_t *value,
-		     const struct berth_error *why, bool asks_type)
-{
-	json_t *kept = json_incref((json_t *)(uintptr_t)value);
-
-	e->outcome_why = *why;
-	json_decref(e->outcome_value);
-	e->outcome_value = kept;
-	e->outcome = state;
-	e->outcome_asks_type = asks_type;
-	e->has_outcome = true;
-	e->retry_ms = clock_monotonic_ms() + e->op.ops->settings.probe_ms;
-	ops_wake(e->op.ops);
-}
-
-static void log_end(const struct entry *e, const struct berth_error *why)
-{
-	struct log_context context = context_of(e);
-
-	if (why->code)
-		log_line(LOG_LEVEL_WARNING, &context, "%s %s: %s", e->op.type->kind,
-			 op_state_name(e->op.state), why->message);
-	else
-		log_line(e->op.type->is_routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &context,
-			 "%s %s", e->op.type->kind, op_state_name(e->op.state));
-}
-
-static void finish(struct entry *e, enum op_state state, const json_t *value,
-		   const struct berth_error *why, bool asks_type)
-{
-	struct berth_error err = ERROR_INIT, ended = *why;
-	enum op_state before = e->op.state;
-
-	e->op.state = state;
-	if (end_at_once(e, value, &ended, asks_type, &err)) {
-		e->op.state = before;
-		if (asks_type && !is_of_store(e, &err)) {
-			/* What the type made of it was refused: that is the outcome. */
-			finish(e, OP_FAILED, NULL, &err, false);
-			return;
-		}
-		log_complain(&e->complaint, "the end of operation %s can't be stored: %s", e->op.id,
-			     err.message);
-		postpone(e, state, value, why, asks_type);
-		return;
-	}
-	log_end(e, &ended);
-	watch_tell(e, true);
-	entry_unlink(e);
-}
-
-void run_end(struct entry *e, enum op_state state, const json_t *value,
-	     const struct berth_error *why)
-{
-	finish(e, state, value, why, true);
-}
-
-void run_end_again(struct entry *e, uint64_t now_ms)
-{
-	AUTO_JSON json_t *value = STEAL(e->outcome_value);
-	struct berth_error why = e->outcome_why;
-
-	if (e->retry_ms > now_ms) {
-		e->outcome_value = STEAL(value);
-		return;
-	}
-	e->has_outcome = false;
-	finish(e, e->outcome, value, &why, e->outcome_asks_type);
-}
-
-/* Back to the queue after a loss: stored as interrupted for those who look on,
- * then as pending. */
-int run_requeue(struct entry *e, struct berth_error *err)
-{
-	TRANSACTION t = {0};
-	int rc = transaction_begin(&t, e->op.ops->settings.store, err);
-
-	e->op.state = OP_INTERRUPTED;
-	if (!rc)
-		rc = entry_announce(e, NULL, NULL, err);
-	e->op.state = OP_PENDING;
-	if (!rc)
-		rc = entry_save(e, NULL, NULL, err);
-	return rc ? rc : transaction_commit(&t, err);
-}
-
 static bool may_resume(const struct entry *e)
 {
 	return e->op.type->is_resumable && e->op.attempts < e->op.ops->settings.attempts_max &&
@@ -426,7 +261,7 @@ static void end_run(struct entry *e, const json_t *value, const struct berth_err
 			return;
 		}
 	}
-	finish(e, state, value, &why, true);
+	run_end(e, state, value, &why);
 }
 
 /* Was the job ended from outside (for want of memory, with its unit)? One that
@@ -619,7 +454,7 @@ static void wait_for_worker(struct entry *e, uint64_t now_ms, const struct berth
 	if (!e->unreachable_ms)
 		e->unreachable_ms = now_ms;
 	if (now_ms - e->unreachable_ms >= (uint64_t)settings->worker_wait_s * 1000) {
-		finish(e, OP_FAILED, NULL, why, true);
+		run_end(e, OP_FAILED, NULL, why);
 		return;
 	}
 	e->op.attempts--; /* nothing was begun */
@@ -636,7 +471,7 @@ void run_start(struct entry *e, uint64_t now_ms)
 	AUTO_JSON json_t *call = NULL;
 
 	if (mark_running(e, &err)) {
-		struct log_context context = context_of(e);
+		struct log_context context = entry_context(e);
 
 		log_line(LOG_LEVEL_WARNING, &context, "%s waits: %s", e->op.type->kind,
 			 err.message);
@@ -646,7 +481,7 @@ void run_start(struct entry *e, uint64_t now_ms)
 	watch_tell(e, false);
 	if (make_call(e, &call, &err) || join_budget(e, call, &err)) {
 		hang_up(e);
-		finish(e, OP_FAILED, NULL, &err, true);
+		run_end(e, OP_FAILED, NULL, &err);
 		return;
 	}
 	e->deadline_ms = now_ms + (uint64_t)js_int(call, "deadline_ms", 0) + DEADLINE_SLACK_MS;
@@ -659,7 +494,7 @@ void run_start(struct entry *e, uint64_t now_ms)
 	if (err.code == BERTH_E_UNAVAILABLE)
 		wait_for_worker(e, now_ms, &err);
 	else
-		finish(e, OP_FAILED, NULL, &err, true);
+		run_end(e, OP_FAILED, NULL, &err);
 }
 
 /* Deadlines. The worker keeps them too; this is for a worker that does not. */
@@ -727,7 +562,7 @@ int ops_cancel(struct ops *o, const char *id, struct berth_error *err)
 	if (e->has_outcome)
 		return 0;
 	if (e->op.state == OP_PENDING && e->is_stored) {
-		finish(e, OP_CANCELLED, NULL, &asked, true);
+		run_end(e, OP_CANCELLED, NULL, &asked);
 		return 0;
 	}
 	if (e->op.state != OP_RUNNING)
