@@ -61,7 +61,8 @@ struct entry {
 	enum op_state outcome;
 	json_t *outcome_value;
 	struct berth_error outcome_why;
-	struct log_complaint complaint;
+	struct log_complaint complaint, strange;
+	unsigned keep_count; /* of this run */
 	struct op_watch *watches;
 	struct entry *next, *next_ended;
 };

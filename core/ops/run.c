@@ -17,6 +17,7 @@
 #define PAUSE_MAX_MS 5000
 #define DEADLINE_SLACK_MS 1000 /* the worker, who knows more, is first to end a job */
 #define RATE_MS 500            /* between two looks at the speed */
+#define KEEPS_MAX 1000         /* times that a run may keep state */
 #define RATE_DONE_MAX ((int64_t)1 << 50)
 
 static void add_line(struct entry *e, int level, const char *text)
@@ -192,8 +193,14 @@ static void on_keep(void *user, const char *instance, const json_t *state)
 	struct berth_error err = ERROR_INIT;
 
 	if (!json_object_get(e->names, instance)) {
-		log_warning("a job of %s wants to keep state of '%.63s', which it was not given",
-			    e->op.type->kind, instance);
+		log_complain(&e->strange,
+			     "a job of %s wants to keep state of '%.63s', which it was not given",
+			     e->op.type->kind, instance);
+		return;
+	}
+	/* Each is a transaction in berthd's only thread. */
+	if (e->keep_count++ >= KEEPS_MAX) {
+		log_complain(&e->strange, "a job of %s keeps state too often", e->op.type->kind);
 		return;
 	}
 	if (e->op.ops->settings.sealer && keep(e->op.ops, instance, state, &err))
@@ -229,6 +236,7 @@ static bool may_resume(const struct entry *e)
 static void reset_run(struct entry *e, uint64_t now_ms)
 {
 	e->deadline_ms = e->hangup_ms = e->rate_ms = 0;
+	e->keep_count = 0;
 	e->is_lost = e->is_late = false;
 	e->retry_ms = now_ms + e->pause_ms;
 	e->pause_ms = e->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : e->pause_ms * 2;

@@ -706,6 +706,27 @@ static void kept_state_is_sealed(void **state)
 	assert_string_equal(text, "{\"token\":\"canary-1234\"}");
 }
 
+static void a_job_keeps_state_so_many_times_and_no_more(void **state)
+{
+	struct fake *k = *state;
+	AUTO_SECRET char *text = NULL;
+
+	add_integration(k->f->store, "id-a", "a");
+	OK(sealer_open(k->f->key, true, &k->sealer, &err));
+	kill_and_restart(k);
+	submitted(k, "refresh", "x");
+	ops_turn(k->ops);
+	OK(store_begin(k->f->store, &err)); /* one commit for all: the disk is not the matter */
+	for (int i = 0; i < 1500; i++) {
+		AUTO_JSON json_t *kept = json_pack("{si}", "n", i);
+
+		k->jobs->events->keep(k->jobs->user, "a", kept);
+	}
+	OK(store_commit(k->f->store, &err));
+	OK(kept_load(k->f->store, k->sealer, "id-a", &text, &err));
+	assert_string_equal(text, "{\"n\":999}");
+}
+
 static void state_of_an_integration_that_a_job_was_not_given_is_not_kept(void **state)
 {
 	struct fake *k = *state;
@@ -798,6 +819,7 @@ int main(void)
 		OPS_TEST(an_amount_that_cannot_be_is_no_speed),
 		OPS_TEST(log_lines_are_numbered_across_a_restart),
 		OPS_TEST(kept_state_is_sealed),
+		OPS_TEST(a_job_keeps_state_so_many_times_and_no_more),
 		OPS_TEST(state_of_an_integration_that_a_job_was_not_given_is_not_kept),
 		OPS_TEST(an_end_on_a_full_disk_is_stored_when_space_returns),
 		OPS_TEST(operations_of_an_unknown_kind_are_interrupted),
