@@ -48,6 +48,36 @@ step address-families bash -c \
 step reload systemctl reload berthd.service
 step reload-worker systemctl reload berth-worker.service
 step after-reload runuser -u alice -- berthctl plugin list -o name
+# As berthd(8) says it: a certificate, a secret, the section, the unit.
+mkdir -p /etc/berth/hooks.d
+(umask 027 && cd /etc/berth/hooks.d && mkdir secrets &&
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+		-addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null
+	echo 0123456789abcdef0123456789abcdef >secrets/hub)
+chown -R root:berth-hooks /etc/berth/hooks.d
+chmod 0640 /etc/berth/hooks.d/*.pem
+set_hooks() { # KEY VALUE
+	sed -i "/^hooks:/,/^};/s|#$1 = .*|$1 = \"$2\";|" /etc/berth/berth.conf
+}
+set_hooks listen 127.0.0.1:8443
+set_hooks certificate /etc/berth/hooks.d/cert.pem
+set_hooks key /etc/berth/hooks.d/key.pem
+set_hooks secrets /etc/berth/hooks.d/secrets
+notify() { # SECRET: the answer's first line
+	local body='{"events":[]}'
+	{
+		printf 'POST /hooks/hub HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n' "$1"
+		printf 'Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+			${#body} "$body"
+	} | timeout 60 openssl s_client -quiet -verify_return_error -CAfile /etc/berth/hooks.d/cert.pem \
+		-connect 127.0.0.1:8443 2>/dev/null | head -n 1
+}
+step hooks-enable systemctl enable --now berth-hooks.service
+step hooks-status systemctl show -P StatusText berth-hooks.service
+notify 0123456789abcdef0123456789abcdef >/results/hooks-told.out
+notify another-secret-of-somebody-else >/results/hooks-refused.out
+step hooks-journal journalctl --no-pager -o cat -u berth-hooks.service
+step hooks-stop systemctl stop berth-hooks.service
 kill_main berthd.service
 step after-kill runuser -u alice -- berthctl integration list -o name
 kill_main berth-worker.service

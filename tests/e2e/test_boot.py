@@ -163,6 +163,14 @@ class Boot(unittest.TestCase):
         self.out("reload-worker")
         self.assertIn("dockerreg", self.out("after-reload"))
 
+    def test_the_receiver_of_notifications_runs_as_its_manual_says(self):
+        self.assertEqual("0\n", self.read("hooks-enable.rc"), self.read("hooks-journal.out"))
+        self.assertRegex(self.out("hooks-status"), r"^berthd --hooks \S+, 1 secrets$")
+        said = self.out("hooks-journal")
+        self.assertIn(" 202 ", self.read("hooks-told.out"), said)
+        self.assertIn(" 401 ", self.read("hooks-refused.out"), said)
+        self.out("hooks-stop")
+
     def test_a_killed_daemon_and_a_killed_worker_come_back(self):
         self.assertEqual("hub\n", self.out("after-kill"))
         self.out("probe-after-kill")
