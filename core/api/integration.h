@@ -64,7 +64,8 @@ MUST_USE int indexes_of_one(struct daemon_state *d, const char *integration_id, 
 
 /* INSTANCE of a call frame (core/worker/job.h), secrets included: lives only
  * in the frame. pending_owner: secrets of a change that is being proved, which
- * win over the integration's own; NULL: none. */
+ * win over the integration's own; NULL: none. A change starts without what its
+ * plugin kept: a session would hide a wrong password, or reach another server. */
 struct instance_request {
 	const char *id, *kind, *scope;
 	const json_t *desired;

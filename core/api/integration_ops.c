@@ -118,6 +118,16 @@ static int follow_with_refresh(struct operation *op, const struct integration *r
 	return ops_submit(op->ops, &request, &done, err);
 }
 
+/* The session that the proof opened is the first refresh's: a password is checked
+ * once. What was kept before is of what was before. */
+static int settle_kept(struct daemon_state *d, const char *id, const struct operation *op,
+		       struct berth_error *err)
+{
+	char *text AUTO_SECRET = json_is_object(op->kept) ? js_canonical(op->kept) : strdup("");
+
+	return text ? kept_store(d->store, d->sealer, id, text, err) : berth_fail_memory(err);
+}
+
 /* A workspace that went during the proof leaves nothing behind, nor to one that was
  * made of the same name. */
 static int check_owner(struct daemon_state *d, const json_t *arguments, struct berth_error *err)
@@ -155,6 +165,7 @@ static int add_row(struct operation *op, const char *path, struct berth_error *e
 	if (check_owner(d, arguments, err) || integration_add(d->store, &row, err) ||
 	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
 			 json_object_get(arguments, "fields"), err) ||
+	    settle_kept(d, row.id, op, err) ||
 	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
 	    space_add_default(d, row.id, row.kind, err) ||
 	    api_tell(d, path, "created", op->id, err) || follow_with_refresh(op, &row, err))
@@ -186,7 +197,7 @@ static int change_row(struct operation *op, const char *path, struct berth_error
 	if (integration_change(d->store, &row, err) ||
 	    vault_settle(d, js_str(arguments, "owner", ""), row.id,
 			 json_object_get(arguments, "fields"), err) ||
-	    kept_store(d->store, d->sealer, row.id, "{}", err) ||
+	    settle_kept(d, row.id, op, err) ||
 	    integration_observe(d, &row, op->own, &(struct berth_error){.code = 0}, err) ||
 	    rates_of_integration(d, row.id, desired, err) ||
 	    api_tell(d, path, "changed", op->id, err) || follow_with_refresh(op, &row, err))

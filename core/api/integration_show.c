@@ -195,7 +195,8 @@ int instance_build(struct daemon_state *d, const struct instance_request *from, 
 	if (instance_options(d, from, options, err))
 		return err->code;
 	/* What a plugin kept may be lost at any time: then it asks again. */
-	if (!kept_load(d->store, d->sealer, from->id, &kept_text, &ignored) && kept_text &&
+	if (!from->pending_owner &&
+	    !kept_load(d->store, d->sealer, from->id, &kept_text, &ignored) && kept_text &&
 	    js_parse(kept_text, strlen(kept_text), &js_limits_frame, &kept, &ignored))
 		log_debug("integration %s: what its plugin kept is lost: %s", from->id,
 			  ignored.message);

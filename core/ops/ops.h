@@ -47,6 +47,7 @@ struct operation {
 	char *integration; /* name, or "" */
 	char *user_name, *request_id;
 	uid_t uid;
+	json_t *kept;      /* what a proof's job wants kept, or NULL: on_result may store it */
 	uint32_t attempts; /* 1 in the first run */
 	int64_t created_ms, started_ms, updated_ms;
 	void *own; /* the type's; released by type->release */
@@ -61,6 +62,9 @@ struct op_type {
 	bool is_resumable;
 	/* So frequent by the clock that a good end is no audit row and no news. */
 	bool is_routine;
+	/* A proof: its instance is not stored as it was used, and may never be. What its
+	 * job wants kept waits in op->kept. */
+	bool is_proof;
 	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
 	 * "deadline_ms" where the default is not right, and with "budget": the rates that

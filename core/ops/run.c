@@ -203,6 +203,11 @@ static void on_keep(void *user, const char *instance, const json_t *state)
 		log_complain(&e->strange, "a job of %s keeps state too often", e->op.type->kind);
 		return;
 	}
+	if (e->op.type->is_proof) {
+		json_decref(e->op.kept);
+		e->op.kept = json_deep_copy(state);
+		return;
+	}
 	if (e->op.ops->settings.sealer && keep(e->op.ops, instance, state, &err))
 		log_warning("kept state of integration '%s' is not stored: %s", instance,
 			    err.message);

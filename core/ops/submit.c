@@ -31,6 +31,7 @@ void entry_free(struct entry *e)
 	json_decref(e->op.resources);
 	json_decref(e->op.locks);
 	json_decref(e->op.progress);
+	json_decref(e->op.kept);
 	free(e->op.integration);
 	free(e->op.user_name);
 	free(e->op.request_id);

@@ -16,6 +16,10 @@ from berthtest.harborcase import HarborCase  # noqa: E402
 from berthtest.images import random_layer  # noqa: E402
 from standin.harbor import Harbor  # noqa: E402
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hostile"))
+
+from server import Server  # noqa: E402
+
 
 class Counting(HarborCase):
     """The index of 4 projects of 100 repositories of 5 artifacts."""
@@ -126,6 +130,35 @@ class OneLogin(HarborCase):
         self.daemon.ctl_ok("image", "delete", f"harbor/{project}/app:1.0", "--yes")
         self.refresh()
         self.assertEqual(0, self.counts["password check"], self.counts)
+
+    def test_the_first_index_goes_on_with_the_session_of_the_proof(self):
+        self.standin.reset_counts()
+        self.daemon.add("again", self.url, *self.login, kind="harbor")
+        self.settle()
+        self.assertEqual(1, self.counts["password check"], self.counts)
+        self.assertEqual(1, self.counts["GET /repositories"], self.counts)
+
+    def change(self, name, **fields):
+        path = f"/v1/integrations/{name}"
+        return self.ask("PATCH", path, fields, If_Match=self.etag(path)).body
+
+    def test_a_session_hides_no_wrong_password(self):
+        self.daemon.add("stern", self.url, *self.login, kind="harbor")
+        self.settle()
+        self.standin.reset_counts()
+        self.failed(self.change("stern", password="not it"), "upstream-auth-failed")
+        self.done(self.api.call("POST", "/v1/integrations/stern/refresh"))
+        self.assertEqual(1, self.counts["password check"], "only the wrong one's")
+
+    def test_a_session_reaches_no_other_server(self):
+        stranger = Server()
+        self.addCleanup(stranger.stop)
+        self.daemon.add("moved", self.url, *self.login, kind="harbor")
+        self.settle()
+        ended = self.api.wait(self.change("moved", address=stranger.url, password=self.password))
+        self.assertEqual("failed", ended["state"])
+        self.assertTrue(stranger.seen)
+        self.assertNotIn("sid=", "".join(request.text() for request in stranger.seen))
 
 
 if __name__ == "__main__":
