@@ -179,8 +179,8 @@ void api_artifacts_delete(struct request *q, struct answer *a)
 	struct space space AUTO_SPACE = {.id = NULL};
 	struct reference of;
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &space) ||
-	    !reference_of_route(q, a, &space, &of))
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) ||
+	    !reference_of_route(q, a, &space, &of) || !is_within(q, a, &space, &of))
 		return;
 	bool by_digest = *of.digest != '\0';
 	struct image_removal removal = {

@@ -63,7 +63,7 @@ void api_descriptions_put(struct request *q, struct answer *a)
 	struct repository row AUTO_REPOSITORY = {.name = NULL};
 	struct berth_error err = ERROR_INIT;
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &space) ||
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) ||
 	    !repository_of_route(q, a, &space, &row))
 		return;
 	json_t *desired AUTO_JSON = desired_of(&row, &err);

@@ -138,7 +138,7 @@ void api_space_images_delete(struct request *q, struct answer *a)
 	struct repository row AUTO_REPOSITORY = {.name = NULL};
 	char what[128];
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &space) ||
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) ||
 	    !repository_of_route(q, a, &space, &row))
 		return;
 	snprintf(what, sizeof(what), "the repository with its %lld tags", (long long)row.tag_count);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/sight.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/secrets/secrets.h"
@@ -47,17 +48,25 @@ static const char *const q_columns[] = {"l.username", "l.name", "l.space", NULL}
 
 void api_logins_list(struct request *q, struct answer *a)
 {
-	static const struct api_collection all = {
-		.table = &logins_table, .noun = "login", .q_columns = q_columns, .show = show};
+	struct sight sight AUTO_SIGHT = {.is_all = false};
 
-	api_list(&all, q, a);
+	if (!sight_integrations(q, a, &sight))
+		return;
+	struct api_collection seen = {.table = &logins_table,
+				      .noun = "login",
+				      .within = sight.where,
+				      .within_values = sight.values,
+				      .within_count = sight.value_count,
+				      .q_columns = q_columns,
+				      .show = show};
+	api_list(&seen, q, a);
 }
 
 void api_space_logins_list(struct request *q, struct answer *a)
 {
 	struct space space AUTO_SPACE = {.id = NULL};
 
-	if (!space_of_route(q, a, &space))
+	if (!owned_space_of_route(q, a, &space))
 		return;
 	const struct store_value values[] = {V_TEXT(space.integration_id), V_TEXT(space.name)};
 	struct api_collection of_one = {.table = &logins_table,
@@ -70,15 +79,17 @@ void api_space_logins_list(struct request *q, struct answer *a)
 	api_list(&of_one, q, a);
 }
 
-/* false: answered 404. */
+/* false: answered 404, or 403 where the caller may see it. */
 static bool login_of_route(struct request *q, struct answer *a, struct login *ret)
 {
 	struct berth_error err = ERROR_INIT;
+	int code = sight_login(q, request_param(q, "id"), ret, &err);
 
-	if (!login_get(request_daemon(q)->store, request_param(q, "id"), ret, &err))
-		return true;
-	api_fail(a, &err, "berthctl login list");
-	return false;
+	if (code == BERTH_E_DENIED)
+		api_refuse(a, 403, "forbidden", NULL, "%s", err.message);
+	else if (code)
+		api_fail(a, &err, "berthctl login list");
+	return !code;
 }
 
 static json_t *desired_of(const struct login *row)
@@ -220,7 +231,7 @@ void api_space_logins_create(struct request *q, struct answer *a)
 	struct login row;
 	char id[UUID_ROOM], name[32], path[96];
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &space) || !may_make(q, a, &space))
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) || !may_make(q, a, &space))
 		return;
 	uuid_make(id);
 	/* The first 13 characters of a random UUID: 48 bits. */

@@ -164,9 +164,9 @@ static int ask_who(const struct request *q, enum point point, struct sight *s,
 }
 
 /* Without ?workspace=. */
-static int look(const struct request *q, struct sight *s, struct berth_error *err)
+static int look(const struct request *q, enum point point, struct sight *s, struct berth_error *err)
 {
-	int code = ask_who(q, request_route(q)->point, s, err);
+	int code = ask_who(q, point, s, err);
 
 	write_where(s);
 	return code;
@@ -194,8 +194,9 @@ bool sight_integrations(struct request *q, struct answer *a, struct sight *ret)
 }
 
 /* What is done with one integration alone, and says nothing of others. */
-#define OPERATIONS_OWN_SQL                                                                                          \
-	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('integration-change', 'overview', 'probe', 'refresh') AND " \
+#define OPERATIONS_OWN_SQL                                                                                                     \
+	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('artifact-delete', "                                                   \
+	"'integration-change', 'overview', 'probe', 'refresh', 'repository-delete', 'repository-describe', 'tag-delete') AND " \
 	"integration IN (SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
 
 static int look_at_operations(struct request *q, struct sight *s, struct berth_error *err)
@@ -280,7 +281,7 @@ bool sight_of(struct request *q, struct answer *a, struct sight *ret)
 	const char *name = request_query(q, "workspace");
 	struct berth_error err = ERROR_INIT;
 
-	if (look(q, ret, &err)) {
+	if (look(q, request_route(q)->point, ret, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
@@ -290,23 +291,83 @@ bool sight_of(struct request *q, struct answer *a, struct sight *ret)
 	return true;
 }
 
-int sight_space(struct request *q, const char *space_id, struct berth_error *err)
+/* Counts the spaces of that id that the condition lets through. */
+static int count_spaces(struct request *q, struct sight *s, const char *space_id, int64_t *ret,
+			struct berth_error *err)
+{
+	char within[sizeof(s->where) + 32];
+
+	snprintf(within, sizeof(within), "(%s) AND s.id = ?", s->where);
+	add_value(s, space_id);
+	return store_count(request_daemon(q)->store, &spaces_table,
+			   PAGE_OF(within, s->values, s->value_count), ret, err);
+}
+
+static int see_space(struct request *q, enum point point, const char *space_id,
+		     struct berth_error *err)
 {
 	struct sight s AUTO_SIGHT = {.is_all = false};
-	char within[sizeof(s.where) + 32];
 	int64_t count = 0;
 
-	if (look(q, &s, err))
+	if (look(q, point, &s, err))
 		return err->code;
 	if (s.is_all)
 		return 0;
-	snprintf(within, sizeof(within), "(%s) AND s.id = ?", s.where);
-	add_value(&s, space_id);
-	struct store_page page = {
-		.within = within, .within_values = s.values, .within_count = s.value_count};
-	if (store_count(request_daemon(q)->store, &spaces_table, &page, &count, err))
+	if (count_spaces(q, &s, space_id, &count, err))
 		return err->code;
 	return count ? 0 : berth_fail(err, BERTH_E_NOT_FOUND, "no space '%s'", space_id);
+}
+
+int sight_space(struct request *q, const char *space_id, struct berth_error *err)
+{
+	return see_space(q, request_route(q)->point, space_id, err);
+}
+
+int sight_owned_space(struct request *q, const char *space_id, struct berth_error *err)
+{
+	enum point point = request_route(q)->point;
+	struct sight s AUTO_SIGHT = {.is_all = false};
+	int64_t count = 0;
+
+	if (see_space(q, POINT_SPACES_READ, space_id, err) ||
+	    look_at_integrations(q, point, &s, err))
+		return err->code;
+	if (s.is_all)
+		return 0;
+	if (count_spaces(q, &s, space_id, &count, err))
+		return err->code;
+	return count ? 0
+		     : berth_fail(err, BERTH_E_DENIED,
+				  "this needs %s in the workspace that the space's integration "
+				  "belongs to, or in the platform",
+				  points[point].name);
+}
+
+static int get_login(struct request *q, const char *id, enum point point, struct login *ret,
+		     struct berth_error *err)
+{
+	struct sight s AUTO_SIGHT = {.is_all = false};
+	char within[sizeof(s.where) + 32];
+
+	if (look_at_integrations(q, point, &s, err))
+		return err->code;
+	snprintf(within, sizeof(within), "(%s) AND l.id = ?", s.where);
+	add_value(&s, id);
+	return store_get(request_daemon(q)->store, &logins_table,
+			 PAGE_OF(within, s.values, s.value_count), id, ret, err);
+}
+
+int sight_login(struct request *q, const char *id, struct login *ret, struct berth_error *err)
+{
+	struct login seen AUTO_LOGIN = {.id = NULL};
+	enum point point = request_route(q)->point;
+	int code = get_login(q, id, point, ret, err);
+
+	if (code != BERTH_E_NOT_FOUND || request_is_platform(q) ||
+	    get_login(q, id, POINT_LOGINS_READ, &seen, &(struct berth_error){.code = 0}))
+		return code;
+	return berth_fail(err, BERTH_E_DENIED, "your role in the workspace of %s lacks %s",
+			  seen.integration, points[point].name);
 }
 
 void sight_blur(const struct request *q, json_t *indexes)

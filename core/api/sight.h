@@ -12,6 +12,7 @@
 #include "core/api/api.h"
 #include "core/base/buf.h"
 #include "core/store/integrations.h"
+#include "core/store/logins.h"
 #include "core/store/workspaces.h"
 
 struct sight {
@@ -31,8 +32,8 @@ void sight_done(struct sight *s);
  * has it and it is given: exactly what that workspace may use. False: answered
  * (404 where there is no such workspace for this caller). */
 bool sight_of(struct request *q, struct answer *a, struct sight *ret);
-/* The same of integrations i themselves: those of workspaces in which the caller has the
- * route's point. False: answered. */
+/* The same of integrations i themselves, and of what is joined with them: those of workspaces in
+ * which the caller has the route's point. False: answered. */
 bool sight_integrations(struct request *q, struct answer *a, struct sight *ret);
 /* The integration of that name, where the caller has the route's point on it.
  * BERTH_E_NOT_FOUND: it is not there for this caller; BERTH_E_DENIED: it is, and the
@@ -45,6 +46,14 @@ bool sight_workspace(struct request *q, struct answer *a, const char *name, stru
 /* May the caller see that space? BERTH_E_NOT_FOUND as the store says it of one
  * that is not there. */
 MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_error *err);
+/* May the caller use the route on that space as its owner does? BERTH_E_NOT_FOUND as above;
+ * BERTH_E_DENIED: it is seen, but the route's point is not the caller's in the workspace
+ * that owns its integration, or it is the platform's. */
+MUST_USE int sight_owned_space(struct request *q, const char *space_id, struct berth_error *err);
+/* The login of that id, where the caller may see logins. BERTH_E_NOT_FOUND: it is not there
+ * for this caller; BERTH_E_DENIED: it is, and the route's point is missing. */
+MUST_USE int sight_login(struct request *q, const char *id, struct login *ret,
+			 struct berth_error *err);
 /* {"indexes": [...]}: each integration that the caller's spaces are of, as a list
  * out of the index names them (indexes.c); at most 256. */
 MUST_USE int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t **ret,

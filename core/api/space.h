@@ -22,6 +22,10 @@ MUST_USE int space_recount_all(struct daemon_state *d, const char *integration_i
 			       struct berth_error *err);
 /* Finds by the route's id; false: answered 404. */
 bool space_of_route(struct request *q, struct answer *a, struct space *ret);
+/* The same for routes that are for a space's owner: whom the platform doesn't allow the
+ * route needs its point in the workspace that the space's integration belongs to; false:
+ * answered 404, or 403 where the space may be seen. */
+bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret);
 
 /* What a user may change of a space: what its ETag is made of. */
 json_t *space_desired(const struct space *row) MUST_USE;

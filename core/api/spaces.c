@@ -126,6 +126,22 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 	return false;
 }
 
+bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	const char *id = request_param(q, "id");
+	int code = sight_owned_space(q, id, &err);
+
+	if (!code)
+		code = space_get(request_daemon(q)->store, id, ret, &err);
+	if (code == BERTH_E_DENIED)
+		api_refuse(a, 403, "forbidden", NULL, "%s", err.message);
+	else if (code)
+		api_fail(a, &err, "berthctl space list");
+	return !code;
+}
+
 json_t *space_desired(const struct space *row)
 {
 	return json_pack("{s:s, s:s, s:b, s:I}", "integration", row->integration_id, "name",

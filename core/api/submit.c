@@ -41,7 +41,8 @@ static void held_changed(void *user, const char *id, bool has_ended)
 bool api_may_cancel(struct request *q, int64_t uid, const char *user_name)
 {
 	return request_may(q, POINT_OPERATIONS_ANY) ||
-	       (api_is_caller(q, uid, user_name) && request_may(q, POINT_OPERATIONS_CANCEL));
+	       (api_is_caller(q, uid, user_name) &&
+		request_may_somewhere(q, POINT_OPERATIONS_CANCEL));
 }
 
 /* The error of an operation is kept as the modules have it, and shown as a

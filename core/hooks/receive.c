@@ -75,7 +75,7 @@ static unsigned judge_head(struct receiver *r, struct MHD_Connection *c, const c
 	const char *length = header(c, "Content-Length");
 	uint64_t byte_count = 0;
 
-	if (strncmp(url, prefix, strlen(prefix)) != 0 || !text_is_name(url + strlen(prefix)))
+	if (strncmp(url, prefix, strlen(prefix)) != 0 || !text_is_integration(url + strlen(prefix)))
 		return MHD_HTTP_NOT_FOUND;
 	if (strcmp(method, "POST") != 0)
 		return MHD_HTTP_METHOD_NOT_ALLOWED;

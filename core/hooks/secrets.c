@@ -48,7 +48,7 @@ static int add(struct hook_secrets *s, int folder_fd, const char *name, struct b
 	if (s->count == HOOK_SECRETS_MAX)
 		return berth_fail(err, BERTH_E_LIMIT, "there are more than %d secrets",
 				  HOOK_SECRETS_MAX);
-	if (!text_is_name(name))
+	if (!text_is_integration(name))
 		return berth_fail(err, BERTH_E_INVALID,
 				  "the secret %.64s is not named as an integration", name);
 	AUTO_FD int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

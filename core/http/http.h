@@ -40,6 +40,8 @@ const struct caller *request_caller(const struct request *q);
 bool request_is_platform(const struct request *q);
 /* Does the platform allow the caller that point? */
 bool request_may(struct request *q, enum point point);
+/* Does it, or some workspace? */
+bool request_may_somewhere(struct request *q, enum point point);
 /* What the store grants the caller; empty where the role allowed the route. */
 const struct grants *request_grants(const struct request *q);
 struct daemon_state *request_daemon(const struct request *q);

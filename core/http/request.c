@@ -89,6 +89,11 @@ bool request_may(struct request *q, enum point point)
 	return points_has(&q->grants.platform, point);
 }
 
+bool request_may_somewhere(struct request *q, enum point point)
+{
+	return request_may(q, point) || points_has(&q->grants.workspace, point);
+}
+
 struct daemon_state *request_daemon(const struct request *q)
 {
 	return q->server->config.daemon;

@@ -12,7 +12,7 @@ import sqlite3
 import unittest
 
 from berthtest import Client, Daemon, proc
-from berthtest.apicase import quote
+from berthtest.apicase import Person, quote
 from berthtest.daemon import descendants
 from berthtest.harborcase import HarborCase
 from berthtest.images import Image, random_layer
@@ -23,6 +23,8 @@ SHIM = os.path.join(proc.build_dir(), "tests", "faults.so")
 
 
 class LoginCase(HarborCase):
+    config = 'networks: { workspace: { allow = ["127.0.0.1/32"]; }; };\n'
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -97,6 +99,51 @@ class Logins(LoginCase):
         for text in seen:
             self.assertNotIn(secret, text)
         self.daemon.ctl_ok("login", "revoke", path.rpartition("/")[2], "--yes")
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+    def test_a_workspaces_admin_makes_them_at_its_own_integration_alone(self):
+        people = (("tenant", 73001, "workspace-admin"), ("tenant", 73002, "workspace-member"),
+                  ("stranger", 73003, "workspace-admin"))
+        for name in ("tenant", "stranger"):
+            self.api.post("/v1/workspaces", {"name": name, "members": [
+                {"uid": uid, "role": role} for of, uid, role in people if of == name]})
+        self.daemon.add("tenant~harbor", self.url, self.username, self.password, kind="harbor")
+        self.settle()
+        self.open_to_others()
+        admin, member, stranger = (self.enter(Person(self.daemon.socket, uid))
+                                   for _, uid, _ in people)
+        foreign = self.create("--ttl", "1h")  # at the platform's
+        space = f"/v1/spaces/{self.space('tenant~harbor', self.project)}"
+        made = admin.ask("POST", f"{space}/logins", {"ttl_s": 3600}, Prefer="wait=60")
+        self.assertIn(made.status, (200, 202), made.body)
+        path = self.done(self.api.get(f"/v1/operations/{made.body['id']}"))["result"]["login"]
+        for listing in ("/v1/logins", f"{space}/logins"):
+            page = admin.get(listing)
+            self.assertEqual(([path], 1), ([f"/v1/logins/{one['id']}" for one in page["items"]],
+                                           page["total"]))
+        self.assertEqual("tenant~harbor", admin.get(path)["integration"])
+        self.assertEqual(2, len([one for one in self.logins() if one["state"] == "active" and one[
+            "id"] in (foreign["id"], path.rpartition("/")[2])]))
+        absent = "/v1/logins/00000000-0000-4000-8000-000000000000"
+        for person, status in ((member, 403), (stranger, 404)):
+            for method, target in (("GET", path), ("DELETE", path), ("DELETE", path + "/secret")):
+                answer = person.ask(method, target, None, If_Match="*")
+                self.assertEqual(status, answer.status, answer.body)
+            self.assertEqual(status, person.ask("POST", f"{space}/logins", {}).status)
+        self.assertEqual(0, stranger.get("/v1/logins")["total"])
+        for method, suffix in (("GET", ""), ("DELETE", ""), ("DELETE", "/secret")):
+            pair = [{**admin.ask(method, one + suffix, None, If_Match="*").body, "instance": 0}
+                    for one in (f"/v1/logins/{foreign['id']}", absent)]
+            self.assertEqual(str(pair[1]).replace(absent[11:], ""),
+                             str(pair[0]).replace(foreign["id"], ""))
+        secret = admin.ask("DELETE", path + "/secret").body
+        with Client(self.url, secret["username"], secret["secret"]) as client:
+            client.manifest(f"{self.project}/app", "1")
+        gone = admin.ask("DELETE", path, None, If_Match="*", Prefer="wait=60")
+        self.assertIn(gone.status, (200, 202), gone.body)
+        self.done(self.api.get(f"/v1/operations/{gone.body['id']}"))
+        self.assertEqual(404, admin.ask("GET", path).status)
+        self.daemon.ctl_ok("login", "revoke", foreign["id"], "--yes")
 
     def test_revoking_removes_it_at_the_registry(self):
         made = self.create()

@@ -18,7 +18,8 @@ from berthtest.tls import Authority
 
 EVENTS = "application/vnd.docker.distribution.events.v1+json"
 CLOUD = "application/cloudevents+json"
-SECRETS = {"hub": "hub-secret-0123456789", "harbor": "harbor-secret-0123456789"}
+SECRETS = {"hub": "hub-secret-0123456789", "harbor": "harbor-secret-0123456789",
+           "shop~hub": "shop-secret-0123456789"}
 DAY = 86400
 
 
@@ -63,7 +64,8 @@ class Hooks(unittest.TestCase):
         os.mkdir(secrets, 0o700)
         for name, secret in SECRETS.items():
             cls.write_secret(os.path.join(secrets, name), secret)
-        return (f'hooks: {{ listen = "127.0.0.1:{cls.port}"; certificate = "{certificate}"; '
+        return ('networks: { workspace: { allow = ["127.0.0.1/32"]; }; };\n'
+                f'hooks: {{ listen = "127.0.0.1:{cls.port}"; certificate = "{certificate}"; '
                 f'key = "{key}"; secrets = "{secrets}"; }};\n')
 
     @staticmethod
@@ -164,6 +166,19 @@ class Hooks(unittest.TestCase):
                                secret=secret, kind=kind)
             self.assertEqual(202, status)
             wait_until(lambda: tag in self.tags("from-harbor/priv/hooked"), f"{form} was heeded")
+
+    def test_a_workspaces_integration_has_a_secret_of_its_own(self):
+        registry = self.enter(Registry(os.path.join(self.dir, "shop")))
+        self.api.post("/v1/workspaces", {"name": "shop"})
+        self.daemon.add("shop~hub", registry)
+        self.watch("from-shop", "shop~hub")
+        event, secret = push_event("team/app", "1"), SECRETS["shop~hub"]
+        self.push(registry, "team/app", "1")
+        self.assertEqual(401, self.send("/hooks/shop~hub", event))
+        self.assertEqual(401, self.send("/hooks/hub", event, secret=secret))
+        self.assertEqual(404, self.send("/hooks/shop~", event, secret=secret))
+        self.assertEqual(202, self.send("/hooks/shop~hub", event, secret=secret))
+        wait_until(lambda: self.tags("from-shop/team/app") == ["1"], "it was copied")
 
     def test_only_the_right_secret_of_that_integration_counts(self):
         event = push_event("priv/hooked", "1")

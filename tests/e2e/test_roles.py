@@ -59,7 +59,7 @@ class Roles(ApiCase):
         for permissions, members, scope, codes in (
                 (["image.delete"], [], "platform", ["unknown-permission"]),
                 (["roles.edit"], [], "platform", ["reserved"]),
-                (["spaces.read", "images.delete"], [], "workspace", ["wrong-scope"]),
+                (["spaces.read", "retention.run"], [], "workspace", ["wrong-scope"]),
                 ([], [{"uid": 1}], "workspace", ["wrong-scope"]),
                 ([], [{"uid": 1}, {"uid": 1}], "platform", ["twice"]),
                 ([], [{"user": "nobody-has-this-name"}], "platform",

@@ -2,13 +2,15 @@
 """Integrations that belong to a workspace: I2. Its admins make, change, probe, refresh and
 delete them; its members use them; nobody else but the platform learns of them."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 import unittest
 
 from berthtest import sets
 from berthtest.apicase import QUIET, ApiCase, Person, quote
-from berthtest.images import Client
+from berthtest.images import Client, Image, random_layer
 from berthtest.registry import Registry
 
 CONFIG = QUIET + 'networks: { workspace: { allow = ["127.0.0.1/32"]; }; };\n'
@@ -69,6 +71,64 @@ class OwnCase(ApiCase):
 
 
 class Life(OwnCase):
+    def test_an_admin_deletes_images_of_it_and_of_nothing_else(self):
+        self.make(self.admin, "red~images")
+        self.addCleanup(self.drop, "red~images")
+        with Client(self.own.url, "red", "canary-own-7") as client:
+            for tag in ("1", "2"):
+                client.push("doomed/app", Image([random_layer("doomed" + tag, 1000)]), tag)
+        ended = self.ended(self.admin, "POST", "/v1/integrations/red~images/refresh")
+        self.assertEqual("succeeded", ended["state"], ended)
+        space = f"/v1/spaces/{self.space('red~images')}"
+        one, whole = (f"{space}/artifacts/" + quote("doomed/app:1"),
+                      f"{space}/images/" + quote("doomed/app"))
+        for path, name in ((one, "doomed/app:1"), (whole, "doomed/app")):
+            sure = f"{path}?confirm={quote(name)}"
+            refused = [self.member.ask("DELETE", sure), self.other.ask("DELETE", sure)]
+            self.assertEqual([403, 404], [answer.status for answer in refused], refused)
+            plan = self.admin.ask("DELETE", sure + "&dry_run=true")
+            self.assertEqual((200, [name]), (plan.status, plan.body["delete"]))
+            unsure = self.admin.ask("DELETE", path)
+            self.assertEqual("confirmation-missing", unsure.body["code"])
+            ended = self.ended(self.admin, "DELETE", sure)
+            self.assertEqual("succeeded", ended["state"], ended)
+            # Those who see the integration see what was done with it.
+            self.assertEqual(200, self.member.ask("GET", f"/v1/operations/{ended['id']}").status)
+            self.assertEqual(404, self.other.ask("GET", f"/v1/operations/{ended['id']}").status)
+        with Client(self.own.url, "red", "canary-own-7") as client:
+            self.assertNotIn("1", client.tags("doomed/app") or [])
+        # A space of the platform's that the workspace is bound to stays the platform's.
+        hub = f"/v1/spaces/{self.space('hub')}"
+        self.api.post(f"{hub}/bindings", {"bind": ["red"]})
+        self.addCleanup(self.api.post, f"{hub}/bindings", {"unbind": ["red"]})
+        self.assertEqual(200, self.admin.ask("GET", hub).status)
+        for method, path, body in (
+                ("DELETE", "/artifacts/" + quote("shop/web:1.0.0"), None),
+                ("DELETE", "/images/" + quote("shop/web"), None), ("GET", "/logins", None),
+                ("POST", "/logins", {}),
+                ("PUT", "/images/" + quote("shop/web") + "/description", {"description": "x"})):
+            answer = self.admin.ask(method, hub + path, body)
+            self.assertEqual((403, "forbidden"), (answer.status, answer.body["code"]), path)
+            self.assertIn("workspace that the space's integration", answer.body["detail"])
+
+    def test_what_its_registry_has_not_is_told(self):
+        self.make(self.admin, "red~plain")
+        self.addCleanup(self.drop, "red~plain")
+        space = f"/v1/spaces/{self.space('red~plain')}"
+        answer = self.admin.ask("POST", f"{space}/logins", {})
+        self.assertEqual((422, "unsupported"), (answer.status, answer.body["code"]), answer.body)
+        self.assertEqual([], self.admin.get(f"{space}/logins")["items"])
+
+    def test_an_admin_cancels_what_is_its_own(self):
+        self.make(self.admin, "red~slow")
+        self.addCleanup(self.drop, "red~slow")
+        mine = self.ended(self.admin, "POST", "/v1/integrations/red~slow/probe")["id"]
+        theirs = self.done(self.api.post("/v1/integrations/mirror/probe", None))["id"]
+        self.assertEqual([202, 403, 404, 404], [
+            person.ask("DELETE", f"/v1/operations/{one}").status for person, one in (
+                (self.admin, mine), (self.member, mine), (self.other, mine),
+                (self.admin, theirs))])
+
     def test_an_admin_makes_changes_probes_refreshes_and_deletes_one(self):
         path = "/v1/integrations/red~hub"
         plan = self.ended(self.admin, "POST", "/v1/integrations?dry_run=true",
@@ -110,6 +170,35 @@ class Life(OwnCase):
         self.refused(422, "validation-failed", "POST", "/v1/workspaces", {"name": "platform"})
         self.assertEqual(403, self.member.ask("POST", "/v1/integrations",
                                               self.body("red~hub")).status)
+
+    def in_store(self, text, rows):
+        """Changes the store while berthd is away."""
+        self.settle()
+        self.daemon.stop()
+        with contextlib.closing(sqlite3.connect(
+                os.path.join(self.daemon.state, "berth.db"))) as store, store:
+            store.executemany(text, rows)
+        os.chmod(self.daemon.state, 0o700)  # as berthd wants it
+        self.daemon.start()
+        self.open_to_others()
+
+    def test_a_workspace_has_100_of_them_at_most(self):
+        self.make(self.admin, "red~one")
+        self.addCleanup(self.drop, "red~one")
+        names = [(f"red~n{number}",) for number in range(99)]
+        self.addCleanup(self.in_store, "DELETE FROM integrations WHERE name = ?", names)
+        self.in_store(
+            "INSERT INTO integrations SELECT ?1, ?1, kind, scope, json_set(desired, '$.enabled', "
+            "json('false')), status, phase, 1, 0, 0, 0, 0 FROM integrations WHERE "
+            "name = 'red~one'", names)
+        self.assertEqual(100, self.admin.get("/v1/integrations?limit=1")["total"])
+        asked = [self.admin.ask("POST", "/v1/integrations", self.body("red~more")),
+                 self.ask("POST", "/v1/integrations", self.body("red~more"))]
+        for answer in asked:
+            self.assertEqual((409, "conflict"), (answer.status, answer.body["code"]))
+            self.assertIn("workspace red has 100 integrations", answer.body["detail"])
+        self.make(self.other, "blue~first")  # of a workspace, not of all
+        self.drop("blue~first")
 
     def test_a_workspace_that_owns_one_is_not_deleted(self):
         self.make(self.admin, "red~kept")

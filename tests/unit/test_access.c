@@ -80,7 +80,8 @@ static void granting_a_point_brings_what_it_needs(void **state)
 	assert_string_equal(text, "images.delete spaces.read");
 	assert_string_equal(points_near("image.delete"), "images.delete");
 	assert_true(points_fits(POINT_IMAGES_READ, true));
-	assert_false(points_fits(POINT_IMAGES_DELETE, true));
+	assert_true(points_fits(POINT_IMAGES_DELETE, true));
+	assert_false(points_fits(POINT_RETENTION_RUN, true));
 	assert_false(points_fits(POINT_ROLES_EDIT, false));
 }
 
