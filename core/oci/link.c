@@ -37,10 +37,11 @@ static bool is_next(const char *value, const char *end)
 	return false;
 }
 
-/* Reads ";name=value" pairs at *s up to the next link; is one of them rel=next? */
+/* Reads ";name=value" pairs at *s up to the next link; is one of them rel=next? A link that
+ * does not say what it is counts as one: a list must not be cut short in silence. */
 static bool read_parameters(const char **s)
 {
-	bool next = false;
+	bool next = false, has_rel = false;
 	while (*(*s += strspn(*s, " \t")) == ';') {
 		const char *name = *s + 1 + strspn(*s + 1, " \t");
 		size_t n = strcspn(name, "=;, \t");
@@ -50,10 +51,12 @@ static bool read_parameters(const char **s)
 			continue;
 		const char *value = after + 1 + strspn(after + 1, " \t");
 		*s = value_end(value);
-		if (n == 3 && !strncasecmp(name, "rel", 3))
-			next = next || is_next(value, *s);
+		if (n != 3 || strncasecmp(name, "rel", 3) != 0)
+			continue;
+		has_rel = true;
+		next = next || is_next(value, *s);
 	}
-	return next;
+	return next || !has_rel;
 }
 
 int link_find_next(const char *header, char **ret, struct berth_error *err)

@@ -111,7 +111,8 @@ static int read_descriptor(const json_t *o, struct descriptor *d, struct berth_e
 		r = member(o, "urls", JSON_ARRAY, &urls, err);
 	if (r)
 		return r;
-	d->is_foreign = json_array_size(urls) > 0 || strstr(d->media_type, ".foreign.") ||
+	d->has_urls = json_array_size(urls) > 0;
+	d->is_foreign = d->has_urls || strstr(d->media_type, ".foreign.") ||
 			strstr(d->media_type, ".nondistributable.");
 	d->is_attestation = is_attestation(d);
 	return 0;

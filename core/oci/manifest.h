@@ -26,7 +26,8 @@ struct descriptor {
 	int64_t size;
 	const char *artifact_type;                            /* NULL: none */
 	const char *os, *architecture, *variant, *os_version; /* NULL: not said */
-	bool is_foreign;           /* has urls: its bytes may be elsewhere and not here */
+	bool has_urls;                                        /* where its bytes are, too */
+	bool is_foreign;           /* its bytes may be elsewhere and not here */
 	bool is_attestation;       /* BuildKit's: platform unknown/unknown, or annotated so */
 	const json_t *annotations; /* NULL: none; borrowed */
 };

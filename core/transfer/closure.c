@@ -55,9 +55,12 @@ static int add_need(struct doc *m, const struct descriptor *d, bool is_manifest,
 	return is_manifest && !need.media_type ? berth_fail_memory(err) : 0;
 }
 
-/* Layers that are fetched from elsewhere by those who run the image stay there. */
+/* Layers that are fetched from elsewhere by those who run the image stay there. One that
+ * does not say where that is has nothing but the registry. */
 static bool is_foreign(const struct descriptor *d)
 {
+	if (!d->has_urls)
+		return false;
 	return strstr(d->media_type, ".foreign.") || strstr(d->media_type, ".nondistributable.");
 }
 

@@ -221,6 +221,8 @@ case("foreign-layer", SOURCE, "class 5", "a layer with urls at a stranger", EITH
      load=edited(lambda c: {**c, "layers": [
          {**c["layers"][0], "mediaType": images.DOCKER_LAYER.replace("diff", "foreign.diff"),
           "urls": ["http://127.0.0.2:1/x", "file:///etc/passwd"]}, *c["layers"][1:]]}))
+case("foreign-layer-without-urls", SOURCE, "class 5", "a foreign layer that is nowhere else", RIGHT,
+     load=layer_field("mediaType", images.OCI_LAYER.replace("layer", "layer.nondistributable")))
 case("layer-with-data", SOURCE, "36", "a descriptor that carries wrong data", EITHER,
      load=layer_field("data", "bm90IHRoZSBsYXllcg=="))
 case("layer-media-type-absent", SOURCE, "36", "a layer without media type", EITHER,
@@ -489,6 +491,8 @@ case("tags-page-size-refused", SOURCE, "46", "400 where a page size is asked for
      on("tags", lambda s, q, good: say(400)(s, q, good) if "n" in q.query else None), **ALL)
 case("tags-link-garbage", SOURCE, "46", "a Link that is no link", EITHER,
      tags_link(lambda s, q: '>;;<"rel=next'), **ALL)
+case("tags-pages-without-rel", SOURCE, "46", "pages by a Link that does not say what it is", RIGHT,
+     on("tags", lambda s, q, good: _without_rel(_tag_pages(s, q))), sees=4, **ALL)
 case("tags-link-no-rel", SOURCE, "46", "a Link of another relation", RIGHT,
      tags_link(lambda s, q: f'<{q.target}>; rel="prev"'), **ALL)
 case("tags-link-file", SOURCE, "46", "a Link to file:///etc/passwd", ERROR,
@@ -542,6 +546,12 @@ def _two_links(response):
     if response and "Link" in response.headers:
         response.more_headers.append(("Link", response.headers.pop("Link")))
         response.headers["Link"] = '</v2/>; rel="first"'
+    return response
+
+
+def _without_rel(response):
+    if response and "Link" in response.headers:
+        response.headers["Link"] = response.headers["Link"].partition(";")[0]
     return response
 
 

@@ -266,11 +266,13 @@ static void the_next_link_is_found_among_others(void **state)
 	} cases[] = {
 		{"</v2/_catalog?last=a&n=2>; rel=\"next\"", "/v2/_catalog?last=a&n=2"},
 		{"</p?q=a,b>; rel=\"prev\" , </n?q=a,b;c>; rel=\"next\"", "/n?q=a,b;c"},
-		{"<x>; title=\"rel=next\"", NULL},
+		{"<x>; rel=prev; title=\"rel=next\"", NULL},
+		{"<x>; title=\"rel=prev\"", "x"},
 		{"<x>; rel=\"prev next\"", "x"},
 		{"<x>; rel=next", "x"},
 		{"<x>;REL=NEXT", "x"},
-		{"<x>", NULL},
+		{"<x>", "x"}, /* else a list would be cut short in silence */
+		{"<x>; rel=\"\"", NULL},
 		{"", NULL},
 		{"<x>; rel=nextish", NULL},
 	};
