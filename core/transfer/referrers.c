@@ -78,13 +78,22 @@ static void fallback_tag(const struct node *n, const char *suffix, char *to)
 
 static void add_tagged(struct transfer *t, struct node *n)
 {
-	static const char *const suffixes[] = {"", ".sig", ".att", ".sbom"};
+	static const char *const suffixes[] = {".sig", ".att", ".sbom"};
 	char tag[TAG_ROOM];
 	for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
 		fallback_tag(n, suffixes[i], tag);
 		if (tags_have(&n->pair->companion_tags, tag))
 			add_companion(t, n, tag, tag, NULL);
 	}
+}
+
+/* The tag that stands in for the API, where there is one. */
+static void add_list_tag(struct transfer *t, struct node *n)
+{
+	char tag[TAG_ROOM];
+	fallback_tag(n, "", tag);
+	if (tags_have(&n->pair->companion_tags, tag))
+		add_companion(t, n, tag, tag, NULL);
 }
 
 static int prepare_referrers(struct op *op, struct registry_call *call, struct berth_error *err)
@@ -142,6 +151,110 @@ static int make_list(struct transfer *t, const struct node *n, struct digest *re
 	return 0;
 }
 
+static bool has_digest(const json_t *list, const char *digest)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach (list, i, one) {
+		if (!strcmp(js_str(one, "digest", ""), digest))
+			return true;
+	}
+	return false;
+}
+
+/* Appends to ours what only theirs has, and counts it. */
+static int append_missing(json_t *ours, const json_t *theirs, size_t *ret_count,
+			  struct berth_error *err)
+{
+	size_t i;
+	json_t *one;
+	*ret_count = 0;
+	json_array_foreach (theirs, i, one) {
+		if (has_digest(ours, js_str(one, "digest", "")))
+			continue;
+		if (json_array_append(ours, one))
+			return berth_fail_memory(err);
+		++*ret_count;
+	}
+	return 0;
+}
+
+static void fail_list(struct transfer *t, struct node *n, struct berth_error *err)
+{
+	berth_wrap(err, "cannot list what refers to an image of '%.120s'", n->pair->label_source);
+	node_fail(t, n, run_fault(t, err));
+}
+
+/* What was found becomes the list of a tag at the target. */
+static void add_found(struct transfer *t, struct node *n)
+{
+	struct berth_error err = ERROR_INIT;
+	struct digest digest;
+	char tag[TAG_ROOM];
+	fallback_tag(n, "", tag);
+	if (make_list(t, n, &digest, &err))
+		fail_list(t, n, &err);
+	else
+		add_companion(t, n, NULL, tag, &digest);
+}
+
+static int prepare_tag_list(struct op *op, struct registry_call *call, struct berth_error *err)
+{
+	static const unsigned short absent[] = {404, 0};
+	const struct node *n = op->object;
+	char tag[TAG_ROOM];
+	fallback_tag(n, "", tag);
+	op_ask(op, call, "GET", n->pair);
+	call->accept = MEDIA_ACCEPT;
+	call->accept_status = absent;
+	call->follow = true;
+	return op_path(op, err, "/v2/%s/manifests/%s", call->repository, tag);
+}
+
+/* A tag that has all that the API says goes as it is; so does one that is no list, which
+ * is told where it is read. */
+static void finish_tag_list(struct op *op, const struct berth_error *err)
+{
+	struct node *n = op->object;
+	struct transfer *t = op->run;
+	struct berth_error mine = *err, none = ERROR_INIT;
+	AUTO_JSON json_t *doc = NULL;
+	if (mine.code) {
+		fail_list(t, n, &mine);
+		return;
+	}
+	const struct buf *body = registry_body(op->q);
+	if (registry_status(op->q) == 404) {
+		add_found(t, n);
+		return;
+	}
+	bool is_json =
+		!js_parse(buf_text(body), body->byte_count, &js_limits_registry, &doc, &none);
+	json_t *list = is_json ? json_object_get(doc, "manifests") : NULL;
+	size_t added = 0;
+	if (json_is_array(list) && append_missing(list, n->found, &added, &mine)) {
+		fail_list(t, n, &mine);
+	} else if (!added) {
+		add_list_tag(t, n);
+	} else {
+		json_decref(n->found);
+		n->found = json_incref(list);
+		add_found(t, n);
+	}
+}
+
+/* A registry that has had the API for a while only may still have the tag, with more or
+ * with less on it than the API says. */
+static void take_found(struct op *op, struct node *n)
+{
+	char tag[TAG_ROOM];
+	fallback_tag(n, "", tag);
+	if (tags_have(&n->pair->companion_tags, tag))
+		op_again(op, prepare_tag_list, finish_tag_list);
+	else
+		add_found(op->run, n);
+}
+
 static void ask_api(struct transfer *t, struct node *n);
 
 static void probe_ended(struct transfer *t, bool has_api)
@@ -151,8 +264,11 @@ static void probe_ended(struct transfer *t, bool has_api)
 	t->probing = (struct vec){0};
 	source->referrers = has_api ? API_YES : API_NO;
 	t->probe = NULL;
-	for (size_t i = 0; has_api && i < waiting.count; i++)
-		ask_api(t, waiting.items[i]);
+	for (size_t i = 0; i < waiting.count; i++)
+		if (has_api)
+			ask_api(t, waiting.items[i]);
+		else
+			add_list_tag(t, waiting.items[i]);
 	vec_done(&waiting);
 }
 
@@ -171,8 +287,6 @@ static void finish_referrers(struct op *op, const struct berth_error *err)
 	struct node *n = op->object;
 	struct transfer *t = op->run;
 	struct berth_error mine = *err;
-	struct digest digest;
-	char tag[TAG_ROOM];
 	bool more = false, absent = is_absent(op, registry_status(op->q), &mine);
 	if (!mine.code && !absent)
 		take_page(op, n, &more, &mine);
@@ -186,17 +300,12 @@ static void finish_referrers(struct op *op, const struct berth_error *err)
 		      (absent || mine.code == BERTH_E_INVALID || mine.code == BERTH_E_UNSUPPORTED);
 	if (probe)
 		probe_ended(t, !no_api);
-	if (!no_api && !absent && !mine.code && json_array_size(n->found) &&
-	    !make_list(t, n, &digest, &mine)) {
-		fallback_tag(n, "", tag);
-		if (!tags_have(&n->pair->companion_tags, tag))
-			add_companion(t, n, NULL, tag, &digest);
-	}
-	if (mine.code && !no_api) {
-		berth_wrap(&mine, "cannot list what refers to an image of '%.120s'",
-			   n->pair->label_source);
-		node_fail(t, n, run_fault(t, &mine));
-	}
+	if (mine.code && !no_api)
+		fail_list(t, n, &mine);
+	else if (no_api || absent || !json_array_size(n->found))
+		add_list_tag(t, n);
+	else
+		take_found(op, n);
 }
 
 static void ask_api(struct transfer *t, struct node *n)
@@ -230,6 +339,7 @@ void node_companions(struct transfer *t, struct node *n)
 		ask_api(t, n);
 		break;
 	default:
+		add_list_tag(t, n);
 		break;
 	}
 }
@@ -278,34 +388,6 @@ void companion_list_put(struct transfer *t, struct image *i)
 		image_end(t, i, is_all_found(t, i) ? IMAGE_PRESENT : IMAGE_COPIED);
 	else
 		op_add(t, SIDE_TARGET, i, prepare_target_api, finish_target_api);
-}
-
-static bool has_digest(const json_t *list, const char *digest)
-{
-	size_t i;
-	json_t *one;
-	json_array_foreach (list, i, one) {
-		if (!strcmp(js_str(one, "digest", ""), digest))
-			return true;
-	}
-	return false;
-}
-
-/* Appends to ours what only theirs has, and counts it. */
-static int append_missing(json_t *ours, const json_t *theirs, size_t *ret_count,
-			  struct berth_error *err)
-{
-	size_t i;
-	json_t *one;
-	*ret_count = 0;
-	json_array_foreach (theirs, i, one) {
-		if (has_digest(ours, js_str(one, "digest", "")))
-			continue;
-		if (json_array_append(ours, one))
-			return berth_fail_memory(err);
-		++*ret_count;
-	}
-	return 0;
 }
 
 int companion_unite(struct transfer *t, struct image *i, const char *bytes, size_t byte_count,

@@ -654,6 +654,11 @@ case("referrers-redirected-401", SOURCE, "40", "the stranger asks for a password
          on("referrers", say(401, WWW_Authenticate='Basic realm="x"'))], **REFERRERS)
 case("referrers-of-another", SOURCE, "38", "a referrer whose subject is another image", EITHER,
      referrers_say(lambda s, q: [_stranger_to(s, q)]), load=signed, **REFERRERS)
+for _name, _made in (("older", True), ("empty", False)):
+    case(f"fallback-tag-{_name}-beside-api", SOURCE, "38",
+         f"the API lists an SBOM, and an {_name} fallback tag does not", RIGHT,
+         load=lambda r, n, t, m=_made: _older_tag(r, n, t, m),
+         also=lambda c, n, m=_made: _all_listed(c, n, 1 + m), **REFERRERS)
 case("fallback-tag-is-image", SOURCE, "38", "the fallback tag is an image", EITHER,
      load=lambda r, n, t: _fallback(r, n, t, lambda image: image), referrers=True)
 case("fallback-tag-garbage", SOURCE, "38", "the fallback tag is garbage", EITHER,
@@ -685,6 +690,23 @@ def _stranger_to(server, request):
     artifact = images.referrer(subject, "application/x-other", b"other")
     server.registry.load(request.name, artifact.digest, artifact)
     return artifact.descriptor()
+
+
+def _older_tag(registry, name, tag, made):
+    """An SBOM that only the API lists, and a signature that only the tag does."""
+    signed(registry, name, tag)
+    image = images.Image(_layers(name))
+    older = images.Image(_layers(name + "-older", (500,)))
+    entries = [(older, None, None)] if made else []
+    registry.load(name, images.fallback_tag(image), images.Index(entries))
+    return image.digest
+
+
+def _all_listed(client, name, count):
+    tag = images.fallback_tag(images.Image(_layers(name)))
+    listed = [one["digest"] for one in client.manifest(name, tag).json()["manifests"]]
+    client.closure(name, tag)
+    return [] if len(listed) == count else [f"{tag} lists {listed}, not {count} manifests"]
 
 
 def _fallback(registry, name, tag, make):

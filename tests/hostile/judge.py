@@ -129,6 +129,8 @@ def _at_honest_target(case, client, result, wanted):
         return [f"the target's tag is {found}, not {wanted}"]
     if case.sees and len(client.tags(name)) != case.sees:
         return [f"the target has {client.tags(name)}, not {case.sees} tags"]
+    if result.ok and case.also:
+        return case.also(client, name)
     if found and not result.ok and case.must == ERROR and not case.all_tags and not case.referrers:
         return ["it failed, yet the tag is at the target"]
     return []

@@ -51,6 +51,7 @@ class Case:
         self.referrers_api = more.pop("referrers_api", False)
         self.make = more.pop("make", None)
         self.second = more.pop("second", False)
+        self.also = more.pop("also", None)  # complaints of (client, name) at the honest target
         self.patch = more.pop("patch", False)  # the engine alone sends blobs by PATCH
         self.may_be_empty = more.pop("may_be_empty", False)
         self.untagged = more.pop("untagged", False)  # a hostile target has no tag after it
