@@ -6,6 +6,8 @@
 #include "client/report_copy.h"
 
 static const struct flag flags[] = {
+	{"to", 0, FLAG_LIST, "DST",
+	 "one more target, INTEGRATION[/REPOSITORY[:TAG]]; may be repeated", .field = "targets"},
 	{"all-tags", 'a', FLAG_TRUE, NULL, "every tag of the source repository",
 	 .field = "all_tags"},
 	{"tag", 't', FLAG_LIST, "GLOB", "with --all-tags: only tags like this; may be repeated",
@@ -44,9 +46,13 @@ static int copy(struct cli *c)
 		if (reference_parse(cli_operand(c, i), &checked, &err))
 			return cli_report(c, &err);
 	js_put_str(body, "source", cli_operand(c, 0));
-	js_put_str(body, "target", cli_operand(c, 1));
 	if (cli_fill_body(c, body, &err))
 		return cli_report(c, &err);
+	json_t *targets = json_object_get(body, "targets");
+	if (targets)
+		json_array_insert_new(targets, 0, json_string(cli_operand(c, 1)));
+	else
+		js_put_str(body, "target", cli_operand(c, 1));
 	bool is_plan = cli_has(c, "plan") && !cli_has(c, "dry-run");
 	struct change change = {.call = {.method = "POST",
 					 .path = is_plan ? "/v1/copies?dry_run=true" : "/v1/copies",
@@ -59,15 +65,17 @@ const struct command copy_commands[] = {
 	{
 		.noun = "copy",
 		.summary = "Copy an image, or a repository's tags, from one integration to another",
-		.details = "Digests are equal at both ends; what is there already is not sent "
-			   "again, and layers that the target has elsewhere are mounted. Images "
-			   "are complete before their tags move. Exit 9 says that some images "
-			   "failed and the others are there. With --verify every manifest and "
-			   "layer is then asked for at the target, as sync verify does: an image "
-			   "that is not there as the source has it has failed, and its line says "
-			   "what is missing. A copy has one target and reads the source for it; "
-			   "for more targets, copy on from the first: then the source is read "
-			   "once.",
+		.details =
+			"Digests are equal at both ends; what is there already is not sent "
+			"again, and layers that the target has elsewhere are mounted. Images "
+			"are complete before their tags move. Exit 9 says that some images "
+			"failed and the others are there. With --verify every manifest and "
+			"layer is then asked for at the target, as sync verify does: an image "
+			"that is not there as the source has it has failed, and its line says "
+			"what is missing. With --to the source is read once for several targets, "
+			"each in an integration of its own: one that is slow or fails does not "
+			"stop the others, and the report has a line for each image at each of "
+			"them.",
 		.operands = {{"SRC", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"},
 			     {"DST", OPERAND_ONE, NAMES_REFERENCE,
@@ -75,12 +83,14 @@ const struct command copy_commands[] = {
 		.flags = flags,
 		.examples = {{"berthctl copy hub/team/app:1.2 lab/team/app:1.2 --plan",
 			      "what would move"},
-			     {"berthctl copy hub/team/app:1.2 lab/team/app", "and now do it"},
 			     {"berthctl copy hub/team/app lab/team/app --all-tags --tag 'v1.*' "
 			      "--platform linux/arm64",
 			      "some tags, one platform"},
 			     {"berthctl copy hub/team/app lab/team/app --semver ^2 --newest 3",
 			      "the three newest versions of a range"},
+			     {"berthctl copy hub/team/app:1.2 lab/team/app --to edge --to "
+			      "far/team/app",
+			      "three targets, the source is read once"},
 			     {"berthctl copy hub/team/app lab/team/app --all-tags --verify",
 			      "and is all of it there, and whole?"}},
 		.method = "POST",

@@ -14,6 +14,7 @@
 struct start {
 	const char *kind; /* of the operation */
 	const json_t *rule;
+	const json_t *targets;      /* of a copy to several; NULL or empty: the rule's */
 	const struct sync_rule *of; /* NULL: a copy without a rule */
 	const char *only_failed_of;
 	const char *started_by; /* NULL: by hand */
@@ -22,14 +23,27 @@ struct start {
 	bool stores;            /* the plan is kept */
 };
 
-static json_t *locks_of(const struct start *s, const char *target)
+static void add_lock(json_t *locks, const json_t *to)
 {
-	const json_t *to = json_object_get(s->rule, "target");
 	const char *path = js_str(to, "repository", js_str(to, "prefix", ""));
 
+	json_array_append_new(locks,
+			      json_pack("s+++", "~target/", js_str(to, "instance", ""), "/", path));
+}
+
+static json_t *locks_of(const struct start *s)
+{
+	json_t *locks = json_array();
+	const json_t *to;
+	size_t i;
+
 	if (copy_only_reads(s->kind))
-		return json_array();
-	json_t *locks = json_pack("[s+++]", "~target/", target, "/", path);
+		return locks;
+	if (!json_array_size(s->targets))
+		add_lock(locks, json_object_get(s->rule, "target"));
+	json_array_foreach (s->targets, i, to) {
+		add_lock(locks, to);
+	}
 	if (s->of)
 		json_array_append_new(locks, json_pack("s+", "sync/", s->of->name));
 	return locks;
@@ -58,6 +72,8 @@ static void make_request(const struct start *s, struct made *ret)
 		 s->of ? s->of->name : "");
 	ret->arguments = json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
 				   s->of ? s->of->name : "", "source", source, "target", target);
+	if (json_array_size(s->targets))
+		json_object_set(ret->arguments, "targets", (json_t *)s->targets);
 	js_put_str(ret->arguments, "only_failed_of", s->only_failed_of);
 	js_put_str(ret->arguments, "plan", s->plan);
 	if (s->engine)
@@ -65,7 +81,7 @@ static void make_request(const struct start *s, struct made *ret)
 	if (s->stores)
 		json_object_set_new(ret->arguments, "store", json_true());
 	ret->resources = json_pack("[s]", path);
-	ret->locks = locks_of(s, target);
+	ret->locks = locks_of(s);
 	ret->request = (struct op_request){.kind = s->kind,
 					   .arguments = ret->arguments,
 					   .resources = ret->resources,
@@ -100,7 +116,9 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 	struct made made CLEANUP(made_done) = {.arguments = NULL};
 	struct berth_error err = ERROR_INIT;
 
-	if (!sync_ends_usable(q, a, source, target))
+	bool has_several = json_array_size(s->targets) > 0;
+	if (has_several ? !copy_targets_usable(q, a, source, s->targets)
+			: !sync_ends_usable(q, a, source, target))
 		return;
 	make_request(s, &made);
 	if (store_begin(d->store, &err)) {
@@ -117,9 +135,10 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 }
 
 /* Source and target must not be one place. */
-static bool is_onto_itself(struct request *q, struct answer *a, const json_t *rule)
+static bool is_onto_itself(struct request *q, struct answer *a, const json_t *rule,
+			   const json_t *to)
 {
-	const json_t *from = json_object_get(rule, "source"), *to = json_object_get(rule, "target");
+	const json_t *from = json_object_get(rule, "source");
 	const char *tag = js_str(to, "tag", NULL);
 	const json_t *only = json_array_get(json_object_get(rule, "tags"), 0);
 	bool same_tag = !tag || (only && !strcmp(json_string_value(only), tag));
@@ -134,17 +153,41 @@ static bool is_onto_itself(struct request *q, struct answer *a, const json_t *ru
 	return true;
 }
 
+/* The rule is right, with each of its targets. */
+static bool is_copy_right(struct request *q, struct answer *a, const json_t *rule,
+			  const json_t *targets, struct findings *f)
+{
+	const json_t *to;
+	size_t i;
+
+	if (!json_array_size(targets))
+		return sync_ends_known(q, a, rule) &&
+		       !is_onto_itself(q, a, rule, json_object_get(rule, "target")) &&
+		       engine_rule_is_right(rule, f);
+	if (!copy_targets_known(q, a, targets) || !sync_ends_known(q, a, rule))
+		return false;
+	json_array_foreach (targets, i, to) {
+		json_t *one AUTO_JSON = json_copy((json_t *)rule);
+		if (!one || json_object_set(one, "target", (json_t *)to) ||
+		    is_onto_itself(q, a, rule, to) || !engine_rule_is_right(one, f))
+			return false;
+	}
+	return true;
+}
+
 void api_copies_create(struct request *q, struct answer *a)
 {
 	struct findings f = {.answer = a};
+	json_t *targets AUTO_JSON = NULL;
 
 	if (api_resumed(q, a))
 		return;
-	json_t *rule AUTO_JSON = copy_engine_rule(request_body(q), &f);
-	if (!rule || !sync_ends_known(q, a, rule) || is_onto_itself(q, a, rule) ||
-	    !engine_rule_is_right(rule, &f))
+	json_t *rule AUTO_JSON = copy_engine_rule(request_body(q), &targets, &f);
+	if (!rule || !is_copy_right(q, a, rule, targets, &f))
 		return;
-	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "copy", .rule = rule};
+	struct start s = {.kind = request_dry_run(q) ? "copy-plan" : "copy",
+			  .rule = rule,
+			  .targets = targets};
 	start(q, a, &s);
 }
 

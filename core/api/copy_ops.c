@@ -12,6 +12,7 @@
 #include "core/api/space.h"
 #include "core/api/sync.h"
 #include "core/base/clock.h"
+#include "core/transfer/rule.h"
 
 #define PLAN_STEPS_MAX 1000
 
@@ -48,19 +49,59 @@ static const char *job_kind_of(const char *kind, bool is_native)
 	return is_native ? "copy-native" : "copy-run";
 }
 
+/* The targets of a copy to several. One whose integration can't be used fails in the job,
+ * alone. ret_ids: of those that can, else empty. */
+static int add_targets(struct daemon_state *d, const struct operation *op, json_t *instances,
+		       json_t *args, char (*ret_ids)[UUID_ROOM], struct berth_error *err)
+{
+	json_t *targets = json_deep_copy(json_object_get(op->arguments, "targets")), *one;
+	size_t i;
+
+	if (!targets || json_object_set_new(args, "targets", targets))
+		return berth_fail_memory(err);
+	json_array_foreach (targets, i, one) {
+		struct berth_error why = ERROR_INIT;
+		*ret_ids[i] = 0;
+		if (!add_end(d, instances, js_str(one, "instance", ""), ret_ids[i], &why))
+			continue;
+		if (why.code == BERTH_E_NO_MEMORY) {
+			*err = why;
+			return err->code;
+		}
+		*ret_ids[i] = 0;
+		json_object_set_new(one, "error", js_of_error(&why));
+	}
+	return 0;
+}
+
+static int add_ends(struct daemon_state *d, const struct operation *op, json_t *instances,
+		    json_t *args, json_t **ret_rates, struct berth_error *err)
+{
+	size_t count = json_array_size(json_object_get(op->arguments, "targets"));
+	char source_id[UUID_ROOM], ids[RULE_TARGETS_MAX][UUID_ROOM];
+
+	if (count > RULE_TARGETS_MAX)
+		return berth_fail(err, BERTH_E_INVALID, "more than %d targets", RULE_TARGETS_MAX);
+	if (add_end(d, instances, js_str(op->arguments, "source", ""), source_id, err) ||
+	    (count ? add_targets(d, op, instances, args, ids, err)
+		   : add_end(d, instances, js_str(op->arguments, "target", ""), ids[0], err)))
+		return err->code;
+	*ret_rates = rates_of_copy(source_id, ids, count ? count : 1);
+	return *ret_rates ? 0 : berth_fail_memory(err);
+}
+
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
 	bool is_plan = copy_only_reads(op->type->kind);
 	json_t *instances AUTO_JSON = json_object();
 	json_t *args AUTO_JSON = json_pack("{s:O}", "rule", json_object_get(op->arguments, "rule"));
-	char source_id[UUID_ROOM], target_id[UUID_ROOM];
+	json_t *rates AUTO_JSON = NULL;
 
 	job_release_json(op);
 	if (!args || !instances)
 		return berth_fail_memory(err);
-	if (add_end(d, instances, js_str(op->arguments, "source", ""), source_id, err) ||
-	    add_end(d, instances, js_str(op->arguments, "target", ""), target_id, err))
+	if (add_ends(d, op, instances, args, &rates, err))
 		return err->code;
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
@@ -73,9 +114,7 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 				.arguments = args};
 	if (job_call(op, &call, ret, err))
 		return err->code;
-	return is_plan || !json_object_set_new(*ret, "budget", rates_of_copy(source_id, target_id))
-		       ? 0
-		       : berth_fail_memory(err);
+	return is_plan || !json_object_set(*ret, "budget", rates) ? 0 : berth_fail_memory(err);
 }
 
 /* "app:1" of a job becomes "hub/app:1". */
@@ -87,6 +126,17 @@ static void put_name(char *to, size_t room, const char *integration, const char 
 		snprintf(to, room, "%s", name);
 	else
 		snprintf(to, room, "%s/%s", integration, name);
+}
+
+/* The same of what is at a target: with several, the job says which. */
+static void put_target_name(char *to, size_t room, const struct operation *op, const json_t *item)
+{
+	const char *name = js_str(item, "name", "");
+
+	if (json_object_get(op->arguments, "targets"))
+		snprintf(to, room, "%s", name);
+	else
+		put_name(to, room, js_str(op->arguments, "target", ""), name);
 }
 
 static int keep_outcome(struct operation *op, const json_t *item, struct berth_error *err)
@@ -109,29 +159,29 @@ static int keep_outcome(struct operation *op, const json_t *item, struct berth_e
 
 	put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
 		 js_str(more, "source", ""));
-	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
-		 js_str(item, "name", ""));
+	put_target_name(target, sizeof(target), op, item);
 	return sync_outcome_put(api_daemon()->store, &row, err);
 }
 
 /* What is at the target now is in its index at once, not after a refresh. */
-static int index_image(struct operation *op, const char *target_id, const json_t *item,
-		       struct berth_error *err)
+static int index_image(struct operation *op, const json_t *item, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
 	const json_t *more = json_object_get(item, "more");
 	const char *state = js_str(more, "state", "");
+	struct integration at AUTO_INTEGRATION = {.id = NULL};
 	struct reference to = {.integration = ""};
 	struct berth_error ignored = ERROR_INIT;
 	char target[512];
 	int64_t repository_id = 0;
 
-	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
-		 js_str(item, "name", ""));
+	put_target_name(target, sizeof(target), op, item);
 	if ((strcmp(state, "copied") != 0 && strcmp(state, "present") != 0) ||
 	    js_bool(more, "referrer", false) || reference_parse(target, &to, &ignored) || !*to.tag)
 		return 0;
-	int code = space_repository(d, target_id, to.repository, &repository_id, &ignored);
+	int code = integration_get(d->store, to.integration, &at, &ignored);
+	if (!code)
+		code = space_repository(d, at.id, to.repository, &repository_id, &ignored);
 	if (code == BERTH_E_NOT_FOUND)
 		return 0; /* of a space that the next refresh will find */
 	if (code) {
@@ -147,32 +197,47 @@ static int index_image(struct operation *op, const char *target_id, const json_t
 
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
-	struct integration to AUTO_INTEGRATION = {.id = NULL};
 	const json_t *item;
 	size_t i;
 
-	if (integration_get(api_daemon()->store, js_str(op->arguments, "target", ""), &to, err))
-		return err->code;
 	json_array_foreach (items, i, item) {
 		const char *kind = js_str(item, "kind", "");
 		if (!strcmp(kind, "native") && native_item(op, item, err))
 			return err->code;
 		if (strcmp(kind, "image") != 0)
 			continue;
-		if (keep_outcome(op, item, err) || index_image(op, to.id, item, err))
+		if (keep_outcome(op, item, err) || index_image(op, item, err))
 			return err->code;
 	}
 	return 0;
 }
 
-static int recount_target(const struct operation *op, struct berth_error *err)
+static int recount(const char *name, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
 	struct integration to AUTO_INTEGRATION = {.id = NULL};
 
-	if (integration_get(d->store, js_str(op->arguments, "target", ""), &to, err))
+	if (integration_get(d->store, name, &to, err))
 		return err->code;
 	return space_recount_all(d, to.id, err);
+}
+
+/* Of several targets one may be gone meanwhile. */
+static int recount_targets(const struct operation *op, struct berth_error *err)
+{
+	const json_t *targets = json_object_get(op->arguments, "targets"), *one;
+	size_t i;
+
+	if (!targets)
+		return recount(js_str(op->arguments, "target", ""), err);
+	json_array_foreach (targets, i, one) {
+		struct berth_error why = ERROR_INIT;
+		if (recount(js_str(one, "instance", ""), &why) && why.code != BERTH_E_NOT_FOUND) {
+			*err = why;
+			return err->code;
+		}
+	}
+	return 0;
 }
 
 static int end_run(struct operation *op, const char *state, const json_t *totals,
@@ -207,7 +272,7 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 	struct daemon_state *d = api_daemon();
 	json_t *outcomes = NULL;
 
-	if (recount_target(op, err) || native_ended(op, value, why, err))
+	if (recount_targets(op, err) || native_ended(op, value, why, err))
 		return err->code;
 	if (why->code)
 		return end_run(op, why->code == BERTH_E_CANCELLED ? "cancelled" : "failed", value,
@@ -246,8 +311,7 @@ json_t *plan_step(const struct operation *op, const json_t *item)
 		return NULL;
 	put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
 		 js_str(more, "source", ""));
-	put_name(target, sizeof(target), js_str(op->arguments, "target", ""),
-		 js_str(item, "name", ""));
+	put_target_name(target, sizeof(target), op, item);
 	json_t *step = json_pack("{s:s, s:s}", "source", source, "target", target);
 	js_put_str(step, "digest", js_str(item, "digest", NULL));
 	put_members(step, item, more);

@@ -24,8 +24,9 @@ MUST_USE int sync_end_parse(const char *text, struct sync_end *ret, struct berth
 /* The engine's rule (core/transfer/rule.h) of a copy rule. Findings name the
  * API's members. NULL: there were findings. */
 json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
-/* The same of the body of POST /v1/copies. */
-json_t *copy_engine_rule(const json_t *body, struct findings *f) MUST_USE;
+/* The same of the body of POST /v1/copies, with its first target; *ret_targets (new): all of
+ * them where there are several, else empty. */
+json_t *copy_engine_rule(const json_t *body, json_t **ret_targets, struct findings *f) MUST_USE;
 
 /* Is that kind of operation one that changes nothing at the target? */
 bool copy_only_reads(const char *kind);
@@ -121,5 +122,10 @@ MUST_USE int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **
 			   struct berth_error *err);
 /* Both ends are there, on and well; false: answered. */
 bool sync_ends_usable(struct request *q, struct answer *a, const char *source, const char *target);
+/* Of a copy to several targets: each is there and on, and the source well, too. A target that
+ * is not well is tried: it fails alone. false: answered. */
+bool copy_targets_known(struct request *q, struct answer *a, const json_t *targets);
+bool copy_targets_usable(struct request *q, struct answer *a, const char *source,
+			 const json_t *targets);
 
 #endif

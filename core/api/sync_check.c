@@ -178,20 +178,55 @@ bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule)
 	return f.count == 0;
 }
 
-static bool end_usable(struct request *q, struct answer *a, const char *integration)
+bool copy_targets_known(struct request *q, struct answer *a, const json_t *targets)
+{
+	struct findings f = {.answer = a};
+	char pointer[24];
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (targets, i, one) {
+		struct integration row AUTO_INTEGRATION = {.id = NULL};
+		struct berth_error err = ERROR_INIT;
+		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
+		if (integration_get(request_daemon(q)->store, js_str(one, "instance", ""), &row,
+				    &err))
+			findings_add(&f, pointer, "no-integration", "%s", err.message);
+	}
+	return f.count == 0;
+}
+
+static bool end_usable(struct request *q, struct answer *a, const char *integration,
+		       bool needs_health)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
 
 	if (!integration_get(request_daemon(q)->store, integration, &row, &err))
-		return integration_usable(a, &row, true);
+		return integration_usable(a, &row, needs_health);
 	api_fail(a, &err, "berthctl integration list");
 	return false;
 }
 
 bool sync_ends_usable(struct request *q, struct answer *a, const char *source, const char *target)
 {
-	return end_usable(q, a, source) && (!strcmp(source, target) || end_usable(q, a, target));
+	return end_usable(q, a, source, true) &&
+	       (!strcmp(source, target) || end_usable(q, a, target, true));
+}
+
+bool copy_targets_usable(struct request *q, struct answer *a, const char *source,
+			 const json_t *targets)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!end_usable(q, a, source, true))
+		return false;
+	json_array_foreach (targets, i, one) {
+		if (!end_usable(q, a, js_str(one, "instance", ""), false))
+			return false;
+	}
+	return true;
 }
 
 struct users {

@@ -2,6 +2,7 @@
 /* Copy rules as data: translated for the engine, and compared with each other.
  * Pure but for memory.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/api/sync.h"
@@ -119,10 +120,9 @@ static void put_tags(json_t *rule, const json_t *body, const struct reference *s
 		json_object_set_new(rule, "tags", json_pack("[s]", source->tag));
 }
 
-static void put_target(json_t *rule, const char *text, const struct reference *source,
-		       struct findings *f)
+static void put_target(json_t *target, const char *text, const struct reference *source,
+		       const char *pointer, struct findings *f)
 {
-	json_t *target = json_object_get(rule, "target");
 	struct reference to = {.integration = ""};
 	struct berth_error err = ERROR_INIT;
 
@@ -132,21 +132,46 @@ static void put_target(json_t *rule, const char *text, const struct reference *s
 		return;
 	}
 	if (reference_parse(text, &to, &err)) {
-		findings_add(f, "/target", "reference-invalid", "%s", err.message);
+		findings_add(f, pointer, "reference-invalid", "%s", err.message);
 		return;
 	}
 	if (*to.digest)
-		findings_add(f, "/target", "reference-invalid",
+		findings_add(f, pointer, "reference-invalid",
 			     "a target has no digest: it follows from what is copied");
 	json_object_set_new(target, "instance", json_string(to.integration));
 	json_object_set_new(target, "repository", json_string(to.repository));
 	js_put_str(target, "tag", *to.tag ? to.tag : *source->digest ? source->tag : NULL);
 }
 
-json_t *copy_engine_rule(const json_t *body, struct findings *f)
+/* Two to eight targets, each in an integration of its own. */
+static json_t *targets_of(const json_t *body, const struct reference *source, struct findings *f)
+{
+	const json_t *texts = json_object_get(body, "targets"), *text;
+	json_t *targets = json_array();
+	char pointer[24];
+	size_t i;
+
+	json_array_foreach (texts, i, text) {
+		json_t *target = json_object();
+		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
+		put_target(target, json_string_value(text), source, pointer, f);
+		const char *name = js_str(target, "instance", "");
+		for (size_t k = 0; *name && k < i; k++)
+			if (!strcmp(js_str(json_array_get(targets, k), "instance", ""), name))
+				findings_add(f, pointer, "target-twice",
+					     "integration %s is a target already: copy within it "
+					     "from there",
+					     name);
+		json_array_append_new(targets, target);
+	}
+	return targets;
+}
+
+json_t *copy_engine_rule(const json_t *body, json_t **ret_targets, struct findings *f)
 {
 	struct reference source = {.integration = ""};
 	struct berth_error err = ERROR_INIT;
+	bool has_one = json_object_get(body, "target"), has_more = json_object_get(body, "targets");
 
 	if (reference_parse(js_str(body, "source", ""), &source, &err)) {
 		findings_add(f, "/source", "reference-invalid", "%s", err.message);
@@ -157,9 +182,20 @@ json_t *copy_engine_rule(const json_t *body, struct findings *f)
 	check_values(body, f);
 	put_common(rule, body);
 	put_tags(rule, body, &source, f);
-	put_target(rule, js_str(body, "target", ""), &source, f);
-	if (!f->count)
+	if (has_one == has_more)
+		findings_add(f, has_one ? "/targets" : "/target", "target-missing",
+			     "name a target, or two and more as targets");
+	else if (has_one)
+		put_target(json_object_get(rule, "target"), js_str(body, "target", ""), &source,
+			   "/target", f);
+	json_t *targets = targets_of(body, &source, f);
+	if (has_more)
+		json_object_set(rule, "target", json_array_get(targets, 0));
+	if (!f->count) {
+		*ret_targets = targets;
 		return rule;
+	}
+	json_decref(targets);
 	json_decref(rule);
 	return NULL;
 }

@@ -36,10 +36,11 @@ MUST_USE int budget_set(struct budget *b, const char *bucket, uint64_t bytes_per
 struct budget_share;
 /* Gives a frame to the job; take_frame is handed over. */
 typedef void budget_send(void *user, json_t *take_frame);
-/* wanted: {"read": [BUCKET, ...], "write": [...]}, either may be absent. */
+/* wanted: {"read": [BUCKET, ...], "write": [...], "write2": [...], to "write8"}, of the
+ * targets in turn; each may be absent. */
 MUST_USE int budget_join(struct budget *b, const json_t *wanted, budget_send *send, void *user,
 			 struct budget_share **ret, struct berth_error *err);
-/* {"read": BOOL, "write": BOOL}: must the job ask before it moves bytes? New. */
+/* {"read": BOOL, "write": BOOL, "write2": ...}: must the job ask before it moves bytes? New. */
 json_t *budget_limited(const struct budget_share *s) MUST_USE;
 /* Takes a job's frame: {"chain": "read", "want": N} asks for a lease, "back": N
  * gives unused bytes of the last one back. What makes no sense is passed over:

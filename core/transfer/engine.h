@@ -39,7 +39,7 @@ struct transfer_end {
 /* Runs that copy the same from one source to several targets, each an own transfer of
  * one process: they share what is read (fan.h). Free it after them. A run that makes
  * the others wait for patience_ms (0: 10 000) reads for itself from then on. */
-#define TRANSFER_FAN_MAX 8
+#define TRANSFER_FAN_MAX RULE_TARGETS_MAX
 struct fan;
 MUST_USE int fan_new(struct net_loop *loop, uint64_t patience_ms, struct fan **ret,
 		     struct berth_error *err);

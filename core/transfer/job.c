@@ -9,48 +9,34 @@
 #include "core/base/text.h"
 #include "core/transfer/bulk.h"
 #include "core/transfer/confirm.h"
-#include "core/transfer/engine.h"
-#include "core/worker/backend.h"
+#include "core/transfer/copy.h"
 #include "core/worker/child.h"
 
-struct copy {
-	struct job *job;
-	struct rule *rule;
-	struct net_loop *loop;
-	struct backend *source, *target; /* one where the rule stays in an instance */
-	struct registry *registries[2];
-	char *base_urls[2];
-	uint32_t flags[2];
-	struct transfer *transfer;
-	json_t *repositories; /* names at the source */
-	json_t *known[2];     /* {REPOSITORY: {TAG: DIGEST}}, or NULL */
-	char *identity;
-	bool verify;
-	/* Of a copy that is compared afterwards: its outcomes by name, and from then on
-	 * its totals and the error that ends it all. */
-	json_t *noted, *totals;
-	struct berth_error broken;
-};
-
-static void copy_done(struct copy *c)
+void copy_done(struct copy *c)
 {
 	job_give_back(c->job);
-	transfer_free(c->transfer);
+	transfer_free(STEAL(c->transfer));
 	if (c->registries[1] != c->registries[0])
 		registry_close(c->registries[1]);
-	registry_close(c->registries[0]);
-	net_loop_free(c->loop);
 	if (c->target != c->source)
 		backend_close(c->target);
-	backend_close(c->source);
+	if (!c->borrows_registry)
+		registry_close(c->registries[0]);
+	if (!c->first) {
+		net_loop_free(c->loop);
+		backend_close(c->source);
+	}
 	free(c->base_urls[0]);
 	free(c->base_urls[1]);
 	free(c->identity);
+	free(c->run);
 	rule_free(c->rule);
 	json_decref(c->repositories);
 	json_decref(c->known[0]);
 	json_decref(c->known[1]);
 	json_decref(c->noted);
+	json_decref(c->totals);
+	json_decref(c->progress);
 }
 
 static bool is_one_instance(const struct copy *c)
@@ -58,9 +44,9 @@ static bool is_one_instance(const struct copy *c)
 	return !strcmp(c->rule->source.instance, c->rule->target.instance);
 }
 
-static int open_backends(struct copy *c, struct berth_error *err)
+int copy_open_backends(struct copy *c, struct berth_error *err)
 {
-	int code = backend_open(c->job, c->rule->source.instance, &c->source, err);
+	int code = c->source ? 0 : backend_open(c->job, c->rule->source.instance, &c->source, err);
 	if (code)
 		return code;
 	if (is_one_instance(c)) {
@@ -197,13 +183,16 @@ static void send_item(void *user, const json_t *item)
 static void send_progress(void *user, uint64_t done, uint64_t total, const char *stage,
 			  const json_t *more)
 {
-	const struct copy *c = user;
+	struct copy *c = user;
 	if (c->totals) { /* it is compared: the bytes are what they were */
 		done = (uint64_t)js_int(c->totals, "bytes_done", 0);
 		total = (uint64_t)js_int(c->totals, "bytes", 0);
 		stage = "verify";
 	}
-	job_progress(c->job, done, total, "bytes", stage, more);
+	if (c->first)
+		fan_progress(c, done, total, stage, more);
+	else
+		job_progress(c->job, done, total, "bytes", stage, more);
 }
 
 static void say(void *user, const char *text)
@@ -211,20 +200,27 @@ static void say(void *user, const char *text)
 	job_log(((struct copy *)user)->job, LOG_LEVEL_WARNING, "%s", text);
 }
 
+/* Each target has a rate of its own. */
+static enum job_chain chain_of(const struct copy *c, int side)
+{
+	return side ? (enum job_chain)((unsigned)JOB_WRITE + c->index) : JOB_READ;
+}
+
 static uint64_t leased(void *user, int side)
 {
-	return job_leased(((struct copy *)user)->job, side ? JOB_WRITE : JOB_READ);
+	struct copy *c = user;
+	return job_leased(c->job, chain_of(c, side));
 }
 
 static void spend(void *user, int side, uint64_t byte_count)
 {
-	job_spend(((struct copy *)user)->job, side ? JOB_WRITE : JOB_READ, byte_count);
+	const struct copy *c = user;
+	job_spend(c->job, chain_of(c, side), byte_count);
 }
 
-/* berthd said something: a lease, perhaps. What ends the run is seen to in its turn. */
-static void hear(void *user)
+/* A lease, perhaps. What ends the run is seen to in its turn. */
+void copy_hear(struct copy *c)
 {
-	struct copy *c = user;
 	bool is_over = job_cancelled(c->job) != 0;
 	take_claims(c);
 	if (is_over)
@@ -233,14 +229,22 @@ static void hear(void *user)
 		transfer_wake(c->transfer);
 }
 
-/* What two processes of one operation must agree on. */
+static void hear(void *user)
+{
+	copy_hear(user);
+}
+
+/* What two processes of one operation must agree on, and its journal's name. */
 static int set_identity(struct copy *c, struct berth_error *err)
 {
-	AUTO_FREE char *rule = js_canonical(json_object_get(job_args(c->job), "rule"));
+	AUTO_FREE char *rule = js_canonical(c->rule->doc);
 	free(STEAL(c->identity));
+	free(STEAL(c->run));
+	c->run = c->index ? text_printf("%s-%u", job_id(c->job), c->index + 1)
+			  : strdup(job_id(c->job));
 	if (rule)
 		c->identity = text_printf("%s\n%s\n%s", rule, c->base_urls[0], c->base_urls[1]);
-	return c->identity ? 0 : berth_fail_memory(err);
+	return c->identity && c->run ? 0 : berth_fail_memory(err);
 }
 
 static int start_engine(struct copy *c, struct berth_error *err)
@@ -253,6 +257,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 	job_net_limits(c->job, &limits);
 	struct transfer_settings s = {
 		.loop = c->loop,
+		.fan = c->fan,
 		.source = {c->registries[0], c->flags[0]},
 		.target = {c->registries[1], c->flags[1]},
 		.in_flight = settings->copy_requests_max,
@@ -263,7 +268,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.resume = json_is_object(json_object_get(job_args(c->job), "resume")),
 		.verify = c->verify,
 		.journal_folder = job_cache_dir(c->job),
-		.run = job_id(c->job),
+		.run = c->run,
 		.identity = c->identity,
 		.spool_bytes = settings->copy_spool_bytes,
 		.cancelled = cancelled,
@@ -271,7 +276,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.progress = send_progress,
 		.leased = leased,
 		.spend = spend,
-		.claim = claim,
+		.claim = c->first ? NULL : claim, /* claims are one target's */
 		.release = release,
 		.say = say,
 		.user = c,
@@ -343,7 +348,7 @@ static int collect(void *user, const struct berth_item *item, json_t *more, stru
 		       : 0;
 }
 
-static int find_repositories(struct copy *c, struct berth_error *err)
+int copy_find_repositories(struct copy *c, struct berth_error *err)
 {
 	const struct backend_sink to = {collect, c};
 	const struct rule_end *from = &c->rule->source;
@@ -365,7 +370,7 @@ static int find_repositories(struct copy *c, struct berth_error *err)
 }
 
 /* What the tags of those repositories are now, at both ends. */
-static int plan(struct copy *c, struct berth_error *err)
+int copy_plan(struct copy *c, struct berth_error *err)
 {
 	size_t i;
 	json_t *name;
@@ -381,25 +386,26 @@ static int prepare(struct copy *c, struct berth_error *err)
 {
 	int code = rule_parse(json_object_get(job_args(c->job), "rule"), &c->rule, err);
 	if (!code)
-		code = open_backends(c, err);
+		code = copy_open_backends(c, err);
 	if (!code)
 		code = net_loop_new(&c->loop, err);
 	if (!code)
 		net_loop_watch(c->loop, job_fd(c->job), hear, c);
 	if (!code)
-		code = find_repositories(c, err);
-	return code ? code : plan(c, err);
+		code = copy_find_repositories(c, err);
+	return code ? code : copy_plan(c, err);
 }
 
 /* Both ends again, after the copy: every answer is asked for anew. */
-static int compare(struct copy *c, json_t *totals, struct berth_error *err)
+int copy_compare(struct copy *c, json_t *totals, struct berth_error *err)
 {
 	transfer_free(STEAL(c->transfer));
 	for (int end = 0; end < 2; end++)
 		json_decref(STEAL(c->known[end]));
-	c->totals = totals;
+	c->fan = NULL;
+	c->totals = json_incref(totals);
 	c->verify = true;
-	int code = plan(c, err);
+	int code = copy_plan(c, err);
 	if (!code)
 		json_object_set_new(totals, "verified", transfer_report_verify(c->transfer));
 	if (!code && c->broken.code) {
@@ -412,6 +418,8 @@ static int compare(struct copy *c, json_t *totals, struct berth_error *err)
 int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	struct copy c = {.job = j};
+	if (fan_is_wanted(j))
+		return fan_job(j, true, ret_value, err);
 	int code = prepare(&c, err);
 	if (!code) {
 		transfer_report_plan(c.transfer);
@@ -435,6 +443,8 @@ int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	struct copy c = {.job = j, .broken = ERROR_INIT};
 	AUTO_JSON json_t *totals = NULL;
+	if (fan_is_wanted(j))
+		return fan_job(j, false, ret_value, err);
 	int code = prepare(&c, err);
 	if (!code && c.rule->verify && !(c.noted = json_object()))
 		code = berth_fail_memory(err);
@@ -443,7 +453,7 @@ int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 	if (!code)
 		totals = transfer_totals(c.transfer);
 	if (!code && c.rule->verify)
-		code = compare(&c, totals, err);
+		code = copy_compare(&c, totals, err);
 	copy_done(&c);
 	if (!code)
 		*ret_value = STEAL(totals);

@@ -30,6 +30,7 @@
 
 #include "core/base/fail.h"
 
+#define RULE_TARGETS_MAX 8   /* of a copy that reads its source once for several */
 #define RULE_LIMIT_MIN 16384 /* bytes a second: what is handed over at once */
 
 struct rule_end {

@@ -35,11 +35,12 @@ struct job {
 	bool is_lost;
 	uint64_t progress_due_ms;
 	json_t *progress; /* the last one, held back by the rate */
-	struct lease leases[2];
+	struct lease leases[JOB_CHAINS];
 	json_t *claims; /* answers to claims that nobody has taken yet, or NULL */
 };
 
-static const char *const chain_names[] = {"read", "write"};
+static const char *const chain_names[JOB_CHAINS] = {
+	"read", "write", "write2", "write3", "write4", "write5", "write6", "write7", "write8"};
 
 const char *job_kind(const struct job *j)
 {

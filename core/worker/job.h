@@ -5,10 +5,10 @@
  *
  * berthd -> job   {"t":"call", "job":ID, "kind":KIND, "request":ID, "deadline_ms":N (from now),
  *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...},
- *                  "budget":{"read":BOOL,"write":BOOL}}
+ *                  "budget":{"read":BOOL,"write":BOOL,"write2":BOOL,...}}
  *                 {"t":"cancel"}
- *                 {"t":"budget","chain":"read"|"write","bytes":N}  a lease
- *                 {"t":"budget","read":BOOL,"write":BOOL}  must it ask for leases from now on?
+ *                 {"t":"budget","chain":"read"|"write"|"write2"..,"bytes":N}  a lease
+ *                 {"t":"budget","read":BOOL,"write":BOOL,...}  must it ask for leases from now on?
  *                 {"t":"claim","digest":D,"state":"yours"|"wait"|"there","repository":R}
  * job -> berthd   {"t":"hello","pid":N}
  *                 {"t":"item","kind":"tag"|..., "id","name","digest","bytes","updated_ms",
@@ -70,11 +70,13 @@
  *   scanners       {instance}                          -> object
  *   scan-configure {instance, settings}
  *   maintain       {instance, action, arguments}       -> fact, run
- *   copy-plan      {rule}                              -> step; value: the totals
+ *   copy-plan      {rule, targets|null}                -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
- *   copy-run       {rule, resume:{...}|null}           -> image outcomes; value: the report's
+ *   copy-run       {rule, targets|null, resume:{...}|null} -> image outcomes; value: the report's
  *   source-look    {instance, rules:[{name, rule}]}    -> fact: what each rule would read
  * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
+ * targets: two to eight ends in place of the rule's target, each of another instance; one
+ * with an "error" fails with it
  * configs: {ID: text}; items: {"namespace", "owner", "config": ID (none: removed),
  * "service_account"}
  * rule: see core/transfer/rule.h; totals: transfer_totals in core/transfer/engine.h
@@ -127,7 +129,8 @@ MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err
 void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit, const char *stage,
 		  const json_t *more);
 /* Rates that are shared with other jobs: bytes are moved only with a lease. */
-enum job_chain { JOB_READ, JOB_WRITE };
+enum job_chain { JOB_READ, JOB_WRITE }; /* JOB_WRITE + 1 and so on: of the next targets */
+#define JOB_CHAINS 9
 /* How many bytes may be moved at once; asks for another lease where few are left.
  * UINT64_MAX: no rate is set. */
 uint64_t job_leased(struct job *j, enum job_chain chain);

@@ -81,9 +81,26 @@ static void a_copy_becomes_the_engines(void **state)
 		struct findings f = quiet();
 		json_t *body AUTO_JSON = parse(cases[i][0]);
 		json_t *want AUTO_JSON = parse(cases[i][1]);
-		json_t *got AUTO_JSON = copy_engine_rule(body, &f);
+		json_t *targets AUTO_JSON = NULL;
+		json_t *got AUTO_JSON = copy_engine_rule(body, &targets, &f);
 		assert_true(json_equal(want, got));
+		assert_int_equal(0, json_array_size(targets));
 	}
+}
+
+static void a_copy_to_several_has_the_rule_of_its_first_target(void **state)
+{
+	struct findings f = quiet();
+	json_t *body AUTO_JSON =
+		parse("{\"source\":\"hub/a:1\",\"targets\":[\"lab/b:2\",\"far\"]}");
+	json_t *want AUTO_JSON = parse("[{\"instance\":\"lab\",\"repository\":\"b\",\"tag\":\"2\"},"
+				       "{\"instance\":\"far\",\"repository\":\"a\"}]");
+	json_t *targets AUTO_JSON = NULL;
+	json_t *rule AUTO_JSON = copy_engine_rule(body, &targets, &f);
+
+	(void)state;
+	assert_true(json_equal(want, targets));
+	assert_true(json_equal(json_array_get(want, 0), json_object_get(rule, "target")));
 }
 
 static void ends_are_names_with_a_path(void **state)
@@ -200,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_becomes_the_engines),
 		cmocka_unit_test(a_copy_becomes_the_engines),
+		cmocka_unit_test(a_copy_to_several_has_the_rule_of_its_first_target),
 		cmocka_unit_test(ends_are_names_with_a_path),
 		cmocka_unit_test(rules_meet_where_they_could),
 		cmocka_unit_test(a_rule_that_reads_what_it_writes_is_found),

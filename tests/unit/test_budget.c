@@ -162,6 +162,26 @@ static void a_job_is_told_when_a_rate_comes_and_goes(void **state)
 	budget_free(b);
 }
 
+static void each_target_of_a_copy_has_a_rate_of_its_own(void **state)
+{
+	(void)state;
+	struct budget *b = new_budget();
+	struct berth_error err = ERROR_INIT;
+	struct taker t = {.share = NULL};
+	AUTO_JSON json_t *wanted =
+		json_pack("{s:[s], s:[s]}", "write", "write:a", "write3", "write:b");
+	assert_int_equal(budget_join(b, wanted, take_frame, &t, &t.share, &err), 0);
+	set_rate(b, "write:b", RATE);
+	AUTO_JSON json_t *limited = budget_limited(t.share);
+	assert_false(js_bool(limited, "write", true) || js_bool(limited, "write2", true));
+	assert_true(js_bool(limited, "write3", false));
+	say(&t, "write3", "want", 1 << 20);
+	budget_turn(b, clock_monotonic_us());
+	assert_true(t.got >= BUDGET_PIECE);
+	budget_leave(t.share);
+	budget_free(b);
+}
+
 static void ask(struct budget *b, struct taker *t, uint64_t now)
 {
 	say(t, "read", "want", BUDGET_PIECE);
@@ -228,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_lower_rate_of_a_registry_holds_up_nobody_else),
 		cmocka_unit_test(no_lease_is_longer_than_some_milliseconds_of_the_rate),
 		cmocka_unit_test(a_job_is_told_when_a_rate_comes_and_goes),
+		cmocka_unit_test(each_target_of_a_copy_has_a_rate_of_its_own),
 		cmocka_unit_test(what_was_not_used_goes_to_the_next_and_only_once),
 		cmocka_unit_test(frames_that_make_no_sense_change_nothing),
 	};
