@@ -49,6 +49,7 @@ struct entry {
 	bool is_late;                      /* cancelled by its deadline */
 	uint64_t retry_ms, unreachable_ms; /* not before; unreachable since */
 	uint32_t pause_ms;
+	unsigned keep_count; /* times that this run kept state */
 	struct log_line *lines, **lines_end;
 	int64_t line_count; /* numbers given */
 	bool is_dirty;      /* progress or lines not stored yet */
@@ -62,7 +63,6 @@ struct entry {
 	json_t *outcome_value;
 	struct berth_error outcome_why;
 	struct log_complaint complaint, strange;
-	unsigned keep_count; /* of this run */
 	struct op_watch *watches;
 	struct entry *next, *next_ended;
 };

@@ -289,7 +289,7 @@ static int load_file(int take_fd, const char *name, struct plugin **ret, struct 
 int plugin_load(const char *dir, const char *name, struct plugin **ret, struct berth_error *err)
 {
 	AUTO_FD int fd = -1;
-	struct file_mark mark;
+	struct file_mark mark = {0};
 	int code = plugin_file_open(dir, name, &fd, err);
 	if (!code)
 		code = mark_of(fd, &mark, err);
