@@ -106,7 +106,7 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 	if (!is_plan)
 		json_object_set_new(args, "resume", op->attempts > 1 ? json_object() : json_null());
 	bool is_native = false;
-	if (strcmp(op->type->kind, "copy-verify") && native_call(op, args, &is_native, err))
+	if (strcmp(op->type->kind, "copy-verify") != 0 && native_call(op, args, &is_native, err))
 		return err->code;
 	struct job_call call = {.kind = job_kind_of(op->type->kind, is_native),
 				.deadline_ms = d->settings.jobs.copy_ms,

@@ -49,11 +49,11 @@ static int get_ends_of_rule(struct daemon_state *d, const json_t *desired, struc
 			    struct berth_error *err)
 {
 	struct sync_end source, target;
+	int code = sync_end_parse(js_str(desired, "source", ""), &source, err);
 
-	if (sync_end_parse(js_str(desired, "source", ""), &source, err) ||
-	    sync_end_parse(js_str(desired, "target", ""), &target, err))
-		return err->code;
-	return get_ends(d, source.integration, target.integration, ret, err);
+	if (!code)
+		code = sync_end_parse(js_str(desired, "target", ""), &target, err);
+	return code ? code : get_ends(d, source.integration, target.integration, ret, err);
 }
 
 static int get_ends_of_operation(const struct operation *op, struct ends *ret,
