@@ -67,6 +67,31 @@ static void an_inner_level_is_undone_alone(void **state)
 	assert_setting(f->store, "inner", NULL);
 }
 
+/* What SQLite holds is bounded by its cache, 1 MiB, however much is written: berthd's
+ * memory does not go with the events of a long copy. */
+static void memory_does_not_grow_with_what_is_written(void **state)
+{
+	struct fixture *f = *state;
+	char name[32], value[1025];
+	struct stat st;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	sqlite3_int64 before = sqlite3_memory_used();
+	for (int batch = 0; batch < 4; batch++) {
+		OK(store_begin(f->store, &err));
+		for (int i = 0; i < 1500; i++) {
+			snprintf(name, sizeof(name), "row-%d-%d", batch, i);
+			OK(store_set_setting(f->store, name, value, &err));
+		}
+		OK(store_commit(f->store, &err));
+	}
+	assert_setting(f->store, "row-0-0", value);
+	assert_true(sqlite3_memory_used() - before < 3 << 19);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_true(st.st_size > 4 << 20);
+}
+
 struct told {
 	unsigned commits, inner_commits, rollbacks, depth;
 };
@@ -496,6 +521,7 @@ int main(void)
 		TEST(what_is_committed_is_there_after_reopening),
 		TEST(the_file_is_private),
 		TEST(an_inner_level_is_undone_alone),
+		TEST(memory_does_not_grow_with_what_is_written),
 		TEST(hooks_hear_of_commits_and_of_rollbacks),
 		TEST(a_scope_left_early_rolls_back),
 		TEST(numbers_are_never_given_twice),
