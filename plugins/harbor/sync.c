@@ -290,9 +290,15 @@ static int prepare(void *self, const struct berth_call *call, const char *rule_j
 	AUTO_FREE char *name = text_printf("berth-%s", js_str(rule, "name", "rule"));
 	if (!name)
 		return berth_fail_memory(err);
-	r = make_peer(h, peer, &peer_id, err);
-	if (!r)
-		r = put_policy(h, rule, name, peer_id, &id, err);
+	/* The end of another rule may take the endpoint away in between. */
+	for (int tries = 0; tries < 2; tries++) {
+		*err = (struct berth_error){.size = err->size};
+		r = make_peer(h, peer, &peer_id, err);
+		if (!r)
+			r = put_policy(h, rule, name, peer_id, &id, err);
+		if (r != BERTH_E_NOT_FOUND)
+			break;
+	}
 	if (!r && !id)
 		return berth_fail(err, BERTH_E_PROTOCOL, "Harbor made policy '%s' and lists it not",
 				  name);

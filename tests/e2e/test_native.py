@@ -5,7 +5,9 @@ stopped and removed over the socket and by berthctl.
 Two stand-ins with real registries behind; what a policy can and can't say is in
 test_harbor_replication.py."""
 
+import contextlib
 import os
+import sqlite3
 import unittest
 
 from berthtest import Client, Image, Registry
@@ -35,6 +37,7 @@ class NativeCase(HarborCase):
 
     def rule(self, engine, name=None, **more):
         name = name or self.project
+        self.addCleanup(self.nothing_is_left)
         body = {"name": name, "source": f"harbor/{self.project}", "target": "there/mirror",
                 "engine": engine, **more}
         self.api.post("/v1/syncs", body)
@@ -45,14 +48,35 @@ class NativeCase(HarborCase):
         return self.push(self.project, repository, Image([random_layer(repository, 500)]), *tags)
 
     def policies(self):
-        return {row.name for row in self.world.policies.values()}
+        return {row.name for row in list(self.world.policies.values())}
 
     def run_rule(self, name):
         return self.api.call("POST", f"/v1/syncs/{name}/runs", {})
 
     def gone(self, name):
         """The policy goes with what wanted it."""
-        wait_until(lambda: f"berth-{name}" not in self.policies(), "the policy is gone", 60)
+        wait_until(lambda: f"berth-{name}" not in self.policies(), "the policy is gone", 180)
+
+    def nothing_is_left(self):
+        """The endpoint goes after its last policy. A removal that came before the end of
+        a run that was stopped comes again after a refresh."""
+        self.standin.may_replicate.set()
+
+        def is_clean():
+            if self.policies():
+                self.refresh()
+            return not any(row.name.startswith("berth-")
+                           for harbor in (self.standin, self.there)
+                           for rows in (harbor.world.policies, harbor.world.registries)
+                           for row in list(rows.values()))
+        wait_until(is_clean, "nothing of Berth's is left", 180)
+
+    def is_followed(self, name):
+        """Does the store know a run of the rule at Harbor?"""
+        uri = f"file:{self.daemon.state}/berth.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as store:
+            return store.execute("SELECT COUNT(*) FROM sync_natives WHERE rule = ? AND "
+                                 "run_id <> ''", (name,)).fetchone()[0]
 
 
 class Running(NativeCase):
@@ -77,12 +101,11 @@ class Running(NativeCase):
                          (outcome["source"], outcome["target"], outcome["state"]))
         # The target's index is read after it.
         wait_until(lambda: self.api.get("/v1/images?q=mirror%20app%20v1")["items"],
-                   "the copy is in the index", 60)
+                   "the copy is in the index", 180)
 
         self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
         self.gone(name)
-        self.assertFalse([row for row in self.world.registries.values()
-                          if row.name.startswith("berth-")])
+        self.nothing_is_left()
 
     def test_a_rule_that_is_done_otherwise_leaves_nothing_at_harbor(self):
         self.image("tool", "v1")
@@ -96,7 +119,7 @@ class Running(NativeCase):
             self.patch(name, change)
             self.gone(name)
             wait_until(lambda: "native" not in self.api.get(f"/v1/syncs/{name}")["status"],
-                       "the rule knows", 60)
+                       "the rule knows", 180)
             self.patch(name, back)
         # What another registry keeps goes when the rule is done elsewhere.
         self.done(self.run_rule(name))
@@ -106,8 +129,8 @@ class Running(NativeCase):
         self.patch(name, {"source": "there/back", "target": f"harbor/{self.project}"})
         self.done(self.run_rule(name))
         self.gone(name)
-        self.assertEqual("there", self.api.get(f"/v1/syncs/{name}")["status"]["native"][
-            "integration"])
+        wait_until(lambda: self.api.get(f"/v1/syncs/{name}")["status"]["native"][
+            "integration"] == "there", "the rule knows", 180)
 
     def patch(self, name, change):
         answer = self.ask("PATCH", f"/v1/syncs/{name}", change, If_Match="*")
@@ -120,15 +143,16 @@ class Running(NativeCase):
         number = next(k for k, row in self.world.policies.items() if row.name == f"berth-{name}")
         self.faults.add(answer("403"), method="DELETE", path=f"/replication/policies/{number}",
                         times=1)
+        before = self.failed_removals()
         self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
-        wait_until(lambda: [one for one in self.removals() if one["state"] == "failed"],
-                   "the removal failed", 60)
+        wait_until(lambda: self.failed_removals() - before, "the removal failed", 180)
         self.assertIn(f"berth-{name}", self.policies())
         self.refresh()
         self.gone(name)
 
-    def removals(self):
-        return self.api.get("/v1/operations?filter=kind%20eq%20'native-remove'")["items"]
+    def failed_removals(self):
+        listed = self.api.get("/v1/operations?filter=kind%20eq%20'native-remove'")["items"]
+        return {one["id"] for one in listed if one["state"] == "failed"}
 
     def test_a_failed_repository_is_told_with_the_last_line_of_its_log(self):
         self.image("app", "v1")
@@ -168,6 +192,7 @@ class Choosing(NativeCase):
         self.image("app", "v1")
         self.daemon.ctl_ok("sync", "create", self.project, "--from", f"harbor/{self.project}",
                            "--to", "there/mirror", "--engine", "native")
+        self.addCleanup(self.nothing_is_left)
         self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{self.project}", If_Match="*")
         self.assertIn("the registry's own replication",
                       self.daemon.ctl_ok("sync", "plan", self.project))
@@ -183,15 +208,15 @@ class Interrupted(NativeCase):
         name = self.rule("native")
         self.standin.may_replicate.clear()
         begun = self.run_rule(name)
-        wait_until(lambda: self.executions(), "Harbor replicates", 60)
+        wait_until(lambda: self.is_followed(name), "the run is known", 180)
         self.ask("DELETE", f"/v1/operations/{begun['id']}")
         self.assertEqual("cancelled", self.api.wait(begun)["state"])
         wait_until(lambda: all(run.stopped for run in self.executions()),
-                   "the run is stopped", 60)
+                   "the run is stopped", 180)
         self.standin.may_replicate.set()
 
     def executions(self):
-        return [run for run in self.world.executions.values()
+        return [run for run in list(self.world.executions.values())
                 if run.policy.name == f"berth-{self.project}"]
 
     def test_a_killed_daemon_follows_the_run_that_it_began(self):
@@ -199,8 +224,7 @@ class Interrupted(NativeCase):
         name = self.rule("native")
         self.standin.may_replicate.clear()
         begun = self.run_rule(name)
-        wait_until(lambda: self.api.get(f"/v1/syncs/{name}")["status"].get("native") and
-                   self.executions(), "the run is known", 60)
+        wait_until(lambda: self.is_followed(name), "the run is known", 180)
         self.daemon.kill()
         self.daemon.start()
         self.standin.may_replicate.set()
