@@ -70,6 +70,36 @@ static bool are_of_platform(const struct ends *e)
 	return !strcmp(e->source.scope, PLATFORM_SCOPE) && !strcmp(e->target.scope, PLATFORM_SCOPE);
 }
 
+/* A rate that is set for an integration, or for all copies, holds for Berth's engine alone. */
+static int find_rate(struct daemon_state *d, const struct ends *e, bool *ret,
+		     struct berth_error *err)
+{
+	const struct integration *const both[] = {&e->source, &e->target};
+
+	*ret = d->settings.copy_limit_bytes_per_s > 0;
+	for (size_t i = 0; i < ARRAY_COUNT(both); i++) {
+		json_t *desired AUTO_JSON = NULL;
+		if (api_parse(both[i]->desired, &desired, err))
+			return err->code;
+		*ret |= js_int(desired, "limit_bytes_per_s", 0) > 0;
+	}
+	return 0;
+}
+
+/* *ret: why Berth's engine alone can do a rule with these ends, or NULL. */
+static int find_obstacle(struct daemon_state *d, const struct ends *e, const char **ret,
+			 struct berth_error *err)
+{
+	bool has_rate = false;
+
+	if (find_rate(d, e, &has_rate, err))
+		return err->code;
+	*ret = !are_of_platform(e) ? "a workspace's integration is copied by Berth alone"
+	       : has_rate ? "a limit of bytes a second is set, which is kept by Berth alone"
+			  : NULL;
+	return 0;
+}
+
 static const char *engine_of(const json_t *desired)
 {
 	return js_str(desired, "engine", "berth");
@@ -79,12 +109,12 @@ int native_check(struct daemon_state *d, const json_t *desired, struct findings 
 		 struct berth_error *err)
 {
 	struct ends e AUTO_ENDS = {.source = {.id = NULL}};
+	const char *obstacle = NULL;
 
-	if (get_ends_of_rule(d, desired, &e, err))
+	if (get_ends_of_rule(d, desired, &e, err) || find_obstacle(d, &e, &obstacle, err))
 		return err->code;
-	if (!are_of_platform(&e))
-		findings_add(f, "/engine", "unsupported",
-			     "a workspace's integration is copied by Berth alone");
+	if (obstacle)
+		findings_add(f, "/engine", "unsupported", "%s", obstacle);
 	else if (!can_replicate(d, &e.source) && !can_replicate(d, &e.target))
 		findings_add(f, "/engine", "unsupported",
 			     "neither %s nor %s is a registry that replicates by itself",
@@ -139,17 +169,17 @@ int native_call(struct operation *op, json_t *args, bool *ret_is_native, struct 
 {
 	const char *engine = js_str(op->arguments, "engine", "berth");
 	struct ends e AUTO_ENDS = {.source = {.id = NULL}};
+	const char *obstacle = NULL;
 
 	*ret_is_native = false;
 	if (!strcmp(engine, "berth"))
 		return 0;
-	if (get_ends_of_operation(op, &e, err))
+	if (get_ends_of_operation(op, &e, err) || find_obstacle(api_daemon(), &e, &obstacle, err))
 		return err->code;
-	if (!are_of_platform(&e))
+	if (obstacle)
 		return strcmp(engine, "native")
 			       ? 0
-			       : berth_fail(err, BERTH_E_UNSUPPORTED,
-					    "a workspace's integration is copied by Berth alone");
+			       : berth_fail(err, BERTH_E_UNSUPPORTED, "%s", obstacle);
 	json_t *more AUTO_JSON = json_pack("{s:s, s:s, s:s, s:s}", "engine", engine, "name",
 					   js_str(op->arguments, "sync", ""), "source_kind",
 					   e.source.kind, "target_kind", e.target.kind);

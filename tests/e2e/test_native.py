@@ -171,6 +171,17 @@ class Choosing(NativeCase):
         self.assertEqual([("/engine", "unsupported")],
                          [(one["pointer"], one["code"]) for one in problem["errors"]])
 
+    def test_a_rate_is_kept_by_berth_alone(self):
+        self.image("app", "v1")
+        name = self.rule("native")
+        for rate in (1 << 30, 0):
+            changed = self.ask("PATCH", "/v1/integrations/there", {"limit_bytes_per_s": rate},
+                               If_Match="*")
+            self.assertEqual(200, changed.status, changed.body)
+            if rate:
+                self.assertIn("a second", str(self.failed(self.run_rule(name), "unsupported")))
+        self.assertEqual("native", self.done(self.run_rule(name))["result"]["engine"])
+
     def test_what_harbor_cannot_say_is_refused_or_done_by_berth(self):
         self.image("app", "v1", "v2")
         name = self.rule("native", newest=1)
