@@ -124,6 +124,16 @@ static const struct reason reasons[] = {
 	{CURLE_URL_MALFORMAT, BERTH_E_INVALID, false, "an URL at ", " that is none"},
 };
 
+/* What stood on a kept connection may be the rest of the answer before, as of a body to
+ * a HEAD: on a new one it is not. */
+static bool is_left_over(const struct net_exchange *x, CURLcode result)
+{
+	long made = 1;
+	curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &made);
+	return !made &&
+	       (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY);
+}
+
 static void explain_by_table(struct net_exchange *x, CURLcode result, struct berth_error *err)
 {
 	static const struct reason other = {0, BERTH_E_INTERNAL, false, "the request to ",
@@ -132,7 +142,7 @@ static void explain_by_table(struct net_exchange *x, CURLcode result, struct ber
 	for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)
 		if (reasons[i].result == result)
 			found = &reasons[i];
-	x->may_retry = found->may_retry;
+	x->may_retry = found->may_retry || is_left_over(x, result);
 	berth_fail(err, found->code, "%s%s%s", found->before, x->origin, found->after);
 }
 

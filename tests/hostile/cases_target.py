@@ -206,6 +206,9 @@ for _name, _value in (("letters", "0-x"), ("negative", "0--5"), ("short", "0-9")
     case(f"patch-range-{_name}", TARGET, "45", f"a PATCH's Range is {_name}", ERROR,
          on("patch", header("Range", _value)), patch=True)
 
+case("head-with-late-body", TARGET, "55", "bytes follow the answer to each HEAD, a moment later",
+     RIGHT, on("manifest-head blob-head", fields(late=b"{not HTTP}" * 20)), load=two_arch)
+
 # What was stored is seen a moment later: a server may be several machines.
 
 for _kinds in ("blob", "blob-head", "blob blob-head", "manifest", "manifest-head"):

@@ -84,6 +84,7 @@ class Response:
     head_repeat  send this before the end of the head, again and again
     head_drip_s  pause before each byte of the head
     close      close the connection afterwards
+    late       bytes that follow a moment after the answer to a HEAD
     """
 
     def __init__(self, status=200, body=b"", headers=(), **how):
@@ -100,6 +101,7 @@ class Response:
         self.head_drip_s = 0
         self.close = False
         self.chunked = False
+        self.late = b""
         for name, value in how.items():
             setattr(self, name, value)
 
@@ -487,6 +489,11 @@ class Server:
         head, body = answer.head(request.method == "HEAD"), answer.body
         if request.method == "HEAD":
             body = b""
+            if answer.late:
+                connection.sendall(head)
+                self._stopped.wait(0.01)
+                connection.sendall(answer.late)
+                return True
         if answer.chunked and body:
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
         if answer.cut_head is not None:
