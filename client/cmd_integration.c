@@ -52,7 +52,7 @@
 
 static const struct flag create_flags[] = {
 	{"kind", 'k', FLAG_TEXT, "KIND",
-	 "what it speaks: dockerreg (the default), harbor: a plugin's name", .field = "kind",
+	 "what it speaks: dockerreg (the default), or another plugin's name", .field = "kind",
 	 .names = NAMES_PLUGIN},
 	{"workspace", 'W', FLAG_TEXT, "WORKSPACE",
 	 "belong to this workspace, and be there for nobody else: named WORKSPACE~NAME",

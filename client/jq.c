@@ -6,14 +6,17 @@
 
 #ifdef BERTH_HAVE_JQ
 #include <jq.h>
+#include <string.h>
 
 static void quiet(void *data, jv message)
 {
 	struct cli *c = data;
 	message = jq_format_error(message);
-	cli_usage(c, "--jq: %s",
-		  jv_get_kind(message) == JV_KIND_STRING ? jv_string_value(message)
-							 : "the filter was refused");
+	bool is_text = jv_get_kind(message) == JV_KIND_STRING;
+	AUTO_FREE char *text = strdup(is_text ? jv_string_value(message) : "");
+	for (char *s = text; s && (s = strchr(s, '\n'));) /* it shows the filter below */
+		*s = ' ';
+	cli_usage(c, "--jq: %s", text && *text ? text : "the filter was refused");
 	jv_free(message);
 }
 

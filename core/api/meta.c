@@ -87,8 +87,7 @@ void api_meta_server(struct request *q, struct answer *a)
 
 void api_meta_openapi(struct request *q, struct answer *a)
 {
-	(void)q;
-	answer_text(a, 200, "application/json", strdup(openapi_text));
+	answer_fixed(a, q, "application/json", openapi_text);
 }
 
 void api_meta_problem(struct request *q, struct answer *a)
@@ -98,9 +97,10 @@ void api_meta_problem(struct request *q, struct answer *a)
 		answer_problem(a, 404, "not-found", NULL, NULL);
 		return;
 	}
-	answer_json(a, 200,
-		    json_pack("{s:s,s:i,s:s,s:s}", "code", request_param(q, "kind"), "status",
-			      kind->status, "title", kind->title, "detail", kind->detail));
+	json_t *shown = json_pack("{s:s,s:i,s:s,s:s}", "code", request_param(q, "kind"), "status",
+				  kind->status, "title", kind->title, "detail", kind->detail);
+	AUTO_JSON json_t *fixed = json_incref(shown);
+	answer_resource(a, q, shown, fixed, 0);
 }
 
 void api_meta_readyz(struct request *q, struct answer *a)

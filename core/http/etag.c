@@ -124,6 +124,21 @@ void answer_resource(struct answer *a, const struct request *q, json_t *take_bod
 	answer_header(a, "ETag", etag);
 }
 
+void answer_fixed(struct answer *a, const struct request *q, const char *media_type,
+		  const char *text)
+{
+	const char *none = request_header(q, "If-None-Match");
+	AUTO_JSON json_t *body = json_string(text);
+	char etag[ETAG_ROOM];
+
+	etag_make(body, 0, etag);
+	if (none && (is_star(none) || etag_in_list(none, etag, true)))
+		answer_empty(a, 304);
+	else
+		answer_text(a, 200, media_type, strdup(text));
+	answer_header(a, "ETag", etag);
+}
+
 void answer_created(struct answer *a, const char *location, json_t *take_body,
 		    const json_t *desired, int64_t generation)
 {

@@ -97,6 +97,9 @@ void answer_header(struct answer *a, const char *name, const char *value);
  * plus generation; answers 304 by itself where If-None-Match of a read fits. */
 void answer_resource(struct answer *a, const struct request *q, json_t *take_body,
 		     const json_t *desired, int64_t generation);
+/* The same of a text that this build of berthd always gives. */
+void answer_fixed(struct answer *a, const struct request *q, const char *media_type,
+		  const char *text);
 /* The same as 201 with Location. */
 void answer_created(struct answer *a, const char *location, json_t *take_body,
 		    const json_t *desired, int64_t generation);

@@ -79,12 +79,12 @@ int order_parse(const struct store_table *table, const char *sort, struct order 
 		struct berth_error *err)
 {
 	AUTO_FREE char *words = strdup(sort ? sort : table->default_sort);
-	char *rest = words;
 	int rc = 0;
 
 	if (!words)
 		return berth_fail_memory(err);
-	while (rest && *rest && !rc) {
+	char *rest = sort || *words ? words : NULL; /* a table may be in its key's order */
+	while (rest && !rc) {
 		char *word = rest;
 
 		rest = strchr(word, ',');

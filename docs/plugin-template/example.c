@@ -36,7 +36,7 @@ struct request {
 	struct example *example;
 	const struct berth_call *call;
 	const char *type; /* the Content-Type that the answer must have */
-	char path[128];
+	char path[512];
 	char answer[ANSWER_MAX_BYTES];
 	size_t answer_bytes;
 	int is_too_long, is_refused;
@@ -187,7 +187,7 @@ static int judge_answer(CURL *curl, const char *wanted, struct berth_error *err)
 	case 403:
 		return fail(err, BERTH_E_DENIED, "the user may not do that", cause);
 	case 404:
-		return fail(err, BERTH_E_PROTOCOL, "there is no such server here", cause);
+		return fail(err, BERTH_E_NOT_FOUND, "the server has nothing of that name", cause);
 	case 409:
 		return fail(err, BERTH_E_CONFLICT, "the server sees a conflict", cause);
 	case 429:
@@ -286,6 +286,8 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 	struct request r = {.example = self, .call = call, .type = "text/plain", .path = "/health"};
 	(void)scope_json;
 	int code = get(&r, err);
+	if (code == BERTH_E_NOT_FOUND)
+		return fail(err, BERTH_E_PROTOCOL, "there is no such server here", "HTTP 404");
 	if (!code)
 		code = read_version(&r, err);
 	if (!code)

@@ -256,8 +256,27 @@ class Syncs(Case):
         self.assertEqual(done["id"], last["id"])
         again = self.done(self.run_sync("report"))["result"]
         self.assertEqual((0, 4), (again["copied"], again["present"]))
+        listed = self.api.get("/v1/syncs/report/runs?sort=started_at&filter="
+                              "state%20eq%20'succeeded'")["items"]
+        self.assertEqual([done["id"], again["run"]], [one["id"] for one in listed])
         self.refused(404, "not-found", "GET",
                      "/v1/syncs/report/runs/00000000-0000-4000-8000-000000000000")
+
+    def test_lists_below_a_resource_are_sorted_and_filtered_too(self):
+        space = self.api.get("/v1/integrations/hub/spaces?sort=-name&filter="
+                             "integration%20eq%20'hub'")["items"][0]
+        names = [one["name"] for one in
+                 self.api.get(f"/v1/spaces/{space['id']}/images?sort=-name")["items"]]
+        self.assertGreater(len(names), 1)
+        self.assertEqual(sorted(names, reverse=True), names)
+        only = self.api.get(f"/v1/spaces/{space['id']}/images?filter=name%20eq%20'{names[1]}'")
+        self.assertEqual([names[1]], [one["name"] for one in only["items"]])
+        self.make("kept", "hub/shop", "mirror/kept", tags=["1.*"])
+        plan = self.done(self.api.post("/v1/syncs/kept/plan", {"store": True}))["result"]["plan"]
+        for condition, found in (("gt", [plan]), ("lt", [])):
+            plans = self.api.get("/v1/syncs/kept/plans?sort=created_at&filter="
+                                 f"created_at%20{condition}%20'2026-01-01T00:00:00Z'")["items"]
+            self.assertEqual(found, [one["id"] for one in plans])
 
     def test_tags_are_chosen_by_range_exclusion_and_version(self):
         self.make("chosen", "hub/shop", "mirror/chosen", repositories=["web", "api"],

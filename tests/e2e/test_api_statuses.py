@@ -115,7 +115,7 @@ class Alike(ApiCase):
         self.assertEqual(["/v1/integrations/hub", "/v1/integrations/mirror"], page["items"])
         page = self.api.get("/v1/integrations?fields=name,kind")
         self.assertEqual({"name": "hub", "kind": "dockerreg"}, page["items"][0])
-        for query in ("sort=colour", "filter=name", "cursor=AAAA", "limit=0", "limit=1001",
+        for query in ("sort=colour", "sort=", "sort=name,", "filter=name", "cursor=AAAA", "limit=0", "limit=1001",
                       "unknown=1"):
             for path in ("/v1/integrations", "/v1/spaces", "/v1/operations", "/v1/images",
                          "/v1/syncs", "/v1/audit"):

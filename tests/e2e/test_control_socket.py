@@ -70,6 +70,11 @@ class EveryRoute(Case):
     def test_the_daemon_serves_the_document_it_was_built_from(self):
         with open(os.path.join(source_dir(), "docs", "openapi.json"), encoding="utf-8") as file:
             self.assertEqual(json.load(file), self.api.get("/v1/openapi.json"))
+        for path in ("/v1/openapi.json", "/v1/problems/not-found"):
+            etag = self.api.request("GET", path).headers["ETag"]
+            self.assertEqual([304, 200], [
+                self.api.request("GET", path, headers={"If-None-Match": value}).status
+                for value in (etag, '"another"')])
 
     def test_an_unknown_parameter_is_refused(self):
         for method, path, operation in self.operations():

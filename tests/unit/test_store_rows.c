@@ -143,8 +143,8 @@ static void cursors_are_not_forged_or_carried_elsewhere(void **state)
 
 static void an_unknown_sort_field_is_answered_with_the_known_ones(void **state)
 {
-	static const char *const bad[] = {"nope", "name,name", "", "desired",
-					  "name; DROP TABLE integrations"};
+	static const char *const bad[] = {"nope",  "name,name", "",
+					  "name,", "desired",   "name; DROP TABLE integrations"};
 	struct fixture *f = *state;
 	struct seen seen = {.count = 0};
 
@@ -154,7 +154,7 @@ static void an_unknown_sort_field_is_answered_with_the_known_ones(void **state)
 		int rc = store_list(f->store, &integrations_table, &page, note_integration, &seen,
 				    NULL, &err);
 
-		assert_int_equal(rc, *bad[i] ? BERTH_E_INVALID : 0);
+		assert_int_equal(rc, BERTH_E_INVALID);
 		if (!i)
 			assert_non_null(strstr(err.message, "created_at"));
 	}
