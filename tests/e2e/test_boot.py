@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 900
+# timeout: 1800
 """The units under a real systemd: a minimal Debian of the host's own release
 with what `make install` puts there, booted by systemd-nspawn. boot_guest.sh
 acts inside; what it saw is judged here."""

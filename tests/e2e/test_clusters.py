@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 900
+# timeout: 1800
 """Kubernetes clusters (K1): by kubeconfig or address and token, proved, probed,
 changed and forgotten. The API server is tests/standin/kube.py."""
 

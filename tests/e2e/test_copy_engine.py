@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 1200
 """The copy engine without the daemon (build/tests/copybench) between real
 registries: what arrives, what it costs, and what is left after a failure."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 1200
 """A copy that is cut short in the middle of a blob goes on from the byte it was at:
 after kill -9 of whoever has a part in it, a reset connection, a restarted registry.
 

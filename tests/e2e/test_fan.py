@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 1200
 """One copy to several targets through the daemon: the source is read once, each target
 has its own outcomes, and a failure, a kill and a cancel concern what they should."""
 

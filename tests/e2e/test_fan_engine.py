@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 1200
 """Several targets of one copy read the source once, without the daemon: what comes
 together, who goes alone, and what one target's failure does to the others (nothing)."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 900
+# timeout: 1800
 """The copy engine without the daemon (build/tests/copybench) against the hostile
 registry, at either end of the copy."""
 

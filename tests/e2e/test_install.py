@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 1200
 """What `make install` puts where, a plugin built against it, and the units."""
 
 import http.server
