@@ -14,21 +14,28 @@
 static const struct sealer *sealer;
 static char public_key[SIGN_PUBLIC_ROOM];
 
+/* Makes the public key where it could not be made before: with a sealer no row is
+ * written unsigned, as one would be that came while there was no memory for the key. */
+static int need_key(struct berth_error *err)
+{
+	return !sealer || *public_key ? 0 : secret_sign_public(sealer, public_key, err);
+}
+
 void seal_set_sealer(const struct sealer *given)
 {
 	struct berth_error err = ERROR_INIT;
 
 	sealer = given;
 	public_key[0] = '\0';
-	if (!given || !secret_sign_public(given, public_key, &err))
-		return;
-	public_key[0] = '\0';
-	sealer = NULL;
-	log_error("the audit trail is not signed: %s", err.message);
+	if (need_key(&err))
+		log_warning("the audit trail can't be signed yet: %s", err.message);
 }
 
 const char *seal_public_key(void)
 {
+	struct berth_error err = ERROR_INIT;
+
+	(void)need_key(&err); /* without it nothing is verified as signed */
 	return public_key;
 }
 
@@ -53,7 +60,7 @@ int seal_store(struct store *s, const char *kind, int64_t number, const char *ha
 	AUTO_FREE char *text = chain_seal_text(kind, &seal);
 	if (!text)
 		return berth_fail_memory(err);
-	if (sealer && secret_sign(sealer, text, seal.signature, err))
+	if (sealer && (need_key(err) || secret_sign(sealer, text, seal.signature, err)))
 		return err->code;
 	struct audit_seal row = {.kind = (char *)(uintptr_t)kind,
 				 .number = number,
@@ -88,7 +95,9 @@ int seal_find_end(struct store *s, int64_t *ret_number, char *hash, bool *ret_is
 {
 	struct chain_seal end = {.number = 0};
 	struct berth_error why = ERROR_INIT;
-	int rc = find_last(s, ret_number, hash, err);
+	int rc = need_key(err);
+	if (!rc)
+		rc = find_last(s, ret_number, hash, err);
 	int found = rc ? rc : seal_load(s, CHAIN_END, &end, &why);
 
 	*ret_is_unsigned = false;

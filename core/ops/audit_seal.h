@@ -16,7 +16,8 @@
 #include "core/ops/events.h"
 #include "core/secrets/secrets.h"
 
-/* The key that seals are signed with from now on; NULL: none. Of the only thread. */
+/* The key that seals are signed with from now on; NULL: none. Of the only thread. Where its
+ * public half can't be made now, that is tried again before anything is written. */
 void seal_set_sealer(const struct sealer *sealer);
 /* The public key, or "" without one. */
 const char *seal_public_key(void);
