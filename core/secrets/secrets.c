@@ -297,15 +297,17 @@ int secret_sign_public(const struct sealer *sealer, char *to, struct berth_error
 }
 
 /* The proof is a fixed text's keyed hash: it says which key, and not what. */
-static void make_proof(const struct sealer *sealer, char *to)
+static int make_proof(const struct sealer *sealer, char *to, struct berth_error *err)
 {
 	static const char text[] = "berth key proof 1";
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
 	unsigned int count = 0;
 
-	HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
-	     sizeof(text) - 1, hash, &count);
+	if (!HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
+		  sizeof(text) - 1, hash, &count))
+		return berth_fail(err, BERTH_E_INTERNAL, "cannot tell the key by its hash");
 	text_hex(hash, 32, to);
+	return 0;
 }
 
 int sealer_check(const struct sealer *sealer, struct store *s, struct berth_error *err)
@@ -314,9 +316,8 @@ int sealer_check(const struct sealer *sealer, struct store *s, struct berth_erro
 	char proof[65];
 	int rc = store_get_setting(s, PROOF_SETTING, &stored, err);
 
-	if (rc)
-		return rc;
-	make_proof(sealer, proof);
+	if (rc || make_proof(sealer, proof, err))
+		return err->code;
 	if (!stored)
 		return store_set_setting(s, PROOF_SETTING, proof, err);
 	if (strlen(stored) != 64 || CRYPTO_memcmp(stored, proof, 64) != 0)
