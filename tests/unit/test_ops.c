@@ -690,17 +690,23 @@ static void log_lines_are_numbered_across_a_restart(void **state)
 	assert_int_equal(count(k, &operation_log_table), 3);
 }
 
+/* A job runs, and what it keeps is sealed. */
+static void begin_keeping(struct fake *k, const char *id, const char *name)
+{
+	add_integration(k->f->store, id, name);
+	OK(sealer_open(k->f->key, true, &k->sealer, &err));
+	kill_and_restart(k);
+	submitted(k, "refresh", "x");
+	ops_turn(k->ops);
+}
+
 static void kept_state_is_sealed(void **state)
 {
 	struct fake *k = *state;
 	AUTO_JSON json_t *kept = json_pack("{ss}", "token", "canary-1234");
 	AUTO_SECRET char *text = NULL;
 
-	add_integration(k->f->store, "id-a", "a");
-	OK(sealer_open(k->f->key, true, &k->sealer, &err));
-	kill_and_restart(k);
-	submitted(k, "refresh", "x");
-	ops_turn(k->ops);
+	begin_keeping(k, "id-a", "a");
 	k->jobs->events->keep(k->jobs->user, "a", kept);
 	OK(kept_load(k->f->store, k->sealer, "id-a", &text, &err));
 	assert_string_equal(text, "{\"token\":\"canary-1234\"}");
@@ -711,11 +717,7 @@ static void a_job_keeps_state_so_many_times_and_no_more(void **state)
 	struct fake *k = *state;
 	AUTO_SECRET char *text = NULL;
 
-	add_integration(k->f->store, "id-a", "a");
-	OK(sealer_open(k->f->key, true, &k->sealer, &err));
-	kill_and_restart(k);
-	submitted(k, "refresh", "x");
-	ops_turn(k->ops);
+	begin_keeping(k, "id-a", "a");
 	OK(store_begin(k->f->store, &err)); /* one commit for all: the disk is not the matter */
 	for (int i = 0; i < 1500; i++) {
 		AUTO_JSON json_t *kept = json_pack("{si}", "n", i);
@@ -733,11 +735,7 @@ static void state_of_an_integration_that_a_job_was_not_given_is_not_kept(void **
 	AUTO_JSON json_t *kept = json_pack("{ss}", "token", "of somebody else");
 	AUTO_SECRET char *text = NULL;
 
-	add_integration(k->f->store, "id-b", "b");
-	OK(sealer_open(k->f->key, true, &k->sealer, &err));
-	kill_and_restart(k);
-	submitted(k, "refresh", "x");
-	ops_turn(k->ops);
+	begin_keeping(k, "id-b", "b");
 	k->jobs->events->keep(k->jobs->user, "b", kept);
 	OK(kept_load(k->f->store, k->sealer, "id-b", &text, &err));
 	assert_null(text);
