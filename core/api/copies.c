@@ -23,30 +23,32 @@ struct start {
 	bool stores;            /* the plan is kept */
 };
 
-static void add_lock(json_t *locks, const json_t *to)
+static bool add_lock(json_t *locks, const json_t *to)
 {
 	const char *path = js_str(to, "repository", js_str(to, "prefix", ""));
 
-	json_array_append_new(locks,
-			      json_pack("s+++", "~target/", js_str(to, "instance", ""), "/", path));
+	return !json_array_append_new(
+		locks, json_pack("s+++", "~target/", js_str(to, "instance", ""), "/", path));
 }
 
+/* NULL: no memory. */
 static json_t *locks_of(const struct start *s)
 {
-	json_t *locks = json_array();
+	json_t *locks AUTO_JSON = json_array();
 	const json_t *to;
 	size_t i;
 
-	if (copy_only_reads(s->kind))
-		return locks;
-	if (!json_array_size(s->targets))
-		add_lock(locks, json_object_get(s->rule, "target"));
+	if (!locks || copy_only_reads(s->kind))
+		return STEAL(locks);
+	if (!json_array_size(s->targets) && !add_lock(locks, json_object_get(s->rule, "target")))
+		return NULL;
 	json_array_foreach (s->targets, i, to) {
-		add_lock(locks, to);
+		if (!add_lock(locks, to))
+			return NULL;
 	}
-	if (s->of)
-		json_array_append_new(locks, json_pack("s+", "sync/", s->of->name));
-	return locks;
+	if (s->of && json_array_append_new(locks, json_pack("s+", "sync/", s->of->name)))
+		return NULL;
+	return STEAL(locks);
 }
 
 /* What an operation is made of, and its request, which points into it. */
@@ -62,7 +64,23 @@ static void made_done(struct made *m)
 	json_decref(m->locks);
 }
 
-static void make_request(const struct start *s, struct made *ret)
+/* The arguments that not every copy has. false: no memory. */
+static bool put_choices(json_t *arguments, const struct start *s)
+{
+	if (json_array_size(s->targets) &&
+	    json_object_set(arguments, "targets", (json_t *)s->targets))
+		return false;
+	if (s->only_failed_of && *s->only_failed_of &&
+	    json_object_set_new(arguments, "only_failed_of", json_string(s->only_failed_of)))
+		return false;
+	if (s->plan && *s->plan && json_object_set_new(arguments, "plan", json_string(s->plan)))
+		return false;
+	if (s->stores && json_object_set_new(arguments, "store", json_true()))
+		return false;
+	return !s->engine || native_put_arguments(arguments, s->of, s->engine);
+}
+
+static int make_request(const struct start *s, struct made *ret, struct berth_error *err)
 {
 	const char *source = js_str(json_object_get(s->rule, "source"), "instance", "");
 	const char *target = js_str(json_object_get(s->rule, "target"), "instance", "");
@@ -72,22 +90,17 @@ static void make_request(const struct start *s, struct made *ret)
 		 s->of ? s->of->name : "");
 	ret->arguments = json_pack("{s:O, s:s, s:s, s:s}", "rule", (json_t *)s->rule, "sync",
 				   s->of ? s->of->name : "", "source", source, "target", target);
-	if (json_array_size(s->targets))
-		json_object_set(ret->arguments, "targets", (json_t *)s->targets);
-	js_put_str(ret->arguments, "only_failed_of", s->only_failed_of);
-	js_put_str(ret->arguments, "plan", s->plan);
-	if (s->engine)
-		native_put_arguments(ret->arguments, s->of, s->engine);
-	if (s->stores)
-		json_object_set_new(ret->arguments, "store", json_true());
 	ret->resources = json_pack("[s]", path);
 	ret->locks = locks_of(s);
+	if (!ret->arguments || !ret->resources || !ret->locks || !put_choices(ret->arguments, s))
+		return berth_fail(err, BERTH_E_NO_MEMORY, "no memory for an operation's arguments");
 	ret->request = (struct op_request){.kind = s->kind,
 					   .arguments = ret->arguments,
 					   .resources = ret->resources,
 					   .locks = ret->locks,
 					   .integration = target,
 					   .joins = s->of != NULL};
+	return 0;
 }
 
 static int add_run_row(struct daemon_state *d, const struct start *s, const char *id,
@@ -120,8 +133,7 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 	if (has_several ? !copy_targets_usable(q, a, source, s->targets)
 			: !sync_ends_usable(q, a, source, target))
 		return;
-	make_request(s, &made);
-	if (store_begin(d->store, &err)) {
+	if (make_request(s, &made, &err) || store_begin(d->store, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
@@ -309,7 +321,8 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const str
 			  .of = of,
 			  .engine = js_str(desired, "engine", NULL),
 			  .started_by = why->started_by};
-	make_request(&s, &made);
+	if (make_request(&s, &made, err))
+		return err->code;
 	made.request.user_name = why->by ? why->by->user_name : "berthd";
 	made.request.request_id = why->by ? why->by->request_id : why->started_by;
 	made.request.uid = why->by ? why->by->uid : getuid();

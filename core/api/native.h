@@ -18,7 +18,8 @@ MUST_USE int native_show(struct daemon_state *d, const char *rule_id, json_t *st
 
 /* The members of a copying operation's arguments that the functions below need; nothing
  * where Berth's own engine is meant. false: no memory. */
-bool native_put_arguments(json_t *arguments, const struct sync_rule *of, const char *engine);
+MUST_USE bool native_put_arguments(json_t *arguments, const struct sync_rule *of,
+				   const char *engine);
 /* Adds to the job's args what it needs to ask a registry. *ret_is_native: false where
  * Berth's engine is the only one that can. */
 MUST_USE int native_call(struct operation *op, json_t *args, bool *ret_is_native,
