@@ -7,21 +7,31 @@
 #include "api_handlers.h"
 #include "core/api/integration.h"
 
+/* What plugins are sorted and filtered by. They are no rows: the catalog is in memory. */
+static const struct store_column plugin_columns[] = {
+	{.name = "name", .column = "name", .type = STORE_TEXT},
+	{.name = "file", .column = "file", .type = STORE_TEXT},
+	{.name = "ok", .column = "ok", .type = STORE_BOOL},
+	{.name = "error", .column = "error", .type = STORE_TEXT},
+	{.name = "version", .column = "version", .type = STORE_TEXT},
+	{.name = "abi", .column = "abi", .type = STORE_TEXT},
+	{.name = "summary", .column = "summary", .type = STORE_TEXT},
+};
+static const struct store_table plugins_table = {
+	.name = "plugin",
+	.columns = plugin_columns,
+	.column_count = ARRAY_COUNT(plugin_columns),
+	.key = "file",
+	.default_sort = "name",
+};
+
 void api_plugins_list(struct request *q, struct answer *a)
 {
-	const json_t *plugins = request_daemon(q)->plugins;
+	struct list l AUTO_LIST = {.table = NULL};
 
-	if (request_query(q, "cursor")) {
-		struct berth_error err = ERROR_INIT;
-		(void)berth_fail(&err, BERTH_E_INVALID, "cursor: this list gives none");
-		answer_problem(a, 0, "parameter-invalid", &err, NULL);
-		answer_fault(a, "?cursor", "bad-value", "%s", err.message);
+	if (!api_plugins_known(q, a) || !list_begin(&l, q, a, &plugins_table))
 		return;
-	}
-	if (!api_plugins_known(q, a))
-		return;
-	answer_list(a, q, json_copy((json_t *)plugins), NULL, (int64_t)json_array_size(plugins),
-		    NULL);
+	list_end_array(&l, q, a, request_daemon(q)->store, request_daemon(q)->plugins);
 }
 
 void api_plugins_get(struct request *q, struct answer *a)

@@ -9,27 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
-
-enum node_kind { NODE_TERM, NODE_AND, NODE_OR, NODE_NOT };
-enum operator{ OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE, OP_LIKE, OP_IN };
-
-struct value {
-	bool is_text; /* else a number or a boolean */
-	bool is_boolean;
-	int64_t number;
-	char *text; /* owned; as the column wants it after filter_compile */
-};
-struct node {
-	enum node_kind kind;
-	enum operator op;
-	char field[64];
-	struct node *left, *right;
-	struct value values[FILTER_VALUES_MAX / 4];
-	size_t value_count;
-};
-struct filter {
-	struct node *root;
-};
+#include "core/http/filter_tree.h"
 
 static const struct {
 	const char *word, *sql;

@@ -42,5 +42,8 @@ SCOPE_TYPE(filter, struct filter, filter_free)
  * mean by it what PostgreSQL does. */
 MUST_USE int filter_compile(struct filter *f, const struct store_table *table, struct buf *sql,
 			    struct filter_values *values, struct berth_error *err);
+/* Whether an object fits, by the same rules as the SQL: its members are the fields. Only after
+ * filter_compile with the same table has found no fault. */
+bool filter_fits(const struct filter *f, const struct store_table *table, const json_t *item);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/js.h"
 #include "core/base/text.h"
 #include "core/http/internal.h"
+#include "core/store/array.h"
 
 #define WHERE_BYTES_MAX (16u << 10)
 #define LIMIT_DEFAULT 100
@@ -72,24 +73,64 @@ static int add_row(void *user, const void *row, struct berth_error *err)
 	return 0;
 }
 
+/* Answers l->items, or why there are none; ends the listing. */
+static void answer_page(struct list *l, const struct request *q, struct answer *a,
+			const struct store_listing *listing, int code,
+			const struct berth_error *err)
+{
+	if (code == BERTH_E_INVALID) {
+		const char *where = strncmp(err->message, "sort", 4) ? "?cursor" : "?sort";
+		answer_problem(a, 0, "parameter-invalid", err, NULL);
+		answer_fault(a, where, "bad-value", "%s", err->message);
+	} else if (code) {
+		answer_error(a, err);
+	} else {
+		answer_list(a, q, STEAL(l->items), listing->next, listing->total, l->more);
+	}
+	free(listing->next);
+}
+
 void list_end(struct list *l, const struct request *q, struct answer *a, struct store *store,
 	      list_make *make, void *user)
 {
 	struct making m = {.list = l, .make = make, .user = user};
 	struct store_listing listing = {.total = -1};
 	struct berth_error err = ERROR_INIT;
-	int r = store_list(store, l->table, &l->page, add_row, &m, &listing, &err);
 
-	if (r == BERTH_E_INVALID) {
-		const char *where = strncmp(err.message, "sort", 4) ? "?cursor" : "?sort";
-		answer_problem(a, 0, "parameter-invalid", &err, NULL);
-		answer_fault(a, where, "bad-value", "%s", err.message);
-	} else if (r) {
-		answer_error(a, &err);
-	} else {
-		answer_list(a, q, STEAL(l->items), listing.next, listing.total, l->more);
+	int code = store_list(store, l->table, &l->page, add_row, &m, &listing, &err);
+	answer_page(l, q, a, &listing, code, &err);
+}
+
+/* The items that the filter lets through, in place of l->items. */
+static int filter_items(struct list *l, const json_t *items, struct berth_error *err)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (items, i, item)
+		if ((!l->filter || filter_fits(l->filter, l->table, item)) &&
+		    json_array_append(l->items, item))
+			return berth_fail_memory(err);
+	return 0;
+}
+
+void list_end_array(struct list *l, const struct request *q, struct answer *a, struct store *store,
+		    const json_t *items)
+{
+	const char *filter = request_query(q, "filter");
+	struct store_listing listing = {.total = -1};
+	struct berth_error err = ERROR_INIT;
+	json_t *page AUTO_JSON = NULL;
+
+	int code = filter_items(l, items, &err);
+	if (!code)
+		code = store_list_array(store, l->table, &l->page, filter ? filter : "", l->items,
+					&page, &listing, &err);
+	if (!code) {
+		json_decref(l->items);
+		l->items = STEAL(page);
 	}
-	free(listing.next);
+	answer_page(l, q, a, &listing, code, &err);
 }
 
 /* The path of an item: {name} of the template by the item's member. */

@@ -20,7 +20,6 @@ struct list {
 	json_t *items;
 	const json_t *more; /* the handler's: members of the answer beside its items, or NULL */
 	struct buf where;
-	char *filter_text;
 	struct filter *filter;
 	struct filter_values values;
 };
@@ -33,6 +32,10 @@ MUST_USE bool list_begin(struct list *l, const struct request *q, struct answer 
 typedef json_t *list_make(void *user, const void *row);
 void list_end(struct list *l, const struct request *q, struct answer *a, struct store *store,
 	      list_make *make, void *user);
+/* The same for what lives in memory: items are the objects as they are shown, of which the
+ * fields of the table given to list_begin may be sorted and filtered by. */
+void list_end_array(struct list *l, const struct request *q, struct answer *a, struct store *store,
+		    const json_t *items);
 void list_done(struct list *l);
 #define AUTO_LIST CLEANUP(list_done)
 

@@ -199,6 +199,24 @@ class Rest(ApiCase):
         self.assertIn("address", [option["key"] for option in plugin["options"]])
         self.refused(404, "not-found", "GET", "/v1/plugins/quay")
 
+    def test_plugins_are_sorted_filtered_and_paged_as_every_list(self):
+        names = self.names("/v1/plugins")
+        self.assertEqual(sorted(names), names)
+        self.assertEqual(names[::-1], self.names("/v1/plugins?sort=-name"))
+        self.assertEqual(["dockerreg"], self.names("/v1/plugins?filter=name%20like%20%27docker*%27"))
+        self.assertEqual([], self.names("/v1/plugins?filter=ok%20eq%20false"))
+        paged, path = [], "/v1/plugins?limit=1&sort=-name"
+        while path:
+            page = self.api.get(path)
+            self.assertEqual((1, len(names)), (len(page["items"]), page["total"]))
+            paged += [item["name"] for item in page["items"]]
+            path = page.get("next")
+        self.assertEqual(names[::-1], paged)
+        self.refused(400, "parameter-invalid", "GET", "/v1/plugins?sort=size")
+        self.refused(400, "filter-invalid", "GET", "/v1/plugins?filter=size%20eq%201")
+        cursor = self.api.get("/v1/plugins?limit=1")["next"].split("cursor=")[1].split("&")[0]
+        self.refused(400, "parameter-invalid", "GET", "/v1/plugins?sort=-name&cursor=" + cursor)
+
     def test_a_reload_takes_a_right_file_and_refuses_a_wrong_one(self):
         self.assertEqual({"reloaded": True}, self.api.call("POST", "/v1/reload"))
 

@@ -82,6 +82,66 @@ static void filter_values_are_never_in_the_sql(void **state)
 	assert_string_equal(values.items[1].bytes, "50\\%\\_\\\\%_");
 }
 
+/* As the compiled SQL would choose, for each object. */
+static void filters_choose_objects_as_they_choose_rows(void **state)
+{
+	static const struct {
+		const char *filter;
+		bool fits;
+	} cases[] = {
+		{"name eq 'a/b_c%'", true},
+		{"name ne 'a/b_c%'", false},
+		{"name like 'a*'", true},
+		{"name like '*b_c%'", true},
+		{"name like '*b?c?'", true},
+		{"name like 'a_b*'", false},
+		{"name like '*c'", false},
+		{"name like '**%'", true},
+		{"name gt 'a'", true},
+		{"name in ('x', 'a/b_c%')", true},
+		{"name in ('x', 'y')", false},
+		{"count ge 7 and count le 7", true},
+		{"count lt 7 or count gt 7", false},
+		{"not count eq 7", false},
+		{"enabled eq true", true},
+		{"enabled ne true", false},
+		{"created_at lt '2026-01-31T12:00:00Z'", true},
+		{"created_at ge '2026-01-31T12:00:00Z'", false},
+	};
+	AUTO_JSON json_t *item = json_pack("{ss, si, sb, ss}", "name", "a/b_c%", "count", 7,
+					   "enabled", 1, "created_at", "2026-01-30T00:00:00Z");
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct berth_error err = ERROR_INIT;
+		struct filter_values values;
+		AUTO(filter) struct filter *f = NULL;
+		AUTO_BUF struct buf sql;
+
+		buf_init(&sql, 1024);
+		assert_int_equal(filter_parse(cases[i].filter, &f, &err), 0);
+		assert_int_equal(filter_compile(f, &table, &sql, &values, &err), 0);
+		if (filter_fits(f, &table, item) != cases[i].fits)
+			fail_msg("%s", cases[i].filter);
+	}
+}
+
+static void a_character_of_several_bytes_is_one_for_a_question_mark(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	struct filter_values values;
+	AUTO(filter) struct filter *f = NULL;
+	AUTO_JSON json_t *item = json_pack("{ss}", "name",
+					   "a\xc3\xa9\xe2\x82\xac"
+					   "b");
+	AUTO_BUF struct buf sql;
+
+	(void)state;
+	buf_init(&sql, 1024);
+	assert_int_equal(filter_parse("name like 'a??b' and not name like 'a?b'", &f, &err), 0);
+	assert_int_equal(filter_compile(f, &table, &sql, &values, &err), 0);
+	assert_true(filter_fits(f, &table, item));
+}
+
 static void filter_faults_are_named(void **state)
 {
 	static const char *const cases[][2] = {
@@ -411,6 +471,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(filters_become_bound_sql),
 		T(filter_values_are_never_in_the_sql),
+		T(filters_choose_objects_as_they_choose_rows),
+		T(a_character_of_several_bytes_is_one_for_a_question_mark),
 		T(filter_faults_are_named),
 		T(filters_are_bounded),
 		T(accept_chooses_by_quality_and_precision),
