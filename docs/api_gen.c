@@ -34,6 +34,18 @@ static const json_t *operation_of(const json_t *document, const struct route *r)
 	return json_object_get(json_object_get(paths, r->path), methods[r->method]);
 }
 
+/* Why a convention of all routes does not hold for this one. */
+static void put_reason(const char *what, const json_t *operation, const char *extension)
+{
+	const char *why = js_str(operation, extension, NULL);
+
+	if (!why)
+		return;
+	printf("%s: ", what);
+	put(why);
+	puts(".");
+}
+
 static void put_routes(void)
 {
 	AUTO_JSON json_t *document = json_loadb(openapi_text, openapi_text_bytes, 0, NULL);
@@ -51,6 +63,8 @@ static void put_routes(void)
 		puts(".");
 		if (r->point != POINT_NONE)
 			printf("Needs\n.Ql %s .\n", points[r->point].name);
+		put_reason("No dry run", operation_of(document, r), "x-dry-run");
+		put_reason("No recursion", operation_of(document, r), "x-no-item-path");
 	}
 	puts(".El");
 }

@@ -137,6 +137,31 @@ void api_artifacts_get(struct request *q, struct answer *a)
 	(void)api_submit(q, a, &request);
 }
 
+/* What a removal would do, as the index knows it: the registry is not asked. */
+static void plan_removal(struct request *q, struct answer *a, const struct space *space,
+			 const struct reference *of, const char *name, const char *what)
+{
+	struct store *s = request_daemon(q)->store;
+	struct repository row AUTO_REPOSITORY = {.name = NULL};
+	struct tag tag AUTO_TAG = {.name = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	int code = repository_get(s, space->integration_id, of->repository, &row, &err);
+	if (!code && *of->tag)
+		code = tag_get(s, row.id, of->tag, &tag, &err);
+	if (code) {
+		char hint[160];
+
+		snprintf(hint, sizeof(hint), "berthctl integration refresh %s", space->integration);
+		api_fail(a, &err, code == BERTH_E_NOT_FOUND ? hint : NULL);
+		return;
+	}
+	json_t *plan = api_plan(NULL, NULL, name);
+	if (plan)
+		json_object_set_new(plan, "message", json_string(what));
+	answer_json(a, 200, plan);
+}
+
 void image_remove(struct request *q, struct answer *a, const struct space *space,
 		  const struct image_removal *removal)
 {
@@ -154,9 +179,7 @@ void image_remove(struct request *q, struct answer *a, const struct space *space
 	if (!is_usable(q, a, space))
 		return;
 	if (request_dry_run(q)) {
-		json_t *plan = api_plan(NULL, NULL, name);
-		json_object_set_new(plan, "message", json_string(removal->what));
-		answer_json(a, 200, plan);
+		plan_removal(q, a, space, &of, name, removal->what);
 		return;
 	}
 	if (!image_confirmed(q, a, name, removal->what))

@@ -133,8 +133,17 @@ void list_end_array(struct list *l, const struct request *q, struct answer *a, s
 	answer_page(l, q, a, &listing, code, &err);
 }
 
-/* The path of an item: {name} of the template by the item's member. */
-static json_t *item_path(const char *template, const json_t *item)
+static const char *value_of_path(const struct request *q, const json_t *item, const char *key)
+{
+	const char *value = js_str(item, key, NULL);
+
+	if (!value)
+		value = request_param(q, key);
+	return value ? value : "";
+}
+
+/* The path of an item: {name} of the template by the item's member, or the request's own. */
+static json_t *item_path(const struct request *q, const char *template, const json_t *item)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_BUF struct buf b;
@@ -149,7 +158,7 @@ static json_t *item_path(const char *template, const json_t *item)
 			char key[64];
 			n = strcspn(template, "}");
 			snprintf(key, sizeof key, "%.*s", (int)n - 1, template + 1);
-			AUTO_FREE char *value = text_url_encode(js_str(item, key, ""));
+			AUTO_FREE char *value = text_url_encode(value_of_path(q, item, key));
 			r = r ? r : buf_add_text(&b, value ? value : "", &err);
 			template += n + 1;
 		}
@@ -172,23 +181,10 @@ static json_t *project(const json_t *item, const char *fields)
 	return to;
 }
 
-/* Where an item of this list lives: x-item-path, or the route one below. */
-static const char *item_template(const struct route *list)
-{
-	size_t n = strlen(list->path);
-	if (list->item_path)
-		return list->item_path;
-	for (size_t i = 0; i < route_count; i++)
-		if (routes[i].method == METHOD_GET && !strncmp(routes[i].path, list->path, n) &&
-		    !strncmp(routes[i].path + n, "/{", 2) && !strchr(routes[i].path + n + 1, '/'))
-			return routes[i].path;
-	return NULL;
-}
-
 static json_t *view_items(const struct request *q, json_t *take_items)
 {
 	const char *fields = request_query(q, "fields");
-	const char *template = item_template(q->route);
+	const char *template = q->route->item_path;
 	bool only_paths = request_query_int(q, "recursion", 1) == 0 && template;
 	json_t *view, *item;
 	size_t i;
@@ -197,7 +193,7 @@ static json_t *view_items(const struct request *q, json_t *take_items)
 		return take_items;
 	view = json_array();
 	json_array_foreach (take_items, i, item)
-		json_array_append_new(view, only_paths ? item_path(template, item)
+		json_array_append_new(view, only_paths ? item_path(q, template, item)
 						       : project(item, fields));
 	json_decref(take_items);
 	return view;

@@ -143,14 +143,25 @@ static bool has_param(const json_t *params, const char *name)
 	return false;
 }
 
+/* A sentence that says why a convention does not hold. */
+static bool is_reason(const json_t *extension)
+{
+	return json_string_length(extension) > 10;
+}
+
 static void check_params(const struct generator *g, const struct operation *op,
 			 const json_t *params)
 {
 	const json_t *dry_run = json_object_get(op->operation, "x-dry-run");
+	const json_t *no_path = json_object_get(op->operation, "x-no-item-path");
 	char name[64];
-	if (strcmp(op->method, "get") != 0 && !json_is_false(dry_run) &&
-	    !has_param(params, "dry_run"))
-		fail_at(g, "a change takes the DryRun parameter, or says x-dry-run false");
+	if (strcmp(op->method, "get") != 0 && has_param(params, "dry_run") == is_reason(dry_run))
+		fail_at(g, "a change takes the DryRun parameter, or x-dry-run says why not");
+	bool has_path = json_object_get(op->operation, "x-item-path") != NULL;
+	if (has_param(params, "cursor") && has_path == is_reason(no_path))
+		fail_at(g, "a list has an x-item-path, or x-no-item-path says why not");
+	if (has_path != has_param(params, "recursion"))
+		fail_at(g, "a list with an x-item-path takes the Recursion parameter");
 	for (const char *s = strchr(op->path, '{'); s; s = strchr(s + 1, '{')) {
 		snprintf(name, sizeof name, "%.*s", (int)strcspn(s + 1, "}"), s + 1);
 		if (!has_param(params, name))
@@ -212,6 +223,20 @@ static const json_t *item_members(const struct generator *g, const json_t *conte
 		resolve(g, json_object_get(json_object_get(page, "properties"), "items"));
 	const json_t *item = resolve(g, json_object_get(items, "items"));
 	return json_object_get(item, "properties");
+}
+
+/* Each {name} of an item's path is a member of the item or a parameter of the list's. */
+static void check_item_path(struct generator *g, const struct operation *op, const json_t *members)
+{
+	const char *path = json_string_value(json_object_get(op->operation, "x-item-path"));
+	char name[64], of_list[66];
+
+	for (const char *s = path ? strchr(path, '{') : NULL; s; s = strchr(s + 1, '{')) {
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(s + 1, "}"), s + 1);
+		snprintf(of_list, sizeof of_list, "{%s}", name);
+		if (!json_object_get(members, name) && !strstr(op->path, of_list))
+			fail_at(g, "x-item-path: %s is no member of an item", name);
+	}
 }
 
 struct body {
@@ -281,6 +306,7 @@ static void put_route(struct generator *g, FILE *rows, const struct operation *o
 	struct body body = put_body(g, op->operation);
 	FILE *out = g->out;
 
+	check_item_path(g, op, members);
 	put_words_array(g, "produces", row, content);
 	if (members)
 		put_words_array(g, "members", row, members);

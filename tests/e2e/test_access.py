@@ -303,6 +303,8 @@ class Isolation(AccessCase):
         self.assertEqual(200, len(plan.body["create"]))
         self.assertEqual(404, person.ask("GET", path).status)
         done = self.api.post(f"{path}/bindings", {"bind": names})
+        listed = self.api.get(f"{path}/bindings?recursion=0&limit=1000")["items"]
+        self.assertLessEqual({f"/v1/workspaces/{name}" for name in names}, set(listed))
         self.assertEqual(200, len(done["bound"]))
         try:
             self.assertEqual(sorted(names), person.get(path)["workspaces"])

@@ -32,6 +32,18 @@ class Browse(ApiCase):
         self.assertEqual(["1.0.0", "1.1.0", "2.0.0"], [tag["name"] for tag in tags["items"]])
         self.assertEqual(3, tags["total"])
 
+    def test_a_list_of_paths_leads_to_what_it_lists(self):
+        space = self.space("hub")
+        tags = f"/v1/spaces/{space}/images/{quote('shop/web')}"
+        for path in ("/v1/images?q=shop/web", tags, f"/v1/spaces/{space}/images"):
+            paths = self.api.get(path + ("&" if "?" in path else "?") + "recursion=0")["items"]
+            self.assertEqual(len(self.api.get(path)["items"]), len(paths))
+            for item in paths:
+                answer = self.ask("GET", item)
+                self.assertIn(answer.status, (200, 202), item)
+                if answer.status == 202:
+                    self.done(answer.body)
+
     def test_what_is_not_there_is_404(self):
         space = self.space("hub")
         for path in (f"/v1/spaces/{space}/images/{quote('shop/none')}",
@@ -225,6 +237,9 @@ class Delete(ApiCase):
                      self.path("gone/app:one") + "?confirm=gone/app:two")
         plan = self.ask("DELETE", self.path("gone/app:one") + "?dry_run=true")
         self.assertEqual(["gone/app:one"], plan.body["delete"])
+        for unknown in ("gone/app:three", "gone/none:one"):
+            refused = self.refused(404, "not-found", "DELETE", self.path(unknown) + "?dry_run=true")
+            self.assertIn("refresh hub", refused["hint"])
         self.assertEqual(["one", "two"],
                          self.names(f"/v1/spaces/{self.at}/images/{quote('gone/app')}"))
 

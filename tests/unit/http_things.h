@@ -66,7 +66,7 @@ const struct route routes[] = {
 	 .segment_count = 1,
 	 .produces = stream_types},
 	{ROW(METHOD_GET, "/things", seg_things, 1, list_things, ROLE_NONE), .params = list_params,
-	 .param_count = 4, .item_fields = thing_fields},
+	 .item_path = "/things/{name}", .param_count = 4, .item_fields = thing_fields},
 	{ROW(METHOD_POST, "/things", seg_things, 1, make_thing, ROLE_NONE), .idempotent = true,
 	 .audit = AUDIT_CHANGE, .params = create_params, .param_count = 1,
 	 .body_type = "application/json", .body_required = true, .body = &thing_schema},
