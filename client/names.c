@@ -142,7 +142,9 @@ struct closest {
 static void keep(void *user, const char *name)
 {
 	struct closest *all = user;
-	char *copy = all->count < NAME_COUNT_MAX ? strdup(name) : NULL;
+	size_t n = strlen(name);
+	bool is_whole = n && name[n - 1] != '/'; /* completion offers beginnings too */
+	char *copy = is_whole && all->count < NAME_COUNT_MAX ? strdup(name) : NULL;
 	if (copy)
 		all->names[all->count++] = copy;
 }

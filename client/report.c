@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli.h"
 #include "core/base/text.h"
@@ -76,6 +77,60 @@ static void upstream_line(struct cli *c, const json_t *problem)
 		line(c, PAINT_BOLD, "cause", text);
 }
 
+/* "/tls/ca" is the field "tls.ca" or lies below it. */
+static bool is_of_field(const char *pointer, size_t pointer_bytes, const char *field)
+{
+	size_t n = strlen(field);
+
+	if (!pointer_bytes || pointer_bytes - 1 < n ||
+	    (pointer_bytes - 1 > n && pointer[n + 1] != '/'))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (pointer[i + 1] != (field[i] == '.' ? '/' : field[i]))
+			return false;
+	return true;
+}
+
+/* The flag that a member of the body came from, or would come from. */
+static const struct flag *flag_of(const struct cli *c, const char *pointer, size_t bytes)
+{
+	struct flag_group groups[FLAG_GROUP_MAX];
+	size_t group_count = command_flag_groups(c->command, groups);
+
+	for (size_t i = 0; i < c->given_count; i++) {
+		const struct flag *f = c->given[i].flag;
+		if (f->field && is_of_field(pointer, bytes, f->field))
+			return f;
+	}
+	for (size_t i = 0; i < group_count; i++)
+		for (const struct flag *f = groups[i].flags; f && f->name; f++)
+			if (f->field && is_of_field(pointer, bytes, f->field))
+				return f;
+	return NULL;
+}
+
+/* What a person typed, or could have, where a program is given the JSON pointer at the start
+ * of text: "--cron: ..." for "/cron: ...". New memory, or NULL: say it as it is. */
+static char *in_typed_words(const struct cli *c, const char *text)
+{
+	size_t n = strcspn(text, ": ");
+	if (*text != '/' || !c->command || (text[n] && text[n] != ':'))
+		return NULL;
+	const struct flag *f = flag_of(c, text, n);
+	if (f)
+		return text_printf("--%s%s", f->name, text + n);
+	for (const struct operand *o = c->command->operands; o->name; o++)
+		if (strlen(o->name) == n - 1 && !strncasecmp(o->name, text + 1, n - 1))
+			return text_printf("%s%s", o->name, text + n);
+	return NULL;
+}
+
+static void line_of_fault(struct cli *c, enum paint paint, const char *label, const char *text)
+{
+	AUTO_FREE char *typed = in_typed_words(c, text);
+	line(c, paint, label, typed ? typed : text);
+}
+
 static void problem_lines(struct cli *c, const json_t *problem)
 {
 	size_t i;
@@ -83,7 +138,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	const char *title = js_str(problem, "title", "berthd answered with an error");
 	const char *cause = js_str(problem, "cause", NULL);
 	const char *error = js_str(problem, "detail", title);
-	line(c, PAINT_RED, "error", error);
+	line_of_fault(c, PAINT_RED, "error", error);
 	if (cause)
 		line(c, PAINT_BOLD, "cause", cause);
 	json_array_foreach (json_object_get(problem, "errors"), i, one) {
@@ -92,7 +147,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 		AUTO_FREE char *text = text_printf("%s%s%s", at, *at ? ": " : "", detail);
 		bool is_said = strstr(detail, error) || strstr(error, detail);
 		if (text && !is_said)
-			line(c, PAINT_BOLD, "cause", text);
+			line_of_fault(c, PAINT_BOLD, "cause", text);
 	}
 	upstream_line(c, problem);
 	if (js_int(problem, "retry_after_s", 0))

@@ -411,12 +411,19 @@ class Live(unittest.TestCase):
         self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
         self.ctl("space", "show", "hub/nope", status=3)
 
+    def test_nothing_is_suggested_that_would_not_work(self):
+        self.assertNotIn("did you mean", self.ctl("image", "show", "hub/x", status=3).stderr)
+
     def test_exit_5_for_what_is_there_already(self):
         self.ctl("integration", "add", "hub", "--address", self.source.url, status=5)
 
     def test_exit_2_for_what_the_api_refuses_as_wrong(self):
         done = self.ctl("integration", "add", "No_Name", "--address", self.source.url, status=2)
-        self.assertIn("/name", done.stderr)
+        self.assertIn("NAME: ", done.stderr)
+        done = self.ctl("sync", "create", "tick", "--from=hub/shop", "--to=lab", "--cron=1 2",
+                        status=2)
+        self.assertIn("--cron: ", done.stderr)
+        self.assertNotIn("/cron", done.stderr)
 
     def test_exit_8_when_the_registry_cannot_be_reached(self):
         done = self.ctl("integration", "add", "gone", "--address",
