@@ -50,9 +50,15 @@ static int compare(const json_t *a, const json_t *b, const struct order *o)
 	return 0;
 }
 
+struct place {
+	const json_t *item; /* borrowed */
+};
+
 static int compare_places(const void *a, const void *b, void *order)
 {
-	return compare(*(json_t *const *)a, *(json_t *const *)b, order);
+	const struct place *x = a, *y = b;
+
+	return compare(x->item, y->item, order);
 }
 
 /* Cursors of this list, as it was asked for. */
@@ -80,7 +86,8 @@ static json_t *ends_of(const json_t *item, const struct order *o)
 
 /* The first place after the cursor's. */
 static int find_begin(struct store *s, const char *what, const char *cursor, const struct order *o,
-		      json_t *const *places, size_t count, size_t *ret, struct berth_error *err)
+		      const struct place *places, size_t count, size_t *ret,
+		      struct berth_error *err)
 {
 	json_t *ends AUTO_JSON = NULL;
 
@@ -89,7 +96,7 @@ static int find_begin(struct store *s, const char *what, const char *cursor, con
 		return 0;
 	if (store_cursor_open(s, what, cursor, &ends, err))
 		return err->code;
-	while (*ret < count && compare(places[*ret], ends, o) <= 0)
+	while (*ret < count && compare(places[*ret].item, ends, o) <= 0)
 		++*ret;
 	return 0;
 }
@@ -101,7 +108,7 @@ int store_list_array(struct store *s, const struct store_table *table,
 	struct order o CLEANUP(order_done) = {.column_count = 0};
 	char *what AUTO_FREE = what_of(table, page, asked);
 	size_t count = json_array_size(items), i;
-	json_t **places AUTO_FREE = calloc(count + 1, sizeof(*places));
+	struct place *places AUTO_FREE = calloc(count + 1, sizeof(*places));
 	json_t *to AUTO_JSON = json_array(), *item;
 
 	*ret = (struct store_listing){.total = (int64_t)count};
@@ -110,16 +117,16 @@ int store_list_array(struct store *s, const struct store_table *table,
 	if (order_parse(table, page->sort, &o, err))
 		return err->code;
 	json_array_foreach (items, i, item)
-		places[i] = item;
+		places[i].item = item;
 	qsort_r(places, count, sizeof(*places), compare_places, &o);
 	if (find_begin(s, what, page->cursor, &o, places, count, &i, err))
 		return err->code;
 	size_t end = i + (page->limit ? page->limit : LIMIT_DEFAULT);
 	for (; i < count && i < end; i++)
-		if (json_array_append(to, places[i]))
+		if (json_array_append(to, (json_t *)(uintptr_t)places[i].item))
 			return berth_fail_memory(err);
 	if (i < count) {
-		json_t *ends AUTO_JSON = ends_of(places[i - 1], &o);
+		json_t *ends AUTO_JSON = ends_of(places[i - 1].item, &o);
 
 		if (!ends)
 			return berth_fail_memory(err);
