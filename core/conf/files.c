@@ -136,6 +136,8 @@ int settings_load(const char *path, struct settings *s, struct berth_error *err)
 		code = load_file(path, true, &fresh, err);
 	if (!code && path)
 		code = load_dropins(path, &fresh, err);
+	if (!code && path)
+		code = settings_check(path, &fresh, err);
 	if (code) {
 		settings_done(&fresh);
 		return code;

@@ -231,6 +231,30 @@ static const struct config_option *find_option(const char *section, const char *
 	return NULL;
 }
 
+/* Keys of one section that make sense in one order only. */
+static const struct {
+	const char *section, *least, *most;
+} orders[] = {
+	{"jobs", "trial_ms", "watchdog_ms"}, /* while plugins are tried, the worker is silent */
+	{"jobs", "restart_ms", "restart_max_ms"},
+};
+
+int settings_check(const char *name, struct settings *s, struct berth_error *err)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(orders); i++) {
+		const struct config_option *least = find_option(orders[i].section, orders[i].least);
+		const struct config_option *most = find_option(orders[i].section, orders[i].most);
+		uint32_t a = *(uint32_t *)place(s, least), b = *(uint32_t *)place(s, most);
+
+		if (a > b)
+			return berth_fail(err, BERTH_E_INVALID,
+					  "%s:1: expected %s.%s, which is %u, to be at most %s, "
+					  "which is %u",
+					  name, least->section, least->key, a, most->key, b);
+	}
+	return 0;
+}
+
 /* One group of the file; sections nest one deep (networks.platform). */
 static int take_group(struct source *src, config_setting_t *group, const char *section)
 {

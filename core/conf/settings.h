@@ -112,6 +112,9 @@ void settings_done(struct settings *s);
  * user, and not writable by group or others. Errors: BERTH_E_INVALID
  * "FILE:LINE: expected ..."; s is left alone then. */
 MUST_USE int settings_load(const char *path, struct settings *s, struct berth_error *err);
+/* Keys that only make sense together, once all files are read: a time that must not be longer
+ * than another. BERTH_E_INVALID names both; name is the main file, for the message. */
+MUST_USE int settings_check(const char *name, struct settings *s, struct berth_error *err);
 /* One text as if it were a file of that name, over what s has: for tests and fuzzing. */
 MUST_USE int settings_parse(const char *name, const char *bytes, size_t byte_count,
 			    struct settings *s, struct berth_error *err);

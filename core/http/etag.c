@@ -98,7 +98,12 @@ bool answer_precondition(struct answer *a, const struct request *q, bool exists,
 		return false;
 	}
 	if (!match && exists && needs_if_match(q)) {
-		answer_problem(a, 428, "precondition-required", NULL, NULL);
+		struct berth_error err = ERROR_INIT;
+
+		(void)berth_fail(&err, BERTH_E_CONFLICT,
+				 "send If-Match with the ETag of what is meant, or * for whatever "
+				 "is there");
+		answer_problem(a, 428, "precondition-required", &err, NULL);
 		answer_header(a, "ETag", etag);
 		answer_member(a, "etag", json_string(etag));
 		return false;

@@ -200,7 +200,7 @@ class WorkersLife(Case):
     CONFIG = "jobs: { restart_ms = 50; restart_max_ms = 400; };\n"
     # A worker that lived for restart_max_ms is no storm.
     STORM = "jobs: { restart_ms = 400; restart_max_ms = 6000; };\n"
-    WATCHED = CONFIG.replace("};", "watchdog_ms = 3000; };")
+    WATCHED = CONFIG.replace("};", "watchdog_ms = 3000; trial_ms = 3000; };")
 
     def test_a_killed_worker_is_started_again(self):
         with self.daemon(config=self.CONFIG) as daemon:

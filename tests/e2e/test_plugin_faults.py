@@ -94,7 +94,7 @@ class Misdeeds(Case):
 
 
 class LostWorkers(Case):
-    jobs = "probe_ms = 10000; watchdog_ms = 3000;"
+    jobs = "probe_ms = 10000; watchdog_ms = 3000; trial_ms = 3000;"
 
     def running(self, name):
         operation = self.submit(name, "wait")

@@ -196,6 +196,22 @@ static void broken_file_leaves_the_old_settings_alone(void **state)
 	settings_done(&s);
 }
 
+static void keys_that_contradict_each_other_are_named(void **state)
+{
+	struct folder *f = *state;
+	struct berth_error err = ERROR_INIT;
+	struct settings s;
+
+	assert_int_equal(settings_init(&s, &err), 0);
+	put(f->file, "jobs: { trial_ms = 4000; watchdog_ms = 3000; };", 0600);
+	assert_int_equal(settings_load(f->file, &s, &err), BERTH_E_INVALID);
+	assert_non_null(strstr(err.message, "jobs.trial_ms, which is 4000"));
+	assert_non_null(strstr(err.message, "watchdog_ms, which is 3000"));
+	put(f->file, "jobs: { trial_ms = 3000; watchdog_ms = 3000; };", 0600);
+	assert_int_equal(settings_load(f->file, &s, &err), 0);
+	settings_done(&s);
+}
+
 static void file_of_a_wrong_kind_is_refused(void **state)
 {
 	static const struct {
@@ -245,6 +261,7 @@ int main(void)
 		cmocka_unit_test(right_text_sets_what_it_names_and_nothing_else),
 		T(drop_ins_follow_in_name_order),
 		T(broken_file_leaves_the_old_settings_alone),
+		T(keys_that_contradict_each_other_are_named),
 		T(file_of_a_wrong_kind_is_refused),
 		T(file_over_the_cap_is_refused),
 	};
