@@ -250,12 +250,16 @@ static bool names_meet(const struct sync_route *a, bool a_target, const struct s
 	}
 }
 
+/* May both rules mean one tag? False only where no tag is of both. */
 static bool tags_meet(const json_t *a, const json_t *b)
 {
+	const char *range_a = js_str(a, "semver", ""), *range_b = js_str(b, "semver", "");
 	const json_t *tags_a = json_object_get(a, "tags"), *tags_b = json_object_get(b, "tags");
 	const json_t *one, *other;
 	size_t i, j;
 
+	if (*range_a && *range_b && !semver_ranges_meet(range_a, range_b))
+		return false;
 	if (!json_array_size(tags_a) || !json_array_size(tags_b))
 		return true;
 	json_array_foreach (tags_a, i, one)

@@ -216,65 +216,127 @@ static int take_op(const char **s)
 	return OP_EQ;
 }
 
-/* Does v hold against op and bound, whose parts were all given? */
-static bool holds_whole(int op, int order)
+/* The versions between two bounds. Zeroed: all. */
+struct span {
+	struct version low, high;
+	bool has_low, has_high;
+	bool low_open, high_open; /* the bound itself is not within */
+	bool is_empty;
+};
+
+static void raise_low(struct span *s, const struct version *v, bool is_open)
 {
-	static const bool table[][3] = {
-		[OP_EQ] = {false, true, false},   [OP_GT] = {false, false, true},
-		[OP_GE] = {false, true, true},    [OP_LT] = {true, false, false},
-		[OP_LE] = {true, true, false},    [OP_CARET] = {false, true, true},
-		[OP_TILDE] = {false, true, true},
-	};
-	return table[op][(order > 0) - (order < 0) + 1];
+	int order = s->has_low ? compare(v, &s->low) : 1;
+
+	if (order < 0)
+		return;
+	s->low_open = is_open || (!order && s->low_open);
+	s->low = *v;
+	s->has_low = true;
 }
 
-static bool holds(const struct version *v, int op, const struct version *bound)
+static void lower_high(struct span *s, const struct version *v, bool is_open)
 {
-	int given = bound->part_count, order = compare(v, bound), keep = given;
-	if (!given)
-		return op != OP_GT && op != OP_LT;
+	int order = s->has_high ? compare(v, &s->high) : -1;
+
+	if (order > 0)
+		return;
+	s->high_open = is_open || (!order && s->high_open);
+	s->high = *v;
+	s->has_high = true;
+}
+
+/* Keeps of s what the comparator holds for. */
+static void narrow(struct span *s, int op, const struct version *bound)
+{
+	int given = bound->part_count, keep = given;
+
+	if (!given) {
+		s->is_empty |= op == OP_GT || op == OP_LT;
+		return;
+	}
 	if (op == OP_CARET)
 		keep = caret_parts(bound);
 	else if (op == OP_TILDE)
 		keep = given > 2 ? 2 : given;
 	struct version next = above(bound, keep);
-	int beyond = compare(v, &next);
-	if (op == OP_CARET || op == OP_TILDE)
-		return order >= 0 && beyond < 0;
-	if (given == 3 || op == OP_GE || op == OP_LT)
-		return holds_whole(op, order);
+	bool is_whole = given == 3;
+	bool keeps_parts = op == OP_CARET || op == OP_TILDE || (op == OP_EQ && !is_whole);
+
 	if (op == OP_GT)
-		return beyond >= 0;
-	return beyond < 0 && (op == OP_LE || order >= 0);
+		raise_low(s, is_whole ? bound : &next, is_whole);
+	else if (op != OP_LT && op != OP_LE)
+		raise_low(s, bound, false);
+	if (keeps_parts || (op == OP_LE && !is_whole))
+		lower_high(s, &next, true);
+	else if (op == OP_LT || op == OP_LE || op == OP_EQ)
+		lower_high(s, bound, op == OP_LT);
+}
+
+static bool span_has(const struct span *s, const struct version *v)
+{
+	int from_low = s->has_low ? compare(v, &s->low) : 1;
+	int from_high = s->has_high ? compare(v, &s->high) : -1;
+
+	return !s->is_empty && (s->low_open ? from_low > 0 : from_low >= 0) &&
+	       (s->high_open ? from_high < 0 : from_high <= 0);
+}
+
+static bool spans_meet(const struct span *a, const struct span *b)
+{
+	struct span both = *a;
+
+	both.is_empty |= b->is_empty;
+	if (b->has_low)
+		raise_low(&both, &b->low, b->low_open);
+	if (b->has_high)
+		lower_high(&both, &b->high, b->high_open);
+	if (both.is_empty || !both.has_low || !both.has_high)
+		return !both.is_empty;
+	int order = compare(&both.low, &both.high);
+	return order < 0 || (!order && !both.low_open && !both.high_open);
+}
+
+/* The comparators up to the next || or the end, and what follows it; v: is a comparator's
+ * prerelease of its version (true where it is none)? False: not a range. */
+static bool take_span(const char **at, const struct version *v, struct span *ret,
+		      bool *ret_pre_named)
+{
+	const char *s = *at;
+	int count = 0;
+
+	*ret = (struct span){.is_empty = false};
+	*ret_pre_named = !v->pre_bytes;
+	for (s += strspn(s, " ,"); *s && *s != '|'; s += strspn(s, " ,"), count++) {
+		struct version bound;
+		int op = take_op(&s);
+		if (!take_version(&s, true, &bound) || (*s && !strchr(" ,|", *s)))
+			return false;
+		narrow(ret, op, &bound);
+		*ret_pre_named |=
+			bound.pre_bytes && !memcmp(bound.parts, v->parts, sizeof v->parts);
+	}
+	if (!count || (*s && s[1] != '|'))
+		return false;
+	*at = *s ? s + 2 : NULL;
+	return true;
 }
 
 /* Reads the whole range; false: it is none. *ret: v is in it. */
 static bool walk(const char *s, const struct version *v, bool *ret)
 {
+	struct span span;
+	bool pre_named;
+
 	*ret = false;
 	if (strlen(s) > SEMVER_RANGE_MAX)
 		return false;
-	for (;;) {
-		bool all = true, pre_named = v->pre_bytes == 0;
-		int count = 0;
-		for (s += strspn(s, " ,"); *s && *s != '|'; s += strspn(s, " ,"), count++) {
-			struct version bound;
-			int op = take_op(&s);
-			if (!take_version(&s, true, &bound) || (*s && !strchr(" ,|", *s)))
-				return false;
-			all = holds(v, op, &bound) && all;
-			pre_named |=
-				bound.pre_bytes && !memcmp(bound.parts, v->parts, sizeof v->parts);
-		}
-		if (!count)
+	while (s) {
+		if (!take_span(&s, v, &span, &pre_named))
 			return false;
-		*ret |= all && pre_named;
-		if (!*s)
-			return true;
-		if (s[1] != '|')
-			return false;
-		s += 2;
+		*ret |= pre_named && span_has(&span, v);
 	}
+	return true;
 }
 
 bool semver_is_range(const char *s)
@@ -289,4 +351,19 @@ bool semver_in_range(const char *version, const char *range)
 	struct version v;
 	bool is_in;
 	return parse(version, &v) && walk(range, &v, &is_in) && is_in;
+}
+
+bool semver_ranges_meet(const char *a, const char *b)
+{
+	struct version none = {.part_count = 3};
+	struct span one, other;
+	bool ignored;
+
+	if (!semver_is_range(a) || !semver_is_range(b))
+		return true;
+	while (a && take_span(&a, &none, &one, &ignored))
+		for (const char *rest = b; rest && take_span(&rest, &none, &other, &ignored);)
+			if (spans_meet(&one, &other))
+				return true;
+	return false;
 }

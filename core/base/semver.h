@@ -20,6 +20,9 @@ bool semver_is_version(const char *s);
 bool semver_is_range(const char *s);
 /* Is the text a version within the range? A wrong range has none. */
 bool semver_in_range(const char *version, const char *range);
+/* Could a version be in both ranges? Only what is certain is false: two ranges with no version
+ * between their bounds. True of what is no range. */
+bool semver_ranges_meet(const char *a, const char *b);
 /* Orders any two texts: versions by precedence, above all that is none; the
  * others, and versions of one precedence, with runs of digits as numbers. */
 int semver_compare(const char *a, const char *b);

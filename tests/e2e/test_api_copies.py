@@ -499,6 +499,14 @@ class Syncs(Case):
                      If_Match=off.headers["ETag"])
         self.refused(409, "sync-disabled", "POST", "/v1/syncs/back/runs")
 
+    def test_rules_of_versions_that_cannot_be_one_share_a_target(self):
+        self.make("old", "hub/shop", "mirror/versions", semver="<2")
+        self.make("new", "hub/team", "mirror/versions", semver=">=2")
+        problem = self.refused(409, "sync-target-taken", "POST", "/v1/syncs",
+                               {"name": "both", "source": "hub/legacy",
+                                "target": "mirror/versions", "semver": "^1.9 || 7.x"})
+        self.assertRegex(problem["detail"], "old|new")
+
     def test_two_integrations_of_one_address_are_one_registry(self):
         self.daemon.add("alias", self.hub)
         self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Version ranges and versions: the first line is a range, the others are tags.
- * The order of tags must be one: turned around, the answer turns around.
+/* Version ranges and versions: the first line is a range, the others are tags
+ * and ranges. The order of tags must be one: turned around, the answer turns
+ * around. Two ranges that hold one tag must be said to meet.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FREE char *text = strndup((const char *)data, size);
 	char *rest = text, *range = text ? strsep(&rest, "\n") : NULL, *tag;
-	const char *before = "";
+	const char *before = "", *other = "";
 
 	if (!range)
 		return 0;
@@ -24,6 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		if (semver_in_range(tag, range) && (!is_range || !semver_is_version(tag)))
 			abort();
+		if (semver_in_range(tag, range) && semver_in_range(tag, other) &&
+		    (!semver_ranges_meet(range, other) || !semver_ranges_meet(other, range)))
+			abort();
+		if (semver_is_range(tag))
+			other = tag;
 		before = tag;
 	}
 	return 0;

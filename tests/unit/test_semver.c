@@ -114,6 +114,35 @@ static void wrong_ranges_are_refused(void **state)
 	assert_true(semver_is_range("1 ||2"));
 }
 
+static void ranges_meet_unless_no_version_is_between_their_bounds(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *a, *b;
+		bool meet;
+	} cases[] = {
+		{"^1", "^2", false},
+		{"<1.2", ">=1.2", false},
+		{"<=1.2", ">1.2", false},
+		{"<=1.2.0", ">=1.2.0", true},
+		{"<1.2.0", ">=1.2.0-rc.1", true},
+		{"1.x", "~1.4", true},
+		{"=1.2.3", "1.2.4", false},
+		{"=1.2.3", "1.2.3", true},
+		{"^0.1", "^0.2", false},
+		{">=1 <2 || >=3 <4", ">=2 <3", false},
+		{">=1 <2 || >=3 <4", ">=2 <3.0.1", true},
+		{"*", "^7", true},
+		{">*", "^7", false},
+		{">=3 <2", "*", false},
+		{"latest", "^1", true},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		if (semver_ranges_meet(cases[i].a, cases[i].b) != cases[i].meet ||
+		    semver_ranges_meet(cases[i].b, cases[i].a) != cases[i].meet)
+			fail_msg("%s and %s", cases[i].a, cases[i].b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +150,7 @@ int main(void)
 		cmocka_unit_test(tags_are_ordered_by_precedence),
 		cmocka_unit_test(ranges_hold_what_they_say),
 		cmocka_unit_test(wrong_ranges_are_refused),
+		cmocka_unit_test(ranges_meet_unless_no_version_is_between_their_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
