@@ -377,7 +377,7 @@ const struct command integration_commands[] = {
 			     {"berthctl integration spaces hub -o name", "names alone"}},
 		.method = "GET",
 		.route = "/v1/integrations/{0}/spaces",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = space_columns,
 		.name_path = "{integration}/{name}",
 		.run = run_list,

@@ -81,7 +81,7 @@ const struct command plugin_commands[] = {
 			     {"berthctl plugin list -o wide", "with the files"}},
 		.method = "GET",
 		.route = "/v1/plugins",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = plugin_columns,
 		.run = run_list,
 	},

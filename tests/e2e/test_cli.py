@@ -411,6 +411,15 @@ class Live(unittest.TestCase):
         self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
         self.ctl("space", "show", "hub/nope", status=3)
 
+    def test_short_lists_are_sorted_and_filtered_too(self):
+        def names(*words):
+            return self.ctl(*words, "-o", "name").stdout.split()
+        self.assertEqual(names("plugin", "list")[::-1], names("plugin", "list", "--sort=-name"))
+        self.assertEqual(["dockerreg"],
+                         names("plugin", "list", "--filter", "name like 'docker*'"))
+        self.assertEqual(["hub/default"], names("integration", "spaces", "hub", "--sort=name"))
+        self.assertEqual([], names("integration", "spaces", "hub", "--filter", "name eq 'x'"))
+
     def test_nothing_is_suggested_that_would_not_work(self):
         self.assertNotIn("did you mean", self.ctl("image", "show", "hub/x", status=3).stderr)
 
