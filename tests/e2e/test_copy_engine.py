@@ -71,6 +71,19 @@ def open_uploads(registry):
     return glob.glob(pattern, recursive=True)
 
 
+def forgotten_uploads(registry):
+    """Upload sessions on disk whose DELETE the registry has not answered with 204.
+
+    A registry short of time may open a session's data anew for a PATCH that was cut, after it
+    has answered the DELETE: whoever cancelled can't know of that.
+    """
+    cancelled = {path.partition("?")[0].rpartition("/")[2]
+                 for method, path, status, _ in registry.requests(settle=False)
+                 if method == "DELETE" and "/blobs/uploads/" in path and status == 204}
+    return [path for path in open_uploads(registry)
+            if os.path.basename(os.path.dirname(path)) not in cancelled]
+
+
 def arrived(registry):
     """The digests of the blobs whose PUT the registry has answered with 201."""
     return {urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)["digest"][0]
@@ -529,7 +542,7 @@ class Faults(Case):
                 repository, tag = name.split(":")
                 self.assertEqual(state == "copied",
                                  client.digest(repository, tag) is not None, name)
-        proc.wait_until(lambda: not open_uploads(target), "the uploads are cancelled")
+        proc.wait_until(lambda: not forgotten_uploads(target), "the uploads are cancelled")
 
     def test_a_cancel_waits_for_the_address_of_an_upload_to_cancel_it(self):
         source, target = self.pair()
