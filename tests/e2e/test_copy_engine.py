@@ -78,7 +78,7 @@ def forgotten_uploads(registry):
     has answered the DELETE: whoever cancelled can't know of that.
     """
     cancelled = {path.partition("?")[0].rpartition("/")[2]
-                 for method, path, status, _ in registry.requests(settle=False)
+                 for method, path, status, _ in registry.requests()
                  if method == "DELETE" and "/blobs/uploads/" in path and status == 204}
     return [path for path in open_uploads(registry)
             if os.path.basename(os.path.dirname(path)) not in cancelled]
@@ -463,7 +463,7 @@ class Faults(Case):
         self.assertIn(victim[:30], error["message"])
         with Client(target.url) as client:
             self.assertEqual([], client.tags("faults/app-1"))
-        self.assertEqual([], open_uploads(target))
+        self.assertEqual([], forgotten_uploads(target))
 
     def test_bytes_that_are_not_what_they_should_be_never_become_a_blob(self):
         source, target = self.pair()
