@@ -296,9 +296,30 @@ static int parse_format(struct cli *c)
 	return EXIT_USAGE;
 }
 
+/* What -o asks for as far as faults of the command line itself are told by it. */
+static enum format format_foreseen(int argc, char **argv)
+{
+	enum format format = FORMAT_TABLE;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *word = argv[i], *value = "";
+		if (!strcmp(word, "-o") || !strcmp(word, "--output"))
+			value = i + 1 < argc ? argv[i + 1] : "";
+		else if (!strncmp(word, "--output=", 9))
+			value = word + 9;
+		else if (!strncmp(word, "-o", 2))
+			value = word + 2;
+		if (!strcmp(value, "json"))
+			format = FORMAT_JSON;
+		else if (!strcmp(value, "ndjson"))
+			format = FORMAT_NDJSON;
+	}
+	return format;
+}
+
 int cli_parse(struct cli *c, int argc, char **argv)
 {
 	bool is_over = false;
+	c->format = format_foreseen(argc, argv);
 	for (int i = 1; i < argc; i++) {
 		int status;
 		if (!is_over && !strcmp(argv[i], "--")) {

@@ -71,6 +71,7 @@ int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
 	term_open(&c.out, out, "auto");
 	term_open(&c.err, err, "auto");
 	int status = run(&c, argc, argv);
+	cli_fault_print(&c);
 	api_disconnect(&c);
 	json_decref(c.problem);
 	free(c.target);

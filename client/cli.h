@@ -67,6 +67,7 @@ struct cli {
 	char *target;       /* socket path or ssh://host, for messages; owned */
 	/* the last answer */
 	json_t *problem; /* NULL, or what the daemon said went wrong; owned */
+	json_t *fault;   /* NULL, or with -o json or ndjson what went wrong, unsaid yet; owned */
 	char request_id[72];
 	char etag[128];
 	int status;
@@ -91,11 +92,15 @@ int cli_parse(struct cli *c, int argc, char **argv);
 bool parse_seconds(const char *text, uint64_t *ret_s);
 bool parse_bytes(const char *text, uint64_t *ret_bytes);
 
-/* Say what went wrong, and the exit code that it means. */
+/* Say what went wrong, and the exit code that it means: lines for a person; with -o json and
+ * ndjson one document, a problem as the daemon sent it or one of code, detail, cause and hint,
+ * printed when the next one comes or cli_fault_print is called. */
 int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints err, or the daemon's problem document where there is one. */
 int cli_report(struct cli *c, const struct berth_error *err);
+/* What to do next: part of what went wrong just now, or a line of its own. */
 void cli_hint(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cli_fault_print(struct cli *c);
 /* A remark on stderr, for a person. */
 void cli_note(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

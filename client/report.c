@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "client/cli.h"
+#include "client/show.h"
 #include "core/base/text.h"
 
 /* One "label: text" line on stderr. */
@@ -18,31 +19,75 @@ static void line(struct cli *c, enum paint paint, const char *label, const char 
 	fprintf(c->err.file, "%s\n", safe ? safe : "(out of memory)");
 }
 
-static void line_v(struct cli *c, const char *label, const char *fmt, va_list args)
+static bool is_for_program(const struct cli *c)
 {
-	AUTO_FREE char *text = NULL;
-	int bytes = vasprintf(&text, fmt, args);
-	enum paint paint = !strcmp(label, "error")  ? PAINT_RED
-			   : !strcmp(label, "hint") ? PAINT_GREEN
-						    : PAINT_BOLD;
-	line(c, paint, label, bytes < 0 ? "out of memory" : text);
+	return c->format == FORMAT_JSON || c->format == FORMAT_NDJSON;
+}
+
+void cli_fault_print(struct cli *c)
+{
+	if (!c->fault)
+		return;
+	AUTO_FREE char *text =
+		json_text(c->fault, c->format == FORMAT_NDJSON ? JSON_COMPACT : JSON_INDENT(2));
+	fprintf(c->err.file, "%s\n",
+		text ? text : "{\"code\": \"memory\", \"detail\": \"out of memory\"}");
+	json_decref(c->fault);
+	c->fault = NULL;
+}
+
+/* Keeps it until its hint is known, or the run ends. NULL, no memory: false. */
+static bool keep_fault(struct cli *c, json_t *take)
+{
+	cli_fault_print(c);
+	c->fault = take;
+	return take;
+}
+
+/* What arose here and not in the daemon, in a problem document's words; it has no type,
+ * status and instance. cause may be empty. NULL: no memory. */
+static json_t *fault_of(const char *code, const char *detail, const char *cause)
+{
+	json_t *fault = json_pack("{s:s,s:s}", "code", code, "detail", detail);
+	if (fault && *cause && json_object_set_new(fault, "cause", json_string(cause))) {
+		json_decref(fault);
+		return NULL;
+	}
+	return fault;
 }
 
 int cli_usage(struct cli *c, const char *fmt, ...)
 {
 	va_list args;
+	AUTO_FREE char *text = NULL;
 	va_start(args, fmt);
-	line_v(c, "error", fmt, args);
+	int bytes = vasprintf(&text, fmt, args);
 	va_end(args);
+	const char *said = bytes < 0 ? "out of memory" : text;
+	if (!is_for_program(c) || !keep_fault(c, fault_of("usage", said, "")))
+		line(c, PAINT_RED, "error", said);
 	return EXIT_USAGE;
+}
+
+/* A second hint stands after the first. False: no memory. */
+static bool fault_hint(json_t *fault, const char *text)
+{
+	const char *old = js_str(fault, "hint", NULL);
+	AUTO_FREE char *both = old ? text_printf("%s; %s", old, text) : NULL;
+	if (old && !both)
+		return false;
+	return json_object_set_new(fault, "hint", json_string(both ? both : text)) == 0;
 }
 
 void cli_hint(struct cli *c, const char *fmt, ...)
 {
 	va_list args;
+	AUTO_FREE char *text = NULL;
 	va_start(args, fmt);
-	line_v(c, "hint", fmt, args);
+	int bytes = vasprintf(&text, fmt, args);
 	va_end(args);
+	if (bytes < 0 || !c->fault || !fault_hint(c->fault, text))
+		line(c, PAINT_GREEN, "hint", bytes < 0 ? "out of memory" : text);
 }
 
 void cli_note(struct cli *c, const char *fmt, ...)
@@ -208,20 +253,27 @@ static void local_hint(struct cli *c, const struct berth_error *err)
 		cli_hint(c, "systemctl status berthd.socket berthd.service");
 }
 
-int cli_report(struct cli *c, const struct berth_error *err)
+static void error_lines(struct cli *c, const struct berth_error *err)
 {
-	if (c->problem && (c->format == FORMAT_JSON || c->format == FORMAT_NDJSON)) {
-		AUTO_FREE char *text = json_dumps(c->problem, JSON_INDENT(2));
-		fprintf(c->err.file, "%s\n", text ? text : "{}");
-		return cli_exit_of_problem(c->problem);
-	}
-	if (c->problem) {
-		problem_lines(c, c->problem);
-		return cli_exit_of_problem(c->problem);
-	}
 	line(c, PAINT_RED, "error", err->message);
 	if (*err->cause)
 		line(c, PAINT_BOLD, "cause", err->cause);
+}
+
+int cli_report(struct cli *c, const struct berth_error *err)
+{
+	json_t *fault = NULL;
+	if (is_for_program(c))
+		fault = c->problem ? json_copy(c->problem)
+				   : fault_of(berth_code_name(err->code), err->message, err->cause);
+	bool is_kept = is_for_program(c) && keep_fault(c, fault);
+	if (c->problem) {
+		if (!is_kept)
+			problem_lines(c, c->problem);
+		return cli_exit_of_problem(c->problem);
+	}
+	if (!is_kept)
+		error_lines(c, err);
 	local_hint(c, err);
 	return exit_of_code(err->code);
 }

@@ -35,7 +35,9 @@ const struct topic topics[] = {
 	 "eq, ne, gt, ge, lt, le, like and in, joined by and, or, not and parentheses:\n\n"
 	 " berthctl integration list --filter 'name like \"prod-*\" and status.phase ne "
 	 "\"healthy\"'\n\n"
-	 "--sort=-created_at,name sorts; a minus turns the order.\n"},
+	 "--sort=-created_at,name sorts; a minus turns the order.\n\n"
+	 "With -o json and -o ndjson an error is one document on standard error: the API's problem "
+	 "document, or code, detail, cause and hint of what arose in berthctl itself.\n"},
 	{"operations", "Work that takes time",
 	 "Whatever touches a registry becomes an operation of berthd. The command waits for its "
 	 "end and shows progress on standard error. Ctrl-C detaches: the operation goes on, and "

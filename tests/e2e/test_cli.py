@@ -144,6 +144,38 @@ class WithoutDaemon(unittest.TestCase):
         self.assertIn("hint:", done.stderr)
         self.assertNotIn("errno", done.stderr.lower())
 
+    def test_what_arises_in_the_client_is_a_document_too(self):
+        done = run("space", "list", "--socket", self.dir + "/none", "-o", "json", env=self.env)
+        problem = json.loads(done.stderr)
+        self.assertEqual((6, "unavailable"), (done.returncode, problem["code"]))
+        self.assertIn(self.dir + "/none", problem["detail"])
+        self.assertIn("systemctl", problem["hint"])
+        for words in (["space", "list", "--nope", "-o", "json"], ["spce", "--output=ndjson"],
+                      ["image", "show", "-ojson"], ["image", "show", "x", "-o", "json"]):
+            done = run(*words, env=self.env)
+            problem = json.loads(done.stderr)
+            self.assertEqual(2, done.returncode, words)
+            self.assertIn(problem["code"], ("usage", "invalid"))
+        self.assertIn("did you mean", json.loads(run("spce", "-o", "json").stderr)["hint"])
+        self.assertIn("error: ", run("space", "--nope", "--", "-o", "json").stderr)
+
+    def test_a_problem_of_a_daemon_gone_wrong_is_harmless_at_a_terminal(self):
+        body = json.dumps({"status": 404, "detail": "x\u202e\u009b"}, ensure_ascii=False).encode()
+        path = os.path.join(self.dir, "odd")
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(path)
+            door.listen()
+            child = subprocess.Popen([CTL, "space", "list", "--socket", path, "-o", "json"],
+                                     stderr=subprocess.PIPE, text=True)
+            with door.accept()[0] as peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n"
+                             b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+                said = child.communicate(timeout=120)[1]
+        self.assertEqual(3, child.returncode)
+        self.assertIn("x\\u202e\\u009b", said)
+        self.assertEqual("x\u202e\u009b", json.loads(said)["detail"])
+
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv")
     def test_a_refused_connect_names_the_missing_group(self):
         path = os.path.join(self.dir, "sock")
@@ -420,6 +452,11 @@ class Live(unittest.TestCase):
         self.assertEqual(["hub/default"], names("integration", "spaces", "hub", "--sort=name"))
         self.assertEqual([], names("integration", "spaces", "hub", "--filter", "name eq 'x'"))
 
+    def test_a_program_is_told_in_one_document_what_went_wrong(self):
+        done = self.ctl("integration", "show", "hubb", "-o", "ndjson", status=3)
+        self.assertEqual(1, done.stderr.count("\n"))
+        self.assertIn("did you mean hub?", json.loads(done.stderr)["hint"])
+
     def test_nothing_is_suggested_that_would_not_work(self):
         self.assertNotIn("did you mean", self.ctl("image", "show", "hub/x", status=3).stderr)
 
@@ -442,7 +479,7 @@ class Live(unittest.TestCase):
 
     def test_with_json_the_problem_document_is_on_stderr(self):
         done = self.ctl("integration", "show", "nope", "-o", "json", status=3)
-        problem = json.loads(done.stderr.split("\nhint:")[0])
+        problem = json.loads(done.stderr)
         self.assertEqual(404, problem["status"])
         self.assertEqual("", done.stdout)
 
