@@ -108,7 +108,8 @@ static int prepare_where(struct op *op, struct registry_call *call, struct berth
 static void finish_cancel(struct op *op, const struct berth_error *err);
 
 /* distribution 3 refuses to cancel what was cut, but by the address that it gives
- * when it is asked how far the upload is. */
+ * when it is asked how far the upload is. 2.8 refuses to say that, too (404): what was cut
+ * after its first bytes stays until the registry purges it. */
 static void finish_where(struct op *op, const struct berth_error *err)
 {
 	struct berth_error none = ERROR_INIT;
