@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/http/route.h"
-
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux: more than the kernel keeps */
 #define ROLES_MAX 512
 
@@ -175,48 +173,10 @@ const char *access_role_name(enum role role)
 	return names[role];
 }
 
-/* The point that lists what the route's path stands in: that of the longest GET
- * route which is a prefix of it; none is needed where there is no such. */
-static enum point parent_point(const struct route *route)
-{
-	for (size_t length = strlen(route->path); length > 1;) {
-		while (--length > 1 && route->path[length] != '/')
-			continue;
-		for (size_t i = 0; i < route_count; i++)
-			if (routes[i].method == METHOD_GET && strlen(routes[i].path) == length &&
-			    !strncmp(routes[i].path, route->path, length))
-				return routes[i].point;
-	}
-	return POINT_NONE;
-}
-
 const char *access_member_name(enum member member)
 {
 	static const char *const names[] = {[MEMBER_NONE] = "none",
 					    [MEMBER_PLAIN] = "workspace-member",
 					    [MEMBER_ADMIN] = "workspace-admin"};
 	return names[member];
-}
-
-enum access_verdict access_decide(const struct caller *caller, const struct grants *grants,
-				  const struct route *route)
-{
-	const struct point_set set = access_points(caller, grants);
-	bool is_theirs = route->scope == SCOPE_WORKSPACE;
-
-	if (caller->is_reporter && route->takes_reporters)
-		return ACCESS_ALLOW;
-	if (route->point == POINT_NONE || points_has(&set, route->point))
-		return ACCESS_ALLOW;
-	if (is_theirs && points_has(&grants->workspace, route->point))
-		return ACCESS_ALLOW;
-	/* For a tenant the platform's own things are not there. */
-	if (!points_any(&set) && grants->is_member)
-		return is_theirs ? ACCESS_FORBID : ACCESS_HIDE;
-	/* Without any role the answer says which group is missing, on every route
-	 * alike: it tells nothing about what there is. */
-	if (!points_any(&set))
-		return ACCESS_FORBID;
-	enum point parent = parent_point(route);
-	return parent == POINT_NONE || points_has(&set, parent) ? ACCESS_FORBID : ACCESS_HIDE;
 }

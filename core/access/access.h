@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may do what: the caller's numbers as the kernel told them at accept, the
- * platform role that follows, and the decision on one route. Runs in berthd.
+ * platform role that follows, and what the store grants beyond it. Runs in berthd.
  */
 #ifndef CORE_ACCESS_ACCESS_H
 #define CORE_ACCESS_ACCESS_H
 
+#include <sys/types.h>
+
+#include "core/access/points.h"
 #include "core/base/buf.h"
-#include "core/http/http.h"
+
+/* Who is asking: the kernel's word at accept, and the role that follows. Custom
+ * roles and workspaces' grants are kept by the store: they are asked for anew in
+ * each request that the role does not allow (struct grants). */
+struct caller {
+	uid_t uid;
+	gid_t *groups; /* the main one, then the others in order; owned */
+	size_t group_count;
+	pid_t pid; /* for the log; never trusted */
+	enum role role;
+	bool is_reporter; /* may tell of changes at registries, whatever the role */
+};
 
 #define ACCESS_NO_ID ((uint32_t)-1)
 /* Group ids, looked up once at start and at reload (a look-up may block). */
@@ -53,16 +67,6 @@ MUST_USE int grants_with(const struct grants *g, enum point point, struct buf *t
 /* What the platform allows by role and grants together. */
 struct point_set access_points(const struct caller *caller, const struct grants *grants);
 
-enum access_verdict {
-	ACCESS_ALLOW,
-	ACCESS_FORBID, /* 403: the caller may know that it is there */
-	ACCESS_HIDE    /* 404: the caller may not even list where it would be */
-};
 const char *access_member_name(enum member member);
-/* The check of a route row's point, before any handler. Where only a workspace
- * allows the route (scope workspace), its handler shows what the workspaces with
- * that point may see and nothing else: core/api/sight.h. */
-enum access_verdict access_decide(const struct caller *caller, const struct grants *grants,
-				  const struct route *route);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/http/server.h"
 #include "core/ops/ops.h"
 #include "core/secrets/secrets.h"
+#include "core/store/integrations.h"
 #include "core/store/store.h"
 
 static struct loop_watch *http_watch;
@@ -42,7 +43,7 @@ int services_open_store(struct daemon_state *d, struct berth_error *err)
 	if (!code)
 		code = store_open(&settings, &d->store, err);
 	if (!code && d->sealer)
-		code = sealer_check(d->sealer, d->store, err);
+		code = store_check_key(d->store, d->sealer, err);
 	return code;
 }
 

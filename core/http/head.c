@@ -242,13 +242,13 @@ static bool check_access(struct request *q)
 		answer_error(&q->answer, &err);
 		return false;
 	}
-	switch (access_decide(&q->conn->caller, &q->grants, q->route)) {
-	case ACCESS_ALLOW:
+	switch (route_decide(&q->conn->caller, &q->grants, q->route)) {
+	case ROUTE_ALLOW:
 		return true;
-	case ACCESS_HIDE:
+	case ROUTE_HIDE:
 		refuse(q, "not-found", "there is nothing at this path");
 		break;
-	case ACCESS_FORBID:
+	case ROUTE_FORBID:
 		forbid(q);
 		break;
 	}

@@ -10,26 +10,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "core/access/points.h"
+#include "core/access/access.h"
 #include "core/base/fail.h"
-
-/* Who is asking: the kernel's word at accept, and the role that follows. Custom
- * roles and workspaces' grants are kept by the store: they are asked for anew in
- * each request that the role does not allow (struct grants). */
-struct caller {
-	uid_t uid;
-	gid_t *groups; /* the main one, then the others in order; owned */
-	size_t group_count;
-	pid_t pid; /* for the log; never trusted */
-	enum role role;
-	bool is_reporter; /* may tell of changes at registries, whatever the role */
-};
 
 struct daemon_state; /* berthd's whole: store, operations, plugins; core/daemon.h */
 struct request;      /* opaque: what the client sent, parsed and checked */
-struct grants;       /* core/access/access.h */
 struct route;        /* its row in the table; core/http/route.h */
 struct http_server;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths and the route table: decodes a path strictly, segment by segment, and
- * finds its rows. The table itself is generated; see route.h.
+ * finds its rows; whether a caller may take one. The table itself is generated;
+ * see route.h.
  */
 #include "core/http/route.h"
 
@@ -168,4 +169,42 @@ const struct route *route_of_operation(const char *operation)
 		if (!strcmp(routes[i].operation, operation))
 			return &routes[i];
 	return NULL;
+}
+
+/* The point that lists what the route's path stands in: that of the longest GET
+ * route which is a prefix of it; none is needed where there is no such. */
+static enum point parent_point(const struct route *route)
+{
+	for (size_t length = strlen(route->path); length > 1;) {
+		while (--length > 1 && route->path[length] != '/')
+			continue;
+		for (size_t i = 0; i < route_count; i++)
+			if (routes[i].method == METHOD_GET && strlen(routes[i].path) == length &&
+			    !strncmp(routes[i].path, route->path, length))
+				return routes[i].point;
+	}
+	return POINT_NONE;
+}
+
+enum route_verdict route_decide(const struct caller *caller, const struct grants *grants,
+				const struct route *route)
+{
+	const struct point_set set = access_points(caller, grants);
+	bool is_theirs = route->scope == SCOPE_WORKSPACE;
+
+	if (caller->is_reporter && route->takes_reporters)
+		return ROUTE_ALLOW;
+	if (route->point == POINT_NONE || points_has(&set, route->point))
+		return ROUTE_ALLOW;
+	if (is_theirs && points_has(&grants->workspace, route->point))
+		return ROUTE_ALLOW;
+	/* For a tenant the platform's own things are not there. */
+	if (!points_any(&set) && grants->is_member)
+		return is_theirs ? ROUTE_FORBID : ROUTE_HIDE;
+	/* Without any role the answer says which group is missing, on every route
+	 * alike: it tells nothing about what there is. */
+	if (!points_any(&set))
+		return ROUTE_FORBID;
+	enum point parent = parent_point(route);
+	return parent == POINT_NONE || points_has(&set, parent) ? ROUTE_FORBID : ROUTE_HIDE;
 }

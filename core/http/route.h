@@ -80,4 +80,15 @@ const struct route *route_of_operation(const char *operation);
 /* "OPTIONS, HEAD, GET, POST": what the template of this row takes. */
 void route_allow(const struct route *first, char *to, size_t room);
 
+enum route_verdict {
+	ROUTE_ALLOW,
+	ROUTE_FORBID, /* 403: the caller may know that it is there */
+	ROUTE_HIDE    /* 404: the caller may not even list where it would be */
+};
+/* The check of a row's point, before any handler. Where only a workspace allows
+ * the route (scope workspace), its handler shows what the workspaces with that
+ * point may see and nothing else: core/api/sight.h. */
+enum route_verdict route_decide(const struct caller *caller, const struct grants *grants,
+				const struct route *route);
+
 #endif

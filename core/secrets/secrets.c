@@ -20,7 +20,6 @@
 #include "core/base/folder.h"
 #include "core/base/sign.h"
 #include "core/base/text.h"
-#include "core/store/store.h"
 
 #define KEY_BYTES 32
 #define NONCE_BYTES 12
@@ -28,7 +27,6 @@
 #define HEAD_BYTES (1 + NONCE_BYTES + TAG_BYTES)
 #define SEALED_VERSION 1
 #define PLAIN_MAX_BYTES ((size_t)1024 * 1024)
-#define PROOF_SETTING "key-proof"
 
 struct sealer {
 	unsigned char key[KEY_BYTES];
@@ -296,8 +294,7 @@ int secret_sign_public(const struct sealer *sealer, char *to, struct berth_error
 	return sign_public(sealer->sign_key, to, err);
 }
 
-/* The proof is a fixed text's keyed hash: it says which key, and not what. */
-static int make_proof(const struct sealer *sealer, char *to, struct berth_error *err)
+int sealer_proof(const struct sealer *sealer, char *to, struct berth_error *err)
 {
 	static const char text[] = "berth key proof 1";
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
@@ -307,22 +304,5 @@ static int make_proof(const struct sealer *sealer, char *to, struct berth_error 
 		  sizeof(text) - 1, hash, &count))
 		return berth_fail(err, BERTH_E_INTERNAL, "cannot tell the key by its hash");
 	text_hex(hash, 32, to);
-	return 0;
-}
-
-int sealer_check(const struct sealer *sealer, struct store *s, struct berth_error *err)
-{
-	AUTO_FREE char *stored = NULL;
-	char proof[65];
-	int rc = store_get_setting(s, PROOF_SETTING, &stored, err);
-
-	if (rc || make_proof(sealer, proof, err))
-		return err->code;
-	if (!stored)
-		return store_set_setting(s, PROOF_SETTING, proof, err);
-	if (strlen(stored) != 64 || CRYPTO_memcmp(stored, proof, 64) != 0)
-		return berth_fail(err, BERTH_E_DENIED,
-				  "this is not the key that the store was sealed with: bring back "
-				  "the right one; nothing was changed");
 	return 0;
 }

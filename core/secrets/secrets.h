@@ -23,10 +23,9 @@ MUST_USE int sealer_open(const char *path, bool create, struct sealer **ret,
 void sealer_close(struct sealer *sealer);
 SCOPE_TYPE(sealer, struct sealer, sealer_close)
 
-/* Is this the key that the store was sealed with? The first call writes the
- * proof, later ones check it. BERTH_E_DENIED: another key; nothing is written. */
-struct store;
-MUST_USE int sealer_check(const struct sealer *sealer, struct store *s, struct berth_error *err);
+/* A fixed text's keyed hash, 64 hex digits: says which key it is, and not what; to has
+ * 65 bytes. BERTH_E_INTERNAL: the hash failed. */
+MUST_USE int sealer_proof(const struct sealer *sealer, char *to, struct berth_error *err);
 
 /* sealed: version byte, nonce, tag, ciphertext. sealer NULL: BERTH_E_UNAVAILABLE. */
 MUST_USE int secret_seal(const struct sealer *sealer, const char *row_id, const void *bytes,

@@ -61,6 +61,10 @@ MUST_USE int secret_info(struct store *s, const char *owner, const char *field,
 MUST_USE int secret_remove(struct store *s, const char *owner, const char *field,
 			   struct berth_error *err);
 
+/* Is this the key that the store was sealed with? The first call writes the
+ * proof, later ones check it. BERTH_E_DENIED: another key; nothing is written. */
+MUST_USE int store_check_key(struct store *s, const struct sealer *sealer, struct berth_error *err);
+
 /* What a plugin keeps between jobs, sealed: JSON text; "" forgets it. */
 MUST_USE int kept_store(struct store *s, const struct sealer *sealer, const char *integration_id,
 			const char *text, struct berth_error *err);

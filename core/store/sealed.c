@@ -6,11 +6,13 @@
 #include "core/store/integrations.h"
 #include "core/store/texts.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SECRET_MAX_BYTES ((size_t)1024 * 1024)
 #define KEPT_FIELD "kept"
+#define PROOF_SETTING "key-proof"
 
 enum { SQL_PUT, SQL_GET, SQL_INFO, SQL_REMOVE };
 static const struct store_sql sql[] = {
@@ -96,4 +98,21 @@ int kept_load(struct store *s, const struct sealer *sealer, const char *integrat
 	      struct berth_error *err)
 {
 	return secret_load(s, sealer, integration_id, KEPT_FIELD, ret, err);
+}
+
+int store_check_key(struct store *s, const struct sealer *sealer, struct berth_error *err)
+{
+	AUTO_FREE char *stored = NULL;
+	char proof[65];
+	int rc = store_get_setting(s, PROOF_SETTING, &stored, err);
+
+	if (rc || sealer_proof(sealer, proof, err))
+		return err->code;
+	if (!stored)
+		return store_set_setting(s, PROOF_SETTING, proof, err);
+	if (strlen(stored) != 64 || CRYPTO_memcmp(stored, proof, 64) != 0)
+		return berth_fail(err, BERTH_E_DENIED,
+				  "this is not the key that the store was sealed with: bring back "
+				  "the right one; nothing was changed");
+	return 0;
 }

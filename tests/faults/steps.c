@@ -169,7 +169,7 @@ static void open_all(void)
 	snprintf(key, sizeof(key), "%s/key", folder);
 	NEED(store_open(&settings, &store, &err));
 	NEED(sealer_open(key, true, &sealer, &err));
-	NEED(sealer_check(sealer, store, &err));
+	NEED(store_check_key(store, sealer, &err));
 	ops_settings.store = store;
 	ops_settings.sealer = sealer;
 	NEED(ops_new(&ops_settings, &ops, &err));

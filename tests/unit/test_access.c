@@ -110,10 +110,10 @@ static void the_documents_roles_follow_from_the_points(void **state)
 	}
 }
 
-static enum access_verdict decide(enum role role, struct grants *g, const struct route *r)
+static enum route_verdict decide(enum role role, struct grants *g, const struct route *r)
 {
 	const struct caller caller = {.role = role};
-	return access_decide(&caller, g, r);
+	return route_decide(&caller, g, r);
 }
 
 static void every_role_meets_every_route(void **state)
@@ -122,10 +122,10 @@ static void every_role_meets_every_route(void **state)
 	(void)state;
 	for (size_t i = 0; i < route_count; i++)
 		for (int role = ROLE_NONE; role <= ROLE_ADMIN; role++) {
-			enum access_verdict v = decide((enum role)role, &none, &routes[i]);
-			assert_int_equal(v == ACCESS_ALLOW, (enum role)role >= routes[i].role);
+			enum route_verdict v = decide((enum role)role, &none, &routes[i]);
+			assert_int_equal(v == ROUTE_ALLOW, (enum role)role >= routes[i].role);
 			if (role == ROLE_NONE)
-				assert_int_not_equal(v, ACCESS_HIDE);
+				assert_int_not_equal(v, ROUTE_HIDE);
 		}
 }
 
@@ -142,13 +142,13 @@ static void every_point_meets_every_route(void **state)
 			points_add(&platform.platform, (enum point)k);
 			points_add(&tenant.workspace, (enum point)k);
 			tenant.is_member = true;
-			assert_int_equal(decide(ROLE_NONE, &platform, r) == ACCESS_ALLOW, is_it);
+			assert_int_equal(decide(ROLE_NONE, &platform, r) == ROUTE_ALLOW, is_it);
 			assert_int_equal(decide(ROLE_NONE, &tenant, r),
 					 r->point == POINT_NONE || (is_it && is_theirs)
-						 ? ACCESS_ALLOW
-					 : is_theirs ? ACCESS_FORBID
-						     : ACCESS_HIDE);
-			assert_int_equal(decide(ROLE_ADMIN, &tenant, r), ACCESS_ALLOW);
+						 ? ROUTE_ALLOW
+					 : is_theirs ? ROUTE_FORBID
+						     : ROUTE_HIDE);
+			assert_int_equal(decide(ROLE_ADMIN, &tenant, r), ROUTE_ALLOW);
 		}
 }
 

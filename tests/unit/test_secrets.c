@@ -156,14 +156,14 @@ static void another_key_is_refused_and_changes_nothing(void **state)
 	AUTO_SECRET char *text = NULL;
 	char path[160];
 
-	OK(sealer_check(right, f->store, &err));
+	OK(store_check_key(f->store, right, &err));
 	OK(secret_store(f->store, right, "a", "password", CANARY, &err));
 	snprintf(path, sizeof(path), "%s/key.other", f->folder);
 	OK(sealer_open(path, true, &wrong, &err));
-	FAILS(BERTH_E_DENIED, sealer_check(wrong, f->store, &err));
+	FAILS(BERTH_E_DENIED, store_check_key(f->store, wrong, &err));
 	unlink(path);
 	OK(sealer_open(f->key, false, &again, &err));
-	OK(sealer_check(again, f->store, &err));
+	OK(store_check_key(f->store, again, &err));
 	OK(secret_load(f->store, again, "a", "password", &text, &err));
 	assert_string_equal(text, CANARY);
 }
