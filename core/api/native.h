@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copy rules that a registry's own replication does: at which end, what the job is told,
  * what the registry then keeps for the rule, and that it goes with the rule. Runs in
- * berthd; the job is core/worker/kinds_native.c.
+ * berthd; the job is core/jobs/kinds_native.c.
  */
 #ifndef CORE_API_NATIVE_H
 #define CORE_API_NATIVE_H

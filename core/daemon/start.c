@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/daemon/run.h"
 #include "core/hooks/hooks.h"
+#include "core/jobs/kinds.h"
 #include "core/worker/worker.h"
 
 static int fail(const struct berth_error *err, int status)
@@ -58,6 +59,7 @@ static int work(const struct start_options *o, const struct daemon_paths *p)
 		.config = config_of(p),
 		.plugin_dir = p->plugin_dir,
 		.socket_path = o->state_dir ? p->worker_socket : NULL,
+		.types = job_types,
 		.cache_dir = cache_of(o, p),
 	};
 	return worker_run(&w);

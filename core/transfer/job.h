@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The jobs copy-plan, copy-verify and copy-run, as rows of core/worker/kinds.c: they open the
+/* The jobs copy-plan, copy-verify and copy-run, as rows of core/jobs/kinds.c: they open the
  * two instances of a rule, ask them where their bytes are, and hand over to the
  * engine. args: {"rule": {...}, "resume": {...} or null}.
  */

@@ -14,7 +14,7 @@
 #include "core/transfer/bulk.h"
 #include "core/transfer/job.h"
 #include "core/transfer/rule.h"
-#include "core/worker/kinds.h"
+#include "core/worker/arguments.h"
 
 /* One rule of the call, as it was understood; rule NULL: why. */
 struct looked {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job source-look, a row of core/worker/kinds.c: has what rules would read at
+/* The job source-look, a row of core/jobs/kinds.c: has what rules would read at
  * their source changed? Repositories are listed once for all rules, tags once for
  * each repository; digests come in bulk where the backend has them, else by one HEAD
  * a tag, which counts as a pull nowhere. args: {"instance": NAME, "rules": [{"name":

@@ -16,7 +16,8 @@ struct child_setup {
 	struct board *board;
 	const struct settings *settings;
 	const struct plugin_set *plugins;
-	const char *cache_dir; /* for files that may be lost at any time; or NULL */
+	const struct job_type *types; /* those that there are; ends with a NULL kind */
+	const char *cache_dir;        /* for files that may be lost at any time; or NULL */
 };
 
 /* Does the one job of this connection and ends the process. */

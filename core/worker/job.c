@@ -347,7 +347,7 @@ static int read_call(struct job *j, struct berth_error *err)
 
 static int run_kind(struct job *j, json_t **ret_value, struct berth_error *err)
 {
-	for (const struct job_type *t = job_types; t->kind; t++)
+	for (const struct job_type *t = j->setup->types; t->kind; t++)
 		if (!strcmp(t->kind, job_kind(j)))
 			return t->run(j, ret_value, err);
 	return berth_fail(err, BERTH_E_UNSUPPORTED, "the worker knows no job of kind '%.40s'",

@@ -151,6 +151,5 @@ struct job_type {
 	const char *kind;
 	int (*run)(struct job *j, json_t **ret_value, struct berth_error *err);
 };
-extern const struct job_type job_types[]; /* ends with a NULL kind; core/worker/kinds.c */
 
 #endif

@@ -118,6 +118,7 @@ static _Noreturn void be_child(struct parent *p, int fd, struct board *board)
 		.board = board,
 		.settings = &p->settings,
 		.plugins = &p->plugins,
+		.types = p->types,
 		.cache_dir = p->cache_dir,
 	};
 	leave_family(p);

@@ -15,6 +15,7 @@ struct parent {
 	struct loop *loop;
 	struct settings settings;
 	struct plugin_set plugins;
+	const struct job_type *types;
 	const char *cache_dir; /* or NULL */
 	int listen_fd;
 	struct loop_watch *listen_watch;

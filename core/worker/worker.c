@@ -123,6 +123,7 @@ int worker_run(const struct worker_options *options)
 	static struct parent p = {.listen_fd = -1};
 	struct berth_error err = ERROR_INIT;
 	given = options;
+	p.types = options->types;
 	p.cache_dir = options->cache_dir;
 	log_open("berth-worker", LOG_LEVEL_INFO);
 	if (settings_load(options->config, &p.settings, &err))

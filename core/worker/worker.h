@@ -7,11 +7,14 @@
 
 #include "core/base/fail.h"
 
+struct job_type; /* core/worker/job.h */
+
 struct worker_options {
 	const char *config; /* or NULL: defaults */
 	const char *plugin_dir;
-	const char *socket_path; /* NULL: passed by the service manager as "worker" */
-	const char *cache_dir;   /* for files that may be lost at any time; NULL: none */
+	const char *socket_path;      /* NULL: passed by the service manager as "worker" */
+	const struct job_type *types; /* the kinds of jobs; ends with a NULL kind */
+	const char *cache_dir;        /* for files that may be lost at any time; NULL: none */
 };
 
 /* Runs until it is told to end; returns the exit status. */

@@ -3,7 +3,7 @@
  * on a space. A dry run is the call's flag (job.h).
  */
 #include "core/base/js.h"
-#include "core/worker/kinds.h"
+#include "core/jobs/kinds.h"
 
 /* The space of the job and an open instance. */
 static int begin(struct job *j, const char **ret_space, struct backend **ret,

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of job kinds share (kinds.c has the table), and the kinds that
- * are not in kinds.c. Runs in jobs.
+/* The kinds of jobs: one table in kinds.c, and those that have a file of their own.
+ * Runs in jobs.
  */
-#ifndef CORE_WORKER_KINDS_H
-#define CORE_WORKER_KINDS_H
+#ifndef CORE_JOBS_KINDS_H
+#define CORE_JOBS_KINDS_H
 
-#include "core/worker/backend.h"
+#include "core/worker/arguments.h"
 
-/* The text argument of that key; BERTH_E_PROTOCOL where it is missing. */
-MUST_USE int kind_argument(struct job *j, const char *key, const char **ret,
-			   struct berth_error *err);
-/* An object argument as JSON text, "{}" where it is missing. free(). */
-MUST_USE int kind_object(struct job *j, const char *key, char **ret, struct berth_error *err);
-/* Opens the instance that the job is about. */
-MUST_USE int kind_open(struct job *j, struct backend **ret, struct berth_error *err);
-
-/* The same with the text arguments that the kind can't do without: `keys`, which NULL
- * ends, into ret_values in their order; these live as long as the job. */
-MUST_USE int kind_open_with(struct job *j, const char *const *keys, const char **ret_values,
-			    struct backend **ret, struct berth_error *err);
+/* Every kind; ends with a NULL kind. */
+extern const struct job_type job_types[];
 
 /* kinds_space.c */
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err);

@@ -4,7 +4,7 @@
 
 #include "core/base/js.h"
 #include "core/base/log.h"
-#include "core/worker/kinds.h"
+#include "core/jobs/kinds.h"
 
 /* What the credential may not read is left out; a probe is about the rest. */
 static int allow_denied(struct job *j, int code, const char *what, struct berth_error *err)

@@ -3,7 +3,7 @@
  * repositories, and its house-keeping: each is one slot of the integration
  * table.
  */
-#include "core/worker/kinds.h"
+#include "core/jobs/kinds.h"
 
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err)
 {

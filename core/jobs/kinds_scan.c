@@ -11,8 +11,8 @@
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/jobs/kinds.h"
 #include "core/worker/child.h"
-#include "core/worker/kinds.h"
 
 #define PAUSE_FIRST_MS 250
 #define PAUSE_MAX_MS 5000

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
-#include "core/worker/kinds.h"
+#include "core/jobs/kinds.h"
 
 int run_login_create(struct job *j, json_t **ret_value, struct berth_error *err)
 {
