@@ -177,7 +177,8 @@ class Keys(StoreCase):
         self.berthd.stop()
         with sqlite3.connect(self.store(self.berthd)) as db:
             changed = db.execute(
-                "UPDATE secrets SET sealed = SUBSTR(sealed, 1, LENGTH(sealed) - 1) || X'00' "
+                "UPDATE secrets SET sealed = SUBSTR(sealed, 1, LENGTH(sealed) - 1) || "
+                "CASE SUBSTR(sealed, LENGTH(sealed), 1) WHEN X'00' THEN X'01' ELSE X'00' END "
                 "WHERE owner = ? AND field = 'password'", (owner,)).rowcount
         db.close()
         self.assertEqual(1, changed)

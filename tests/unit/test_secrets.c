@@ -120,7 +120,8 @@ static void every_flipped_bit_and_every_cut_is_seen(void **state)
 static void one_damaged_row_leaves_the_others(void **state)
 {
 	static const struct store_sql flip = {
-		"flip", "UPDATE secrets SET sealed = SUBSTR(sealed, 1, LENGTH(sealed) - 1) || ? "
+		"flip", "UPDATE secrets SET sealed = SUBSTR(sealed, 1, LENGTH(sealed) - 1) || "
+			"CASE SUBSTR(sealed, LENGTH(sealed), 1) WHEN ? THEN ? ELSE ? END "
 			"WHERE owner = ?"};
 	struct fixture *f = *state;
 	AUTO(sealer) struct sealer *sealer = open_sealer(f);
@@ -129,7 +130,9 @@ static void one_damaged_row_leaves_the_others(void **state)
 
 	OK(secret_store(f->store, sealer, "a", "password", CANARY, &err));
 	OK(secret_store(f->store, sealer, "b", "password", CANARY, &err));
-	OK(store_run(f->store, &flip, VALUES(V_BLOB("", 1), V_TEXT("a")), NULL, &err));
+	OK(store_run(f->store, &flip,
+		     VALUES(V_BLOB("", 1), V_BLOB("\1", 1), V_BLOB("", 1), V_TEXT("a")), NULL,
+		     &err));
 	FAILS(BERTH_E_DIGEST, secret_load(f->store, sealer, "a", "password", &bad, &err));
 	OK(secret_load(f->store, sealer, "b", "password", &good, &err));
 	assert_string_equal(good, CANARY);
