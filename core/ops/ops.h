@@ -95,7 +95,7 @@ struct op_runner {
 	void (*free)(void *user, struct job_client *c);
 	void *user;
 	/* Gives it a frame; NULL: jobs take no part in shared rates, nor claim blobs. */
-	void (*send)(void *user, struct job_client *c, const json_t *frame);
+	void (*send)(void *user, struct job_client *c, json_t *frame);
 };
 
 /* Zero means the default that is written here. Pointers are borrowed for the

@@ -13,8 +13,11 @@ struct worker_job {
 
 static void ready(void *user, unsigned events)
 {
-	(void)events; /* a hang-up is read as the end */
-	job_client_turn(user);
+	struct worker_job *j = user;
+
+	if ((events & LOOP_WRITE) && job_client_flush(j->client))
+		loop_watch_change(j->watch, LOOP_READ);
+	job_client_turn(j->client); /* a hang-up is read as the end */
 }
 
 static int start(void *user, const json_t *call, const struct job_events *events, void *events_user,
@@ -29,8 +32,8 @@ static int start(void *user, const json_t *call, const struct job_events *events
 	rc = job_client_start(o->settings.worker_socket, call, events, events_user, &j->client,
 			      err);
 	if (!rc)
-		rc = loop_watch(o->settings.loop, job_client_fd(j->client), LOOP_READ, ready,
-				j->client, &j->watch, err);
+		rc = loop_watch(o->settings.loop, job_client_fd(j->client), LOOP_READ, ready, j,
+				&j->watch, err);
 	if (rc) {
 		job_client_free(j->client);
 		free(j);
@@ -48,11 +51,21 @@ static void cancel(void *user, struct job_client *c)
 	job_client_cancel(c);
 }
 
-/* What can't be sent is for a job that is on its way out: nobody misses it. */
-static void send_frame(void *user, struct job_client *c, const json_t *frame)
+static struct worker_job **place_of(struct ops *o, const struct job_client *c)
 {
-	(void)user;
-	job_client_send(c, frame);
+	struct worker_job **at = &o->jobs;
+
+	while (*at && (*at)->client != c)
+		at = &(*at)->next;
+	return at;
+}
+
+static void send_frame(void *user, struct job_client *c, json_t *frame)
+{
+	const struct worker_job *j = *place_of(user, c);
+
+	if (!job_client_send(c, frame) && j)
+		loop_watch_change(j->watch, LOOP_READ | LOOP_WRITE);
 }
 
 static bool is_lost(void *user, const struct job_client *c)
@@ -63,12 +76,8 @@ static bool is_lost(void *user, const struct job_client *c)
 
 static void end(void *user, struct job_client *c)
 {
-	struct ops *o = user;
-	struct worker_job **at = &o->jobs, *j;
+	struct worker_job **at = place_of(user, c), *j = *at;
 
-	while (*at && (*at)->client != c)
-		at = &(*at)->next;
-	j = *at;
 	if (!j)
 		return;
 	*at = j->next;

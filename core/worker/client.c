@@ -16,12 +16,15 @@
 
 /* Frames read in one turn, so that one busy job does not starve the others. */
 #define TURN_MAX 64
+/* Frames that wait for a job to read: it asks for each of them, so they are few. */
+#define UNSENT_MAX 65536
 
 struct job_client {
 	int fd;
 	const struct job_events *events;
 	void *user;
 	char id[64];
+	json_t *unsent; /* array: frames that there was no room for, in their order */
 	bool is_done, is_lost;
 	bool *gone; /* set by free while a turn runs */
 };
@@ -50,11 +53,13 @@ int job_client_start(const char *socket_path, const json_t *call, const struct j
 {
 	AUTO_JSON json_t *frame = json_copy((json_t *)(uintptr_t)call);
 	struct job_client *c = calloc(1, sizeof *c);
-	if (!c || !frame || json_object_set_new(frame, "t", json_string("call"))) {
+	json_t *unsent = json_array();
+	if (!c || !unsent || !frame || json_object_set_new(frame, "t", json_string("call"))) {
+		json_decref(unsent);
 		free(c);
 		return berth_fail_memory(err);
 	}
-	*c = (struct job_client){.fd = -1, .events = events, .user = user};
+	*c = (struct job_client){.fd = -1, .events = events, .user = user, .unsent = unsent};
 	snprintf(c->id, sizeof c->id, "%s", js_str(call, "job", ""));
 	int code = connect_to(socket_path, &c->fd, err);
 	if (!code)
@@ -85,6 +90,7 @@ void job_client_free(struct job_client *c)
 		*c->gone = true;
 	if (c->fd >= 0)
 		close(c->fd);
+	json_decref(c->unsent);
 	free(c);
 }
 
@@ -99,12 +105,39 @@ void job_client_cancel(struct job_client *c)
 	shutdown(c->fd, SHUT_WR);
 }
 
-void job_client_send(struct job_client *c, const json_t *frame)
+/* It would wait for an answer that never comes: its end is better. */
+static void give_up(struct job_client *c, const char *why)
 {
+	log_warning("job %s cannot be answered and is ended: %s", c->id, why);
+	json_array_clear(c->unsent);
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+bool job_client_flush(struct job_client *c)
+{
+	size_t sent = 0, count = json_array_size(c->unsent);
 	struct berth_error err = ERROR_INIT;
 
-	if (frame_send_now(c->fd, frame, &err))
-		log_debug("job %s: %s: %s", c->id, err.message, err.cause);
+	while (sent < count && !frame_send_now(c->fd, json_array_get(c->unsent, sent), &err))
+		sent++;
+	/* A job that is gone misses nothing. */
+	bool is_over = sent == count || err.code == BERTH_E_UNAVAILABLE;
+	if (is_over)
+		json_array_clear(c->unsent);
+	else if (err.code != BERTH_E_TIMEOUT)
+		give_up(c, err.message);
+	for (size_t i = 0; !is_over && i < sent; i++)
+		json_array_remove(c->unsent, 0);
+	return json_array_size(c->unsent) == 0;
+}
+
+bool job_client_send(struct job_client *c, json_t *frame)
+{
+	if (json_array_size(c->unsent) == UNSENT_MAX)
+		give_up(c, "it does not read what it is told");
+	else if (json_array_append(c->unsent, frame))
+		give_up(c, "out of memory");
+	return job_client_flush(c);
 }
 
 static void take_result(struct job_client *c, const json_t *frame)

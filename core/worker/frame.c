@@ -24,8 +24,9 @@ static int send_with(int fd, const json_t *frame, int flags, struct berth_error 
 			return 0;
 		if (errno == EINTR)
 			continue;
+		bool is_full = errno == EAGAIN || errno == EWOULDBLOCK;
 		berth_fail_errno(err, errno, "cannot send a frame");
-		err->code = BERTH_E_UNAVAILABLE;
+		err->code = is_full ? BERTH_E_TIMEOUT : BERTH_E_UNAVAILABLE;
 		return err->code;
 	}
 }

@@ -14,7 +14,7 @@
 /* Sends one. Blocks where the descriptor does. BERTH_E_LIMIT: the frame is too
  * long, nothing was sent; BERTH_E_UNAVAILABLE: the other end is gone. */
 MUST_USE int frame_send(int fd, const json_t *frame, struct berth_error *err);
-/* The same without ever blocking: a full connection is BERTH_E_UNAVAILABLE. */
+/* The same without ever blocking. BERTH_E_TIMEOUT: there is no room just now. */
 MUST_USE int frame_send_now(int fd, const json_t *frame, struct berth_error *err);
 /* Receives one without waiting. *ret is NULL where there is none yet.
  * BERTH_E_UNAVAILABLE: the other end has hung up or shut its side;

@@ -108,8 +108,11 @@ void job_client_turn(struct job_client *c);    /* read what is there */
 /* Asked from result: did the connection end without one? An error that the job
  * itself reports, a registry out of reach, is no loss. */
 bool job_client_is_lost(const struct job_client *c);
-/* Gives it a frame, without waiting. What can't be sent is dropped. */
-void job_client_send(struct job_client *c, const json_t *frame);
+/* Gives it a frame, without waiting: the frame is kept, and not to be changed, until there is
+ * room. True: nothing is kept; false: call job_client_flush, which says the same, when the
+ * descriptor can be written. A job that does not read is ended: it is lost, then. */
+bool job_client_send(struct job_client *c, json_t *frame);
+bool job_client_flush(struct job_client *c);
 void job_client_cancel(struct job_client *c); /* ask; the result still comes */
 void job_client_free(struct job_client *c);   /* hangs up; the worker ends the job */
 

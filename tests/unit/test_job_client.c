@@ -226,6 +226,38 @@ static void frame_over_64_kib_is_not_sent(void **state)
 	assert_string_equal(w->trace, "");
 }
 
+/* Answers of claims and leases: the job would wait for one that got lost for ever. */
+static void frames_without_room_wait_for_it_in_their_order(void **state)
+{
+	enum { COUNT = 3000 };
+	struct world *w = *state;
+	struct berth_error err = ERROR_INIT;
+	bool had_to_wait = false;
+	for (int i = 0; i < COUNT; i++) {
+		AUTO_JSON json_t *frame = json_pack("{s:s, s:i}", "t", "claim", "n", i);
+		had_to_wait |= !job_client_send(w->client, frame);
+	}
+	assert_true(had_to_wait);
+	for (int i = -1; i < COUNT; i++) { /* the call is the first */
+		AUTO_JSON json_t *frame = NULL;
+		assert_int_equal(frame_receive(w->peer, &frame, &err), 0);
+		assert_non_null(frame);
+		assert_int_equal(js_int(frame, "n", -1), i);
+		job_client_flush(w->client);
+	}
+	assert_true(job_client_flush(w->client));
+}
+
+static void frames_for_a_job_that_is_gone_are_forgotten(void **state)
+{
+	struct world *w = *state;
+	AUTO_JSON json_t *frame = json_pack("{s:s}", "t", "claim");
+	hang_up(w);
+	assert_true(job_client_send(w->client, frame));
+	job_client_turn(w->client);
+	assert_string_equal(w->trace, "result:unavailable");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -239,6 +271,8 @@ int main(void)
 		T(client_may_be_freed_from_its_result),
 		T(nobody_at_the_socket_is_unavailable),
 		T(frame_over_64_kib_is_not_sent),
+		T(frames_without_room_wait_for_it_in_their_order),
+		T(frames_for_a_job_that_is_gone_are_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
