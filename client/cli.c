@@ -8,6 +8,7 @@
 #include "client/cmd.h"
 #include "client/dial.h"
 #include "client/help.h"
+#include "client/short_id.h"
 
 /* Words that are for programs and not in the table: completion, the far end of
  * ssh, the manual pages. -1: it is none of these. */
@@ -59,7 +60,9 @@ static int run(struct cli *c, int argc, char **argv)
 		cli_hint(c, "berthctl %s --help", c->noun->name);
 		return EXIT_USAGE;
 	}
-	status = c->command->run(c);
+	status = short_ids_given(c);
+	if (status < 0)
+		status = c->command->run(c);
 	if (status == EXIT_NOT_FOUND)
 		suggest_name(c);
 	return status;
@@ -74,6 +77,7 @@ int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
 	cli_fault_print(&c);
 	api_disconnect(&c);
 	json_decref(c.problem);
+	json_decref(c.whole_ids);
 	free(c.target);
 	free(c.head);
 	free(c.text);

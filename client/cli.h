@@ -71,8 +71,9 @@ struct cli {
 	char request_id[72];
 	char etag[128];
 	int status;
-	char *head; /* status line and headers; owned */
-	char *text; /* a body that is no JSON, where the call takes one; owned */
+	char *head;        /* status line and headers; owned */
+	json_t *whole_ids; /* array: texts of ids that were typed short; owned; or NULL */
+	char *text;        /* a body that is no JSON, where the call takes one; owned */
 };
 
 /* Runs one command line; returns the exit code. */

@@ -6,6 +6,7 @@
 
 #include "client/cmd.h"
 #include "client/secret.h"
+#include "client/short_id.h"
 #include "client/show.h"
 #include "core/base/text.h"
 
@@ -23,7 +24,7 @@ static const struct flag create_flags[] = {
 };
 
 static const struct column columns[] = {
-	{"ID", "id", COL_TEXT, false},
+	{"ID", "id", COL_ID, false},
 	{"INTEGRATION", "integration", COL_TEXT, false},
 	{"SPACE", "space", COL_TEXT, false},
 	{"USERNAME", "username", COL_TEXT, false},
@@ -114,8 +115,9 @@ static int find(struct cli *c, char **ret_path)
 	struct berth_error err = ERROR_INIT;
 	const char *text = cli_operand(c, 0);
 	AUTO_JSON json_t *body = NULL;
-	AUTO_FREE char *filter = text_printf("id eq \"%s\" or username eq \"%s\" or name eq \"%s\"",
-					     text, text, text);
+	AUTO_FREE char *filter = text_printf(
+		"id %s \"%s%s\" or username eq \"%s\" or name eq \"%s\"",
+		short_id_is(text) ? "like" : "eq", text, short_id_is(text) ? "*" : "", text, text);
 	AUTO_FREE char *path = filter && !strpbrk(text, "\"\\")
 				       ? api_query(strdup("/v1/logins?limit=2"), "filter", filter)
 				       : NULL;
@@ -127,7 +129,7 @@ static int find(struct cli *c, char **ret_path)
 	const char *id = js_str(json_array_get(items, 0), "id", NULL);
 	if (!id || json_array_size(items) > 1) {
 		berth_fail(&err, BERTH_E_NOT_FOUND,
-			   id ? "several integrations have a login '%s': name it by its id"
+			   id ? "several logins are '%s', or begin so: name it by its whole id"
 			      : "there is no login '%s'",
 			   text);
 		cli_report(c, &err);

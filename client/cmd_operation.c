@@ -8,7 +8,7 @@
 #include "core/base/text.h"
 
 const struct column operation_columns[] = {
-	{"ID", "id", COL_TEXT, false},
+	{"ID", "id", COL_ID, false},
 	{"KIND", "kind", COL_TEXT, false},
 	{"STATE", "state", COL_STATE, false},
 	{"DONE", "progress.done", COL_AMOUNT, true},

@@ -6,12 +6,13 @@
 
 #include "client/cmd.h"
 #include "client/report_scan.h"
+#include "client/short_id.h"
 #include "client/show.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
 
 static const struct column columns[] = {
-	{"SCAN", "id", COL_TEXT, false},
+	{"SCAN", "id", COL_ID, false},
 	{"TARGET", "target", COL_TEXT, false},
 	{"SCOPE", "scope", COL_TEXT, true},
 	{"DIGEST", "digest", COL_DIGEST, true},
@@ -134,14 +135,17 @@ static int fetch(struct cli *c, const char *method, const char *path, const json
 
 static int show(struct cli *c)
 {
+	int status = short_id_operand(c, 0, "/v1/scans", "scan");
 	const char *what = cli_operand(c, 0);
 	AUTO_JSON json_t *state = NULL;
+	if (status >= 0)
+		return status;
 	if (uuid_is(what)) {
 		AUTO_FREE char *path = text_printf("/v1/scans/%s", what);
 		return path ? show_path(c, path) : EXIT_ERROR;
 	}
 	AUTO_JSON json_t *body = json_pack("{s:s}", "target", what);
-	int status = fetch(c, "POST", "/v1/scan-states", body, &state);
+	status = fetch(c, "POST", "/v1/scan-states", body, &state);
 	return status < 0 ? show_resource(c, state, NULL) : status;
 }
 
@@ -169,8 +173,11 @@ static char *going_scan(struct cli *c, const char *target, int *ret_status)
 
 static int stop(struct cli *c)
 {
+	int status = short_id_operand(c, 0, "/v1/scans", "scan");
+	if (status >= 0)
+		return status;
 	const char *what = cli_operand(c, 0);
-	int status = EXIT_ERROR;
+	status = EXIT_ERROR;
 	AUTO_FREE char *id = uuid_is(what) ? strdup(what) : going_scan(c, what, &status);
 	AUTO_FREE char *path = id ? text_printf("/v1/scans/%s/stop", id) : NULL;
 	AUTO_FREE char *done = text_printf("scan of %s was asked to stop", what);
@@ -180,6 +187,9 @@ static int stop(struct cli *c)
 
 static int scan_log(struct cli *c)
 {
+	int status = short_id_operand(c, 0, "/v1/scans", "scan");
+	if (status >= 0)
+		return status;
 	AUTO_FREE char *path = text_printf("/v1/operations/%s/log", cli_operand(c, 0));
 	if (!uuid_is(cli_operand(c, 0)))
 		return cli_usage(c, "'%s' is no scan's id: see berthctl scan list",

@@ -4,6 +4,7 @@
 
 #include "client/cmd.h"
 #include "client/report_copy.h"
+#include "client/short_id.h"
 #include "client/show.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
@@ -134,7 +135,7 @@
 static const struct flag rule_flags[] = {RULE_FLAGS, {0}};
 static const struct flag run_flags[] = {
 	{"only-failed-of", 0, FLAG_TEXT, "RUN", "only the images that failed in that run",
-	 .field = "only_failed_of"},
+	 .field = "only_failed_of", .names = NAMES_RUN},
 	{0},
 };
 
@@ -143,7 +144,7 @@ static const struct flag plan_flags[] = {
 	{0},
 };
 static const struct column plan_columns[] = {
-	{"PLAN", "id", COL_TEXT, false},
+	{"PLAN", "id", COL_ID, false},
 	{"READY", "ready", COL_YES, false},
 	{"IMAGES", "totals.images", COL_COUNT, false},
 	{"PRESENT", "totals.present", COL_COUNT, false},
@@ -189,7 +190,7 @@ static const struct column columns[] = {
 	{0},
 };
 static const struct column run_columns[] = {
-	{"RUN", "id", COL_TEXT, false},
+	{"RUN", "id", COL_ID, false},
 	{"STATE", "state", COL_STATE, false},
 	{"IMAGES", "totals.images", COL_COUNT, false},
 	{"COPIED", "totals.copied", COL_COUNT, false},
@@ -199,7 +200,7 @@ static const struct column run_columns[] = {
 	{"STARTED", "started_at", COL_TIME, false},
 	{"BY", "started_by", COL_TEXT, true},
 	{"ENDED", "ended_at", COL_TIME, true},
-	{"OPERATION", "operation", COL_TEXT, true},
+	{"OPERATION", "operation", COL_ID, true},
 	{0},
 };
 
@@ -292,10 +293,31 @@ static int start_run(struct cli *c, const char *sync, json_t *take_body)
 	return send_change(c, &change);
 }
 
+/* Operand 0 is a rule's name or the id of a run, which may be typed short; a name that looks
+ * like one is the rule's. -1, or the exit code of what was said. */
+static int name_or_run(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *rule = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}");
+	if (!short_id_is(cli_operand(c, 0)))
+		return -1;
+	if (!path)
+		return cli_report(c, (berth_fail_memory(&err), &err));
+	if (!api_get(c, path, &rule, &err))
+		return -1;
+	return err.code == BERTH_E_NOT_FOUND
+		       ? short_id_operand(c, 0, "/v1/operations", "rule or run")
+		       : cli_report(c, &err);
+}
+
 /* The failed part of a run again: of the run's id, or of a rule's last one. */
 static int retry(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
+	int status = name_or_run(c);
+	if (status >= 0)
+		return status;
 	const char *first = cli_operand(c, 0);
 	AUTO_JSON json_t *run =
 		uuid_is(first) ? run_anywhere(c, first, &err) : last_run(c, first, &err);
@@ -407,6 +429,9 @@ static int report_rows(struct cli *c, const json_t *run)
 static int report(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
+	int status = cli_operand(c, 1) ? -1 : name_or_run(c);
+	if (status >= 0)
+		return status;
 	const char *first = cli_operand(c, 0), *run = cli_operand(c, 1);
 	AUTO_JSON json_t *body = run              ? run_of(c, first, run, &err)
 				 : uuid_is(first) ? run_anywhere(c, first, &err)
@@ -568,7 +593,7 @@ const struct command sync_commands[] = {
 			   "digest, has come or gone, or is otherwise at the target, that is said "
 			   "and nothing is moved; what is there by now is no difference.",
 		.operands = {THE_NAME,
-			     {"PLAN", OPERAND_MAYBE, NAMES_NONE, "its id; without: the newest"}},
+			     {"PLAN", OPERAND_MAYBE, NAMES_PLAN, "its id; without: the newest"}},
 		.examples = {{"berthctl sync apply nightly", "the newest stored plan"},
 			     {"berthctl sync apply nightly 2f6d2c1e-7c1a-4d0c-9f0b-1b7f3a5e9d11",
 			      "that one"}},
@@ -649,7 +674,7 @@ const struct command sync_commands[] = {
 			"berthd's answer as it is, have the first 1 000 of them. The id of a copy "
 			"without a rule is that of its operation.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_SYNC, "the rule's name, or a run's id"},
-			     {"RUN", OPERAND_MAYBE, NAMES_NONE, "the run's id; without: the last"}},
+			     {"RUN", OPERAND_MAYBE, NAMES_RUN, "the run's id; without: the last"}},
 		.examples = {{"berthctl sync report nightly", "the last run"},
 			     {"berthctl sync report nightly --jq '.outcomes[] | "
 			      "select(.error) | .source'",

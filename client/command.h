@@ -26,6 +26,8 @@ enum names {
 	NAMES_PERMISSION,
 	NAMES_CLUSTER,
 	NAMES_OPERATION,
+	NAMES_PLAN, /* of the rule that operand 0 names */
+	NAMES_RUN,  /* likewise */
 	NAMES_PLUGIN,
 	NAMES_CONTEXT,
 	NAMES_COMMAND,
@@ -75,6 +77,7 @@ enum column_kind {
 	COL_BYTES,  /* 1.5 GiB at a terminal */
 	COL_COUNT,  /* a number, or how many items an array has */
 	COL_TIME,   /* "3 min ago" at a terminal, RFC 3339 otherwise */
+	COL_ID,     /* short at a terminal's tables, whole otherwise */
 	COL_DIGEST, /* short at a terminal, whole otherwise */
 	COL_YES,    /* yes or no */
 	COL_SECONDS,

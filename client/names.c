@@ -43,6 +43,14 @@ static void from_list(struct cli *c, const char *path, const char *template, str
 	}
 }
 
+/* Ids of what the rule has that is typed already. */
+static void from_rule(struct cli *c, const char *route, struct taker *t)
+{
+	AUTO_FREE char *path = cli_operand(c, 0) ? api_route(c, route) : NULL;
+	if (path)
+		from_list(c, path, "{id}", t);
+}
+
 /* References that hold what was typed; below an integration that is not yet
  * typed in full, the integrations' own names. */
 static void from_search(struct cli *c, enum names kind, struct taker *t)
@@ -96,6 +104,12 @@ void names_list(struct cli *c, enum names kind, const char *prefix, uint32_t bud
 		break;
 	case NAMES_OPERATION:
 		from_list(c, "/v1/operations?limit=50", "{id}", &t);
+		break;
+	case NAMES_PLAN:
+		from_rule(c, "/v1/syncs/{0}/plans?limit=50", &t);
+		break;
+	case NAMES_RUN:
+		from_rule(c, "/v1/syncs/{0}/runs?limit=50", &t);
 		break;
 	case NAMES_SPACE:
 		from_list(c, "/v1/spaces?limit=200", "{integration}/{name}", &t);

@@ -64,8 +64,12 @@ static void choose_columns(const struct cli *c, const struct column *known, bool
 		return;
 	}
 	for (const struct column *k = known; k && k->title && to->count < COLUMN_MAX; k++)
-		if (is_detail || !k->is_wide || c->format == FORMAT_WIDE)
-			to->list[to->count++] = *k;
+		if (is_detail || !k->is_wide || c->format == FORMAT_WIDE) {
+			to->list[to->count] = *k;
+			if (is_detail && k->kind == COL_ID)
+				to->list[to->count].kind = COL_TEXT;
+			to->count++;
+		}
 }
 
 /* Digests and times whole? In a pipe, with --no-trunc, and in CSV. */

@@ -2,6 +2,7 @@
 /* Values as text: sizes, times, digests, JSON, templates. */
 #include <string.h>
 
+#include "client/short_id.h"
 #include "client/show.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
@@ -161,6 +162,8 @@ static char *number_text(int64_t number, enum column_kind kind, bool is_exact)
 static char *string_text(const char *text, enum column_kind kind, bool is_exact)
 {
 	int64_t unix_ms;
+	if (kind == COL_ID && !is_exact && uuid_is(text))
+		return text_printf("%.*s", SHORT_ID_SHOWN, text);
 	if (kind == COL_DIGEST)
 		return digest_text(text, is_exact);
 	if (kind == COL_TIME && !is_exact && clock_parse(text, &unix_ms)) {

@@ -435,6 +435,21 @@ class Live(unittest.TestCase):
             if "COPY" in line or "opt/" in line:
                 self.assertLessEqual(len(line), 60, line)
 
+    def test_ids_are_short_at_a_terminal_and_taken_so(self):
+        terminal = self.terminal("operation", "list", "--limit", "5", "--no-pager", columns=80,
+                                 env={"NO_COLOR": "1"})
+        self.assertEqual(0, terminal.end())
+        rows = terminal.seen.splitlines()
+        short = rows[1].split()[0]
+        self.assertRegex(short, "^[0-9a-f]{8}$")
+        self.assertEqual([], [row for row in rows if len(row) > 80])
+        whole = json.loads(self.ctl("operation", "show", short, "-o", "json").stdout)["id"]
+        self.assertTrue(whole.startswith(short))
+        self.assertIn(whole, self.ctl("operation", "list").stdout)
+        terminal = self.terminal("operation", "show", short, "--no-pager")
+        self.assertEqual(0, terminal.end())
+        self.assertIn(whole, terminal.seen)
+
     # exit statuses and errors
 
     def test_exit_3_for_what_is_not_there_with_a_suggestion(self):
@@ -603,7 +618,8 @@ class Live(unittest.TestCase):
         self.assertIn("to copy", self.ctl("sync", "plan", "rule1").stdout)
         self.assertIn("copied", self.ctl("sync", "run", "rule1").stdout)
         run_id = self.ctl("sync", "runs", "rule1", "-o", "name").stdout.split()[0]
-        for words in (["rule1"], ["rule1", run_id], [run_id]):
+        for words in (["rule1"], ["rule1", run_id], [run_id], ["rule1", run_id[:8]],
+                      [run_id[:8]]):
             self.assertIn("lab/mirror/", self.ctl("sync", "report", *words).stdout)
         shown = json.loads(self.ctl("sync", "report", "rule1", "-o", "json").stdout)
         lines = self.ctl("sync", "report", "rule1", "-o", "ndjson").stdout.splitlines()
@@ -611,6 +627,8 @@ class Live(unittest.TestCase):
         rows = list(csv.reader(io.StringIO(self.ctl("sync", "report", "rule1", "-o",
                                                     "csv").stdout)))
         self.assertEqual(len(lines) + 1, len(rows))
+        none = self.ctl("sync", "run", "rule1", "--only-failed-of", run_id[:8], status=5)
+        self.assertIn(f"nothing failed in run {run_id}", none.stderr)
         self.ctl("sync", "edit", "rule1", "--tag", "2.*", "--limit", "10MB")
         rule = json.loads(self.ctl("sync", "show", "rule1", "-o", "json").stdout)
         self.assertEqual((["2.*"], 10000000), (rule["tags"], rule["limit_bytes_per_s"]))

@@ -75,8 +75,8 @@ def forgotten_uploads(registry):
     """Upload sessions on disk but for those that the registry refused to cancel, and to show.
 
     docker-registry 2.8 answers 404 to every request for a session whose body broke off after
-    its first bytes ("upload resumed at wrong offest"): the address that it gave out tells the
-    offset 0, and it gives out no other. It drops such sessions by itself, after a week.
+    its first bytes: the address that it gave out tells the offset 0, which is wrong now, and
+    it gives out no other. It drops such sessions by itself, after a week.
     """
     answers = {}
     for method, path, status, _ in registry.requests():
