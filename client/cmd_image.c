@@ -4,6 +4,7 @@
 
 #include "client/cmd.h"
 #include "client/image.h"
+#include "client/order.h"
 #include "client/secret.h"
 #include "client/show.h"
 #include "core/base/text.h"
@@ -96,6 +97,8 @@ static int list(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *spaces = NULL, *all = NULL;
+	const char *sort = cli_flag(c, "sort", NULL);
+	uint64_t limit = cli_count(c, "limit", 0);
 	size_t i;
 	const json_t *space;
 	int status = place_spaces(c, cli_operand(c, 0), &spaces);
@@ -105,8 +108,8 @@ static int list(struct cli *c)
 		AUTO_JSON json_t *page = NULL;
 		AUTO_FREE char *path = path_with_flags(
 			c, text_printf("/v1/spaces/%s/images", js_str(space, "id", "")));
-		if (!path || api_list(c, path, cli_count(c, "limit", 0), &page, &err))
-			return cli_report(c, &err);
+		if (!path || api_list(c, path, limit, &page, &err))
+			return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
 		if (all)
 			join(all, page);
 		else
@@ -114,6 +117,9 @@ static int list(struct cli *c)
 	}
 	if (!all)
 		all = json_pack("{s:[]}", "items");
+	if (sort && i > 1 && order_items(json_object_get(all, "items"), sort, &err))
+		return cli_report(c, &err);
+	order_cut(json_object_get(all, "items"), limit);
 	add_references(c, all, NULL);
 	return show_paged(c, all);
 }
@@ -134,7 +140,7 @@ static int tags(struct cli *c)
 	AUTO_FREE char *path =
 		path_with_flags(c, safe ? text_printf("/v1/spaces/%s/images/%s", id, safe) : NULL);
 	if (!path || api_list(c, path, cli_count(c, "limit", 0), &body, &err))
-		return cli_report(c, &err);
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
 	AUTO_FREE char *repository = text_printf("%s/%s", ref.integration, ref.repository);
 	add_references(c, body, repository);
 	return show_paged(c, body);
@@ -390,10 +396,12 @@ const struct command image_commands[] = {
 		.flags = search_flags,
 		.examples = {{"berthctl image list hub/team", "one space"},
 			     {"berthctl image list hub --search nginx", "all spaces, by name"},
+			     {"berthctl image list hub --sort=-tags --limit 10",
+			      "of all spaces, the ten with the most tags"},
 			     {"berthctl image list hub -o name", "as other commands take them"}},
 		.method = "GET",
 		.route = "/v1/spaces/{id}/images",
-		.traits = CMD_LISTS,
+		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = repository_columns,
 		.name_path = "reference",
 		.run = list,

@@ -472,6 +472,25 @@ class Live(unittest.TestCase):
         self.assertEqual(1, done.stderr.count("\n"))
         self.assertIn("did you mean hub?", json.loads(done.stderr)["hint"])
 
+    def test_images_of_several_spaces_are_one_list(self):
+        self.ctl("space", "create", "hub/shop")
+        self.addCleanup(self.ctl, "space", "delete", "hub/shop", "--yes")
+        self.ctl("integration", "refresh", "hub")
+        def names(*words):
+            return self.ctl("image", "list", "hub", "-o", "name", *words).stdout.split()
+        everything = names("--sort=name")
+        spaces = json.loads(self.ctl("image", "list", "hub", "-o", "json").stdout)["items"]
+        self.assertEqual({"default", "shop"}, {one["space"] for one in spaces})
+        self.assertEqual(sorted(everything), everything)
+        self.assertEqual(everything[::-1], names("--sort=-name"))
+        self.assertEqual(everything[:2], names("--sort=name", "--limit=2"))
+        self.assertEqual(2, len(names("--limit=2")))
+        self.assertEqual(["hub/shop/web"], names("--filter", "name like '*/web'"))
+        tags = [one["tags"] for one in json.loads(
+            self.ctl("image", "list", "hub", "--sort=-tags,name", "-o", "json").stdout)["items"]]
+        self.assertEqual(sorted(tags, reverse=True), tags)
+        self.ctl("image", "list", "hub", "--sort=nothing", status=2)
+
     def test_nothing_is_suggested_that_would_not_work(self):
         self.assertNotIn("did you mean", self.ctl("image", "show", "hub/x", status=3).stderr)
 
