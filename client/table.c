@@ -47,7 +47,7 @@ static const struct flag global_flags[] = {
 	{"columns", 0, FLAG_TEXT, "LIST", "which columns, by title or by path (status.phase)",
 	 .names = NAMES_NONE},
 	{"no-headers", 0, FLAG_TRUE, NULL, .help = "leave the line of titles out"},
-	{"no-trunc", 0, FLAG_TRUE, NULL, .help = "show digests and times whole, cut nothing"},
+	{"no-trunc", 0, FLAG_TRUE, NULL, .help = "show ids, digests and times whole, cut nothing"},
 	{"jq", 0, FLAG_TEXT, "FILTER", .help = "run the JSON through this jq filter"},
 	{"socket", 0, FLAG_TEXT, "TARGET", "a socket path or ssh://HOST instead of the usual",
 	 .names = NAMES_FILE},

@@ -67,16 +67,39 @@ static json_t *show_point(const struct point_row *point)
 			 point->is_reserved ? 1 : 0, "needs", needs, "roles", holders_of(point));
 }
 
+/* What points are sorted and filtered by. They are no rows: the table is in core/access. */
+static const struct store_column point_columns[] = {
+	{.name = "name", .column = "name", .type = STORE_TEXT},
+	{.name = "allows", .column = "allows", .type = STORE_TEXT},
+	{.name = "scope", .column = "scope", .type = STORE_TEXT},
+	{.name = "reserved", .column = "reserved", .type = STORE_BOOL},
+};
+static const struct store_table points_table = {
+	.name = "permission",
+	.columns = point_columns,
+	.column_count = ARRAY_COUNT(point_columns),
+	.key = "name",
+	.default_sort = "name",
+};
+
 /* Whom a workspace alone allows it sees what workspaces can be given. */
 void api_permissions_list(struct request *q, struct answer *a)
 {
+	struct list l AUTO_LIST = {.table = NULL};
 	bool is_platform = request_is_platform(q);
-	json_t *items = json_array();
+	AUTO_JSON json_t *items = json_array();
 
+	if (!list_begin(&l, q, a, &points_table))
+		return;
 	for (size_t i = POINT_NONE + 1; i < POINT_COUNT; i++)
-		if (is_platform || points[i].member != MEMBER_NONE)
-			json_array_append_new(items, show_point(&points[i]));
-	answer_json(a, 200, json_pack("{s:o}", "items", items));
+		if ((is_platform || points[i].member != MEMBER_NONE) &&
+		    json_array_append_new(items, show_point(&points[i]))) {
+			struct berth_error err = ERROR_INIT;
+			berth_fail_memory(&err);
+			answer_error(a, &err);
+			return;
+		}
+	list_end_array(&l, q, a, request_daemon(q)->store, items);
 }
 
 static int add_member(void *user, const void *row, struct berth_error *err)

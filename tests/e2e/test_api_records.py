@@ -199,6 +199,17 @@ class Rest(ApiCase):
         self.assertIn("address", [option["key"] for option in plugin["options"]])
         self.refused(404, "not-found", "GET", "/v1/plugins/quay")
 
+    def test_permissions_are_sorted_filtered_and_paged_as_every_list(self):
+        names = self.names("/v1/permissions?limit=1000")
+        self.assertEqual(sorted(names), names)
+        self.assertEqual(names[::-1], self.names("/v1/permissions?limit=1000&sort=-name"))
+        self.assertEqual(["audit.read"], self.names("/v1/permissions?filter=name%20eq%20%27audit.read%27"))
+        first = self.api.get("/v1/permissions?limit=3")
+        self.assertEqual(names[:3], [one["name"] for one in first["items"]])
+        self.assertEqual(len(names), first["total"])
+        self.assertEqual(names[3:6], [one["name"] for one in
+                                      self.api.get(first["next"])["items"][:3]])
+
     def test_plugins_are_sorted_filtered_and_paged_as_every_list(self):
         names = self.names("/v1/plugins")
         self.assertEqual(sorted(names), names)
