@@ -101,6 +101,7 @@ int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf,
 int cli_report(struct cli *c, const struct berth_error *err);
 /* What to do next: part of what went wrong just now, or a line of its own. */
 void cli_hint(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_no_memory(struct cli *c);
 void cli_fault_print(struct cli *c);
 /* A remark on stderr, for a person. */
 void cli_note(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -97,7 +97,7 @@ static int show_plan(struct cli *c, const struct plan *p)
 {
 	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE) {
 		AUTO_JSON json_t *document = plan_document(p);
-		return document ? show_list(c, document, columns) : EXIT_ERROR;
+		return document ? show_list(c, document, columns) : cli_no_memory(c);
 	}
 	for (size_t i = 0; i < p->step_count; i++) {
 		step_line(c, &p->steps[i]);

@@ -29,7 +29,6 @@ static const struct flag list_flags[] = {
 /* --last is --since, counted from now. */
 static int list(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
 	char since[CLOCK_TEXT_ROOM];
 	if (!cli_has(c, "last"))
 		return run_list(c);
@@ -38,7 +37,7 @@ static int list(struct cli *c)
 	clock_format(clock_unix_ms() - (int64_t)cli_count(c, "last", 0) * 1000, since);
 	char *path = path_with_flags(c, strdup("/v1/audit"));
 	AUTO_FREE char *full = path ? api_query(path, "since", since) : NULL;
-	return full ? list_path(c, full) : cli_report(c, (berth_fail_memory(&err), &err));
+	return full ? list_path(c, full) : cli_no_memory(c);
 }
 
 static const struct column audit_columns[] = {
@@ -234,7 +233,7 @@ static int export(struct cli *c)
 	if (!strcmp(path, "-"))
 		return copy_trail(c, c->out.file, &err) ? cli_report(c, &err) : EXIT_OK;
 	AUTO_FREE char *part = text_printf("%s.part", path);
-	return part ? export_to(c, path, part) : cli_report(c, (berth_fail_memory(&err), &err));
+	return part ? export_to(c, path, part) : cli_no_memory(c);
 }
 
 static const struct flag verify_flags[] = {

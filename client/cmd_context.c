@@ -28,7 +28,7 @@ static int list(struct cli *c)
 						"name", all.names[i], "target", all.targets[i]));
 	contexts_done(&all);
 	AUTO_JSON json_t *body = json_pack("{s:O}", "items", items);
-	return body ? show_list(c, body, NULL) : EXIT_ERROR;
+	return body ? show_list(c, body, NULL) : cli_no_memory(c);
 }
 
 static int use(struct cli *c)

@@ -80,12 +80,10 @@ static int print_kept(struct cli *c)
 
 static int watch_events(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
 	if (cli_has(c, "no-follow"))
 		return print_kept(c);
 	AUTO_FREE char *path = path_with_flags(c, strdup("/v1/events"));
-	return path ? stream_lines(c, path, event_line, NULL)
-		    : cli_report(c, (berth_fail_memory(&err), &err));
+	return path ? stream_lines(c, path, event_line, NULL) : cli_no_memory(c);
 }
 
 const struct command event_commands[] = {

@@ -213,7 +213,7 @@ static int show(struct cli *c)
 		snprintf(ref.tag, sizeof(ref.tag), "latest");
 	AUTO_FREE char *path = thing_path(&ref, id);
 	if (!path)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	status = fetch_artifact(c, path, &artifact);
 	if (status >= 0)
 		return status;
@@ -267,7 +267,7 @@ static int delete_one(struct cli *c)
 	AUTO_FREE char *full = path ? api_query(STEAL(path), "confirm", name) : NULL;
 	AUTO_FREE char *done = text_printf("%s deleted", cli_operand(c, 0));
 	struct change change = {.call = {.method = "DELETE", .path = full}, .done = done};
-	return full ? send_change(c, &change) : EXIT_ERROR;
+	return full ? send_change(c, &change) : cli_no_memory(c);
 }
 
 /* The description as it is: Markdown is for a person's eyes or a file. */
@@ -342,7 +342,7 @@ static int search(struct cli *c)
 		path_with_flags(c, api_query(strdup("/v1/images"), "q", cli_operand(c, 0)));
 	uint64_t limit = cli_count(c, "limit", c->out.is_tty ? SEARCH_SHOWN : 0);
 	if (!path)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	if (cli_has(c, "watch"))
 		return list_path(c, path);
 	AUTO_FREE char *full =

@@ -146,13 +146,12 @@ static int create_named(struct cli *c)
 
 static int create(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
 	const char *workspace = cli_flag(c, "workspace", NULL), *given = cli_operand(c, 0);
 	if (!workspace)
 		return create_named(c);
 	AUTO_FREE char *name = text_printf("%s~%s", workspace, given);
 	if (!name)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (!text_is_integration(name)) {
 		cli_usage(c,
 			  "%s can't be a name: that of the workspace, ~ and one of a-z, 0-9, dot, "
@@ -194,7 +193,7 @@ static int changed(struct cli *c)
 		json_pack("{s:s, s:[O]}", "integration", cli_operand(c, 0), "changes", change);
 	struct change call = {.call = {.method = "POST", .path = "/v1/changes", .body = body},
 			      .done = "taken as a hint"};
-	return body ? send_change(c, &call) : cli_report(c, (berth_fail_memory(&err), &err));
+	return body ? send_change(c, &call) : cli_no_memory(c);
 }
 
 static const struct column overview_columns[] = {

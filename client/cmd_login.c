@@ -56,7 +56,7 @@ static int list(struct cli *c)
 	if (status >= 0)
 		return status;
 	AUTO_FREE char *path = path_with_flags(c, text_printf("/v1/spaces/%s/logins", id));
-	return path ? list_path(c, path) : EXIT_ERROR;
+	return path ? list_path(c, path) : cli_no_memory(c);
 }
 
 /* Takes the secret of the login at path and prints it. */
@@ -67,7 +67,7 @@ static int take_secret(struct cli *c, const char *path)
 	AUTO_FREE char *secret = text_printf("%s/secret", path);
 	struct api_call call = {.method = "DELETE", .path = secret};
 	if (!secret)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (api_send(c, &call, &body, &err))
 		return cli_report(c, &err);
 	int status = show_resource(c, body, secret_columns);
@@ -92,7 +92,7 @@ static int create(struct cli *c)
 		return status;
 	AUTO_FREE char *path = text_printf("/v1/spaces/%s/logins", id);
 	if (!body || !path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (cli_has(c, "push"))
 		json_object_set_new(body, "rights", json_pack("[s, s]", "pull", "push"));
 	if (cli_fill_body(c, body, &err))
@@ -137,7 +137,7 @@ static int find(struct cli *c, char **ret_path)
 		return EXIT_NOT_FOUND;
 	}
 	*ret_path = text_printf("/v1/logins/%s", id);
-	return *ret_path ? -1 : cli_report(c, (berth_fail_memory(&err), &err));
+	return *ret_path ? -1 : cli_no_memory(c);
 }
 
 static int show(struct cli *c)

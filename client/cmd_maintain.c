@@ -56,7 +56,7 @@ static int put(struct cli *c, json_t *body, const char *done)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	struct change change = {.call = {.method = "PUT", .path = path, .body = body},
 				.done = done};
-	return path ? send_change(c, &change) : EXIT_ERROR;
+	return path ? send_change(c, &change) : cli_no_memory(c);
 }
 
 static int read_only(struct cli *c)
@@ -129,7 +129,7 @@ static int runs(struct cli *c)
 		return show_resource(c, result, NULL);
 	}
 	AUTO_JSON json_t *list = json_pack("{s:O}", "items", json_object_get(result, "runs"));
-	return list ? show_list(c, list, run_columns) : EXIT_ERROR;
+	return list ? show_list(c, list, run_columns) : cli_no_memory(c);
 }
 
 #define THE_INTEGRATION                                                                            \

@@ -58,10 +58,9 @@ static int cancel(struct cli *c)
 /* Copies a stream of lines to stdout: as JSON lines, or escaped for a person. */
 static int log_lines(struct cli *c)
 {
-	struct berth_error err = ERROR_INIT;
 	AUTO_FREE char *path = api_route(c, "/v1/operations/{0}/log");
 	return path ? stream_lines(c, path, NULL, "the operation wrote no messages")
-		    : cli_report(c, (berth_fail_memory(&err), &err));
+		    : cli_no_memory(c);
 }
 
 #define THE_ID                                                                                     \

@@ -48,13 +48,12 @@ static const struct column task_columns[] = {
 /* The route of the operand's space with tail behind it; -1: go on. */
 static int place(struct cli *c, const char *tail, char **ret_path)
 {
-	struct berth_error err = ERROR_INIT;
 	char id[PLACE_ID_ROOM];
 	int status = place_space(c, cli_operand(c, 0), id);
 	if (status >= 0)
 		return status;
 	*ret_path = text_printf("/v1/spaces/%s/retention%s", id, tail);
-	return *ret_path ? -1 : cli_report(c, (berth_fail_memory(&err), &err));
+	return *ret_path ? -1 : cli_no_memory(c);
 }
 
 /* Asks by an operation and waits for it; *ret is its result. -1: go on. */
@@ -78,7 +77,7 @@ static int show_part(struct cli *c, const json_t *result, const char *part,
 	json_t *items = json_object_get(result, part);
 	AUTO_JSON json_t *body =
 		json_pack("{s:o}", "items", items ? json_incref(items) : json_array());
-	return body ? show_list(c, body, columns) : EXIT_ERROR;
+	return body ? show_list(c, body, columns) : cli_no_memory(c);
 }
 
 static int show(struct cli *c)
@@ -160,7 +159,7 @@ static int runs(struct cli *c)
 	const char *run = cli_operand(c, 1);
 	AUTO_FREE char *safe = run ? text_url_encode(run) : NULL;
 	AUTO_FREE char *tail = text_printf("/runs%s%s", run ? "/" : "", safe ? safe : "");
-	int status = tail ? place(c, tail, &path) : EXIT_ERROR;
+	int status = tail ? place(c, tail, &path) : cli_no_memory(c);
 	if (status < 0)
 		status = look(c, path, &result);
 	if (status >= 0)

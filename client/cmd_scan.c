@@ -142,7 +142,7 @@ static int show(struct cli *c)
 		return status;
 	if (uuid_is(what)) {
 		AUTO_FREE char *path = text_printf("/v1/scans/%s", what);
-		return path ? show_path(c, path) : EXIT_ERROR;
+		return path ? show_path(c, path) : cli_no_memory(c);
 	}
 	AUTO_JSON json_t *body = json_pack("{s:s}", "target", what);
 	status = fetch(c, "POST", "/v1/scan-states", body, &state);
@@ -194,7 +194,7 @@ static int scan_log(struct cli *c)
 	if (!uuid_is(cli_operand(c, 0)))
 		return cli_usage(c, "'%s' is no scan's id: see berthctl scan list",
 				 cli_operand(c, 0));
-	return path ? stream_lines(c, path, NULL, NULL) : EXIT_ERROR;
+	return path ? stream_lines(c, path, NULL, NULL) : cli_no_memory(c);
 }
 
 /* Every finding of a report, the worst first. */
@@ -235,7 +235,7 @@ static int scanners(struct cli *c)
 	AUTO_JSON json_t *found = NULL;
 	AUTO_FREE char *path = api_route(c, "/v1/integrations/{0}/scanners");
 	if (!path)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	int status = fetch(c, "GET", path, NULL, &found);
 	if (status >= 0)
 		return status;

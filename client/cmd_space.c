@@ -64,7 +64,7 @@ static int list_of(struct cli *c, const char *integration, const char *search)
 	AUTO_FREE char *safe = text_url_encode(integration);
 	char *path = safe ? text_printf("/v1/integrations/%s/spaces", safe) : NULL;
 	AUTO_FREE char *full = path && search ? api_query(path, "q", search) : path;
-	return full ? list_path(c, full) : EXIT_ERROR;
+	return full ? list_path(c, full) : cli_no_memory(c);
 }
 
 /* One integration's spaces have a route of their own, which says when there is
@@ -85,7 +85,7 @@ static int list(struct cli *c)
 	path = path && search ? api_query(path, "q", search) : path;
 	path = path && workspace ? api_query(path, "workspace", workspace) : path;
 	AUTO_FREE char *full = path;
-	return full ? list_path(c, full) : EXIT_ERROR;
+	return full ? list_path(c, full) : cli_no_memory(c);
 }
 
 static int show(struct cli *c)
@@ -95,7 +95,7 @@ static int show(struct cli *c)
 	AUTO_FREE char *path = text_printf("/v1/spaces/%s", id);
 	if (status >= 0)
 		return status;
-	return path ? show_path(c, path) : EXIT_ERROR;
+	return path ? show_path(c, path) : cli_no_memory(c);
 }
 
 static int create(struct cli *c)
@@ -125,7 +125,7 @@ static int find(struct cli *c, json_t **ret, char **ret_path, char *etag, size_t
 		return status;
 	*ret_path = text_printf("/v1/spaces/%s", id);
 	if (!*ret_path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (api_get(c, *ret_path, ret, &err))
 		return cli_report(c, &err);
 	snprintf(etag, room, "%s", *c->etag ? c->etag : "*");
@@ -183,7 +183,7 @@ static int delete_one(struct cli *c)
 		path = api_query(path, "confirm", js_str(now, "name", ""));
 	struct change change = {.call = {.method = "DELETE", .path = path, .if_match = etag},
 				.done = done};
-	return path ? send_change(c, &change) : EXIT_ERROR;
+	return path ? send_change(c, &change) : cli_no_memory(c);
 }
 
 /* bind and unbind: all workspaces of one command in one call. */
@@ -208,7 +208,7 @@ static int change_bindings(struct cli *c)
 	AUTO_FREE char *done =
 		text_printf("space %s %s", cli_operand(c, 0), is_bind ? "bound" : "unbound");
 	if (!path || !body)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	struct change change = {.call = {.method = "POST", .path = path, .body = body},
 				.done = done};
 	return send_change(c, &change);

@@ -285,11 +285,10 @@ static int start_run(struct cli *c, const char *sync, json_t *take_body)
 {
 	AUTO_JSON json_t *body = take_body;
 	AUTO_FREE char *path = text_printf("/v1/syncs/%s/runs", sync);
-	struct berth_error err = ERROR_INIT;
 	struct change change = {.call = {.method = "POST", .path = path, .body = body},
 				.result = copy_report};
 	if (!path || !body)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	return send_change(c, &change);
 }
 
@@ -303,7 +302,7 @@ static int name_or_run(struct cli *c)
 	if (!short_id_is(cli_operand(c, 0)))
 		return -1;
 	if (!path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (!api_get(c, path, &rule, &err))
 		return -1;
 	return err.code == BERTH_E_NOT_FOUND
@@ -391,7 +390,7 @@ static int apply_plan(struct cli *c)
 	if (!plan && err.code)
 		return cli_report(c, &err);
 	if (!path || !body)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (api_send(c, &call, &operation, &err))
 		return cli_report(c, &err);
 	int status = cli_has(c, "no-wait") ? follow_operation(c, operation, NULL)
@@ -419,10 +418,9 @@ static int fetch_outcomes(struct cli *c, json_t *run, struct berth_error *err)
 /* One line for each image. */
 static int report_rows(struct cli *c, const json_t *run)
 {
-	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *list = json_pack("{s:O}", "items", json_object_get(run, "outcomes"));
 	if (!list)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	return show_list(c, list, outcome_columns);
 }
 

@@ -85,8 +85,9 @@ static int look(struct watch *w, unsigned round, json_t **ret, struct berth_erro
 	bool is_long = round == 0 || w->progress.mode == PROGRESS_NONE;
 	unsigned wait_s = round == 0 ? 1 : LONG_POLL_S;
 	uint64_t now = clock_monotonic_ms();
-	if (w->deadline_ms && w->deadline_ms - now < wait_s * 1000ull)
-		wait_s = (unsigned)((w->deadline_ms - now) / 1000) + 1;
+	uint64_t left_ms = w->deadline_ms > now ? w->deadline_ms - now : 0;
+	if (w->deadline_ms && left_ms < wait_s * 1000ull)
+		wait_s = (unsigned)(left_ms / 1000) + 1;
 	AUTO_FREE char *path =
 		is_long ? text_printf("/v1/operations/%s/wait?timeout_s=%u", w->id, wait_s)
 			: text_printf("/v1/operations/%s", w->id);
@@ -266,6 +267,6 @@ int follow_operation(struct cli *c, const json_t *operation, follow_result *resu
 		return status;
 	}
 	AUTO_JSON json_t *now = json_deep_copy(operation);
-	int status = now ? follow(c, &now) : EXIT_ERROR;
+	int status = now ? follow(c, &now) : cli_no_memory(c);
 	return status < 0 ? follow_outcome(c, now, result) : status;
 }

@@ -53,7 +53,7 @@ int jq_print(struct cli *c, const json_t *body, const char *filter)
 	AUTO_FREE char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
 	jq_state *jq = text ? jq_init() : NULL;
 	if (!jq)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	jq_set_error_cb(jq, quiet, c);
 	int status = jq_compile(jq, filter) ? run(c, jq, text) : EXIT_USAGE;
 	jq_teardown(&jq);

@@ -31,7 +31,7 @@ static int spaces_of(struct cli *c, const char *integration, json_t **ret)
 	AUTO_FREE char *path =
 		safe ? text_printf("/v1/integrations/%s/spaces?limit=1000", safe) : NULL;
 	if (!path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	int code = api_list(c, path, 0, ret, &err);
 	if (code == BERTH_E_NOT_FOUND && text_is_integration(integration)) {
 		AUTO_JSON json_t *problem = json_incref(c->problem);

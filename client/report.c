@@ -277,3 +277,10 @@ int cli_report(struct cli *c, const struct berth_error *err)
 	local_hint(c, err);
 	return exit_of_code(err->code);
 }
+
+int cli_no_memory(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	berth_fail_memory(&err);
+	return cli_report(c, &err);
+}

@@ -85,7 +85,7 @@ static int watch_path(struct cli *c, const char *path)
 			return cli_report(c, &err);
 		AUTO_FREE char *now = json_text(body, JSON_COMPACT);
 		if (!now)
-			return EXIT_ERROR;
+			return cli_no_memory(c);
 		if (before && !strcmp(before, now) && !(is_table && c->out.is_tty))
 			continue;
 		if (is_table && c->out.is_tty)
@@ -228,7 +228,7 @@ int run_post(struct cli *c)
 	AUTO_JSON json_t *body = json_object();
 	AUTO_FREE char *path = path_with_flags(c, api_route(c, c->command->route));
 	if (!body || !path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (cli_fill_body(c, body, &err))
 		return cli_report(c, &err);
 	bool has_body = json_object_size(body) > 0;
@@ -258,7 +258,7 @@ int run_probe(struct cli *c)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	struct change change = {.call = {.method = "POST", .path = path}, .result = probed};
 
-	return path ? send_change(c, &change) : EXIT_ERROR;
+	return path ? send_change(c, &change) : cli_no_memory(c);
 }
 
 /* Sends the patch of what path is, with the ETag that its reading brought. */
@@ -286,7 +286,7 @@ int run_edit(struct cli *c)
 	AUTO_JSON json_t *patch = json_object(), *now = NULL;
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!patch || !path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (cli_fill_body(c, patch, &err))
 		return cli_report(c, &err);
 	if (!json_object_size(patch))
@@ -337,7 +337,7 @@ int run_delete(struct cli *c)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	int status;
 	if (!path)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (api_get(c, path, &now, &err))
 		return cli_report(c, &err);
 	char etag[sizeof(c->etag)];
@@ -350,5 +350,5 @@ int run_delete(struct cli *c)
 	struct change change = {
 		.call = {.method = "DELETE", .path = full, .if_match = *etag ? etag : "*"},
 		.done = done};
-	return full ? send_change(c, &change) : EXIT_ERROR;
+	return full ? send_change(c, &change) : cli_no_memory(c);
 }

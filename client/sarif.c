@@ -91,11 +91,10 @@ json_t *sarif_of(const json_t *report, const json_t *findings)
 
 int sarif_print(struct cli *c, const json_t *report, const json_t *findings)
 {
-	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *document = sarif_of(report, findings);
 	AUTO_FREE char *text = document ? json_text(document, JSON_INDENT(2)) : NULL;
 	if (!text)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	fprintf(c->out.file, "%s\n", text);
 	return EXIT_OK;
 }

@@ -49,7 +49,7 @@ static int make_whole(struct cli *c, const char **word, const char *route, const
 	if (path && filter)
 		path = api_query(path, "filter", filter);
 	if (!path || !filter)
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	if (api_get(c, path, &body, &err))
 		return cli_report(c, &err);
 	const json_t *items = json_object_get(body, "items");
@@ -63,7 +63,7 @@ static int make_whole(struct cli *c, const char **word, const char *route, const
 	if (!c->whole_ids)
 		c->whole_ids = json_array();
 	if (json_array_append(c->whole_ids, id))
-		return cli_report(c, (berth_fail_memory(&err), &err));
+		return cli_no_memory(c);
 	*word = json_string_value(id);
 	return -1;
 }

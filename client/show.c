@@ -267,12 +267,14 @@ static int print_csv(struct cli *c, const json_t *items, const struct columns *c
 			AUTO_FREE char *text =
 				cell_text(value_at(item, col->path), col->kind, true);
 			AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-			put_csv(c, safe ? safe : "", i + 1 == cols->count);
+			if (!safe)
+				return cli_no_memory(c);
+			put_csv(c, safe, i + 1 == cols->count);
 		}
 	return EXIT_OK;
 }
 
-static void print_names(struct cli *c, const json_t *items)
+static int print_names(struct cli *c, const json_t *items)
 {
 	size_t i;
 	const json_t *item;
@@ -281,22 +283,28 @@ static void print_names(struct cli *c, const json_t *items)
 		AUTO_FREE char *text = strchr(path, '{')
 					       ? template_text(path, item)
 					       : cell_text(value_at(item, path), COL_TEXT, true);
-		term_put(&c->out, text ? text : "");
+		if (!text)
+			return cli_no_memory(c);
+		term_put(&c->out, text);
 		fputc('\n', c->out.file);
 	}
+	return EXIT_OK;
 }
 
-static void print_template(struct cli *c, const json_t *items)
+static int print_template(struct cli *c, const json_t *items)
 {
 	size_t i, bytes = strlen(c->template);
 	const json_t *item;
 	bool has_end = bytes >= 2 && !strcmp(c->template + bytes - 2, "\\n");
 	json_array_foreach (items, i, item) {
 		AUTO_FREE char *text = template_text(c->template, item);
-		term_put(&c->out, text ? text : "");
+		if (!text)
+			return cli_no_memory(c);
+		term_put(&c->out, text);
 		if (!has_end)
 			fputc('\n', c->out.file);
 	}
+	return EXIT_OK;
 }
 
 static int print_ndjson(struct cli *c, const json_t *items)
@@ -306,7 +314,7 @@ static int print_ndjson(struct cli *c, const json_t *items)
 	json_array_foreach (items, i, item) {
 		AUTO_FREE char *text = json_text(item, JSON_COMPACT);
 		if (!text)
-			return EXIT_ERROR;
+			return cli_no_memory(c);
 		fprintf(c->out.file, "%s\n", text);
 	}
 	return EXIT_OK;
@@ -322,7 +330,7 @@ int show_machine(struct cli *c, const json_t *body)
 	bool is_json = c->format == FORMAT_JSON;
 	AUTO_FREE char *text = is_json ? json_text(body, JSON_INDENT(2)) : yaml_text(body);
 	if (!text)
-		return EXIT_ERROR;
+		return cli_no_memory(c);
 	fputs(text, c->out.file);
 	if (is_json)
 		fputc('\n', c->out.file);
@@ -366,11 +374,9 @@ static int show_items(struct cli *c, const json_t *items, const struct columns *
 	case FORMAT_NDJSON:
 		return print_ndjson(c, items);
 	case FORMAT_NAME:
-		print_names(c, items);
-		return EXIT_OK;
+		return print_names(c, items);
 	case FORMAT_TEMPLATE:
-		print_template(c, items);
-		return EXIT_OK;
+		return print_template(c, items);
 	case FORMAT_CSV:
 		return print_csv(c, items, cols);
 	default:

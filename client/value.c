@@ -101,7 +101,7 @@ static char *list_text(const json_t *list)
 	json_array_foreach (list, i, one) {
 		AUTO_FREE char *text = cell_text(one, COL_TEXT, true);
 		if (!text || buf_printf(&b, &err, "%s%s", i ? "," : "", text))
-			break;
+			return NULL;
 	}
 	return strdup(buf_text(&b));
 }

@@ -25,14 +25,15 @@ struct daemon_state *api_daemon(void)
 
 static json_t *limits(const struct net_limits *net)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connect_ms",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connect_ms",
 			 (json_int_t)net->connect_ms, "answer_ms", (json_int_t)net->answer_ms,
 			 "low_speed_s", (json_int_t)net->low_speed_s, "low_speed_bytes",
 			 (json_int_t)net->low_speed_bytes, "retry_after_max_ms",
 			 (json_int_t)net->retry_after_max_ms, "tries", (json_int_t)net->tries,
 			 "backoff_ms", (json_int_t)net->backoff_ms, "header_max_bytes",
 			 (json_int_t)net->header_max_bytes, "pages_max", (json_int_t)net->pages_max,
-			 "items_max", (json_int_t)net->items_max);
+			 "items_max", (json_int_t)net->items_max, "commit_ms",
+			 (json_int_t)net->commit_ms);
 }
 
 int job_call(const struct operation *op, const struct job_call *from, json_t **ret,

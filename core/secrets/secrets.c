@@ -273,15 +273,17 @@ int secret_unseal(const struct sealer *sealer, const char *row_id, const void *s
 	return 0;
 }
 
-void secret_fingerprint(const struct sealer *sealer, const char *text, char *to)
+int secret_fingerprint(const struct sealer *sealer, const char *text, char *to,
+		       struct berth_error *err)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
 	unsigned int count = 0;
 
-	if (sealer)
-		HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
-		     strlen(text), hash, &count);
+	if (!HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
+		  strlen(text), hash, &count))
+		return berth_fail(err, BERTH_E_INTERNAL, "cannot make a secret's fingerprint");
 	text_hex(hash, 4, to);
+	return 0;
 }
 
 int secret_sign(const struct sealer *sealer, const char *text, char *to, struct berth_error *err)

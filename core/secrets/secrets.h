@@ -34,7 +34,8 @@ MUST_USE int secret_seal(const struct sealer *sealer, const char *row_id, const 
 MUST_USE int secret_unseal(const struct sealer *sealer, const char *row_id, const void *sealed,
 			   size_t sealed_count, char **ret, struct berth_error *err);
 /* First 8 hex of HMAC-SHA-256 under a key derived for this; to has 9 bytes. */
-void secret_fingerprint(const struct sealer *sealer, const char *text, char *to);
+MUST_USE int secret_fingerprint(const struct sealer *sealer, const char *text, char *to,
+				struct berth_error *err);
 /* Signs with a key derived for this; to has SIGN_TEXT_ROOM bytes, and its public key
  * SIGN_PUBLIC_ROOM (core/base/sign.h). */
 MUST_USE int secret_sign(const struct sealer *sealer, const char *text, char *to,

@@ -37,9 +37,10 @@ int secret_store(struct store *s, const struct sealer *sealer, const char *owner
 
 	uuid_make(id);
 	rc = secret_seal(sealer, id, text, strlen(text), &sealed, err);
+	if (!rc)
+		rc = secret_fingerprint(sealer, text, fingerprint, err);
 	if (rc)
 		return rc;
-	secret_fingerprint(sealer, text, fingerprint);
 	return store_run(s, &sql[SQL_PUT],
 			 VALUES(V_TEXT(id), V_TEXT(owner), V_TEXT(field),
 				V_BLOB(sealed.bytes, sealed.byte_count), V_TEXT(fingerprint),

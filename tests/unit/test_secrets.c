@@ -180,8 +180,8 @@ static void a_new_key_is_private_and_stays(void **state)
 
 	assert_int_equal(stat(f->key, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	secret_fingerprint(first, CANARY, one);
-	secret_fingerprint(second, CANARY, two);
+	OK(secret_fingerprint(first, CANARY, one, &err));
+	OK(secret_fingerprint(second, CANARY, two, &err));
 	assert_string_equal(one, two);
 }
 
