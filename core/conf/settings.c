@@ -204,23 +204,26 @@ static int take_value(struct source *src, const config_setting_t *at, const stru
 	return berth_fail(src->err, BERTH_E_INTERNAL, "%s.%s has no type", o->section, o->key);
 }
 
-/* "did you mean": among keys of all sections, written whole. */
+/* "did you mean": among sections for a group, among keys of all sections, written whole, for
+ * anything else. */
 static int fail_unknown(struct source *src, const config_setting_t *at, const char *full)
 {
+	bool is_group = config_setting_is_group(at);
 	static char names[256][64];
 	static const char *candidates[257];
 	size_t count = 0;
 	for (const struct config_option *o = settings_options; o->section && count < 256;
 	     o++, count++) {
-		snprintf(names[count], sizeof names[count], "%s.%s", o->section, o->key);
+		snprintf(names[count], sizeof names[count], "%s%s%s", o->section,
+			 is_group ? "" : ".", is_group ? "" : o->key);
 		candidates[count] = names[count];
 	}
 	candidates[count] = NULL;
 	const char *near = text_closest(full, candidates);
 	return berth_fail(src->err, BERTH_E_INVALID,
-			  "%s:%u: expected a known key, found %.100s%s%s%s", src->name,
-			  config_setting_source_line(at), full, near ? " (did you mean " : "",
-			  near ? near : "", near ? "?)" : "");
+			  "%s:%u: expected a known %s, found %.100s%s%s%s", src->name,
+			  config_setting_source_line(at), is_group ? "section" : "key", full,
+			  near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 static const struct config_option *find_option(const char *section, const char *key)

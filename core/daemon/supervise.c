@@ -207,8 +207,13 @@ void supervisor_reap(struct supervisor *s)
 		return;
 	s->pid = 0;
 	loop_timer_clear(s->silence);
-	if (!s->d->is_stopping)
+	if (!s->d->is_stopping) {
 		restart_later(s, status);
+		return;
+	}
+	/* No other worker follows: jobs that this one had not accepted end here. */
+	close(s->listen_fd);
+	s->listen_fd = -1;
 }
 
 static void see_notification(void *user, unsigned events)

@@ -110,6 +110,35 @@ class Alike(ApiCase):
             self.assertEqual((200, "succeeded"), (answer.status, answer.body.get("state")),
                              f"{method} {path}: {answer.body}")
 
+    def test_every_list_of_paths_leads_to_what_it_lists(self):
+        space = self.space("hub")
+        self.ask("POST", "/v1/syncs", {"name": "walked", "source": "hub/shop",
+                                       "target": "mirror/walked"})
+        self.ask("POST", "/v1/workspaces", {"name": "walkers"})
+        self.ask("POST", f"/v1/spaces/{space}/bindings", {"bind": ["walkers"]})
+        self.api.run("/v1/syncs/walked/plan", {"store": True})
+        self.api.run("/v1/syncs/walked/runs", {})
+        names = {"/v1/integrations/": "hub", "/v1/syncs/": "walked"}
+        found = {}
+        for _, template, operation in self.routes(lambda method, _, __: method == "GET"):
+            if not any(p.get("$ref", "").endswith("/Recursion")
+                       for p in operation.get("parameters", [])):
+                continue
+            name = next((names[start] for start in names if template.startswith(start)), "")
+            path = template.replace("{name}", name).replace("{id}", space)
+            path = path.replace("{repository}", quote("shop/web"))
+            items = self.api.get(path)["items"]
+            paths = self.api.get(path + "?recursion=0")["items"]
+            self.assertEqual(len(items), len(paths), path)
+            for one in paths[:3]:
+                self.assertIn(self.ask("GET", one).status, (200, 202), f"{path}: {one}")
+            found[template] = len(paths)
+        self.assertGreater(len(found), 18)
+        # What this daemon has none of: those lists are walked through by their own tests.
+        empty = sorted(template for template, count in found.items() if not count)
+        self.assertEqual(["/v1/clusters", "/v1/logins", "/v1/scan-reports", "/v1/scans",
+                          "/v1/spaces/{id}/logins"], empty)
+
     def test_lists_give_paths_and_projections(self):
         page = self.api.get("/v1/integrations?recursion=0")
         self.assertEqual(["/v1/integrations/hub", "/v1/integrations/mirror"], page["items"])

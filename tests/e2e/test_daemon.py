@@ -245,6 +245,27 @@ class WorkersLife(Case):
         self.assertFalse(os.path.exists(f"/proc/{worker}"))
 
 
+    def test_a_job_that_no_worker_takes_any_more_does_not_hold_up_the_end(self):
+        """Ctrl-C at a terminal goes to berthd and to its worker at once."""
+        config = self.CONFIG + "daemon: { stop_grace_ms = 600000; };\n"
+        daemon = Daemon(self.dir, config=config).start()
+        self.addCleanup(daemon.stop)
+        proc.wait_until(lambda: daemon.api.get("/v1/plugins")["items"], "plugins are known")
+        worker = daemon.worker()
+        os.kill(worker, signal.SIGSTOP)
+        made = daemon.api.post("/v1/integrations", {"name": "hub", "kind": "dockerreg",
+                                                    "address": "http://127.0.0.1:1"})
+        proc.wait_until(lambda: daemon.api.get(f"/v1/operations/{made['id']}")["state"] ==
+                        "running", "the job waits to be taken")
+        daemon.process.signal(signal.SIGTERM)
+        proc.wait_until(lambda: "stopping" in daemon.log(), "it is stopping")
+        os.kill(worker, signal.SIGKILL)
+        self.assertEqual(0, daemon.process.popen.wait(180))
+        with Daemon(self.dir, config=config) as again:
+            ended = again.api.wait(made["id"])
+            self.assertEqual("failed", ended["state"])
+
+
 class Reload(Case):
     def test_a_wrong_file_leaves_the_old_settings_and_the_daemon_alone(self):
         hooks = 'hooks: { certificate = "/etc/berth/own.pem"; key = "/etc/berth/%s.pem"; };\n'

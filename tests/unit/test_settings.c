@@ -65,7 +65,12 @@ static void wrong_texts_are_refused_with_file_and_line(void **state)
 		 "f:1: expected a whole number from 1 to 20 for net.tries"},
 		{"net: {\n connect_sm = 1; };",
 		 "f:2: expected a known key, found net.connect_sm (did you mean net.connect_ms?)"},
-		{"zzz: { };", "f:1: expected a known key, found zzz"},
+		{"zzz: { };", "f:1: expected a known section, found zzz"},
+		{"jbos: { tries = 1; };",
+		 "f:1: expected a known section, found jbos (did you mean jobs?)"},
+		{"networks: { platforn: { private = true; }; };",
+		 "f:1: expected a known section, found networks.platforn (did you mean "
+		 "networks.platform?)"},
 		{"net = 5;", "f:1: expected a known key, found net"},
 		{"daemon: { log_level = \"loud\"; };",
 		 "f:1: expected \"error\", \"warning\", \"info\" or \"debug\" for daemon.log_level"},
@@ -207,6 +212,10 @@ static void keys_that_contradict_each_other_are_named(void **state)
 	assert_int_equal(settings_load(f->file, &s, &err), BERTH_E_INVALID);
 	assert_non_null(strstr(err.message, "jobs.trial_ms, which is 4000"));
 	assert_non_null(strstr(err.message, "watchdog_ms, which is 3000"));
+	put(f->file, "jobs: { restart_ms = 700; restart_max_ms = 600; };", 0600);
+	assert_int_equal(settings_load(f->file, &s, &err), BERTH_E_INVALID);
+	assert_non_null(strstr(err.message, "jobs.restart_ms, which is 700"));
+	assert_non_null(strstr(err.message, "restart_max_ms, which is 600"));
 	put(f->file, "jobs: { trial_ms = 3000; watchdog_ms = 3000; };", 0600);
 	assert_int_equal(settings_load(f->file, &s, &err), 0);
 	settings_done(&s);
