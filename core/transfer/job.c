@@ -337,23 +337,31 @@ static int find_tags(struct copy *c, struct berth_error *err)
 	return bulk_tags(c->source, sources, &c->known[0], err);
 }
 
+struct found {
+	const struct rule *rule;
+	json_t *names; /* an object, in the list's order */
+};
+
+/* A list whose pages are counted gives a name twice when one before it comes meanwhile. */
 static int collect(void *user, const struct berth_item *item, json_t *more, struct berth_error *err)
 {
-	struct copy *c = user;
+	const struct found *f = user;
 	(void)more;
-	if (item->kind != BERTH_ITEM_REPOSITORY || !rule_has_repository(c->rule, item->name))
+	if (item->kind != BERTH_ITEM_REPOSITORY || !rule_has_repository(f->rule, item->name))
 		return 0;
-	return json_array_append_new(c->repositories, json_string(item->name))
-		       ? berth_fail_memory(err)
-		       : 0;
+	return json_object_set_new(f->names, item->name, json_true()) ? berth_fail_memory(err) : 0;
 }
 
 int copy_find_repositories(struct copy *c, struct berth_error *err)
 {
-	const struct backend_sink to = {collect, c};
+	AUTO_JSON json_t *names = json_object();
+	struct found found = {c->rule, names};
+	const struct backend_sink to = {collect, &found};
 	const struct rule_end *from = &c->rule->source;
+	const char *name;
+	json_t *value;
 	c->repositories = json_array();
-	if (!c->repositories)
+	if (!c->repositories || !names)
 		return berth_fail_memory(err);
 	if (from->repository)
 		return json_array_append_new(c->repositories, json_string(from->repository))
@@ -362,6 +370,9 @@ int copy_find_repositories(struct copy *c, struct berth_error *err)
 	int code = backend_repositories(c->source, NULL, &to, err);
 	if (code)
 		return berth_wrap(err, "cannot list the repositories of '%s'", from->instance);
+	json_object_foreach (names, name, value)
+		if (json_array_append_new(c->repositories, json_string(name)))
+			return berth_fail_memory(err);
 	if (json_array_size(c->repositories))
 		return 0;
 	return berth_fail(err, BERTH_E_NOT_FOUND, "no repository of '%s' %s%s is meant by the rule",

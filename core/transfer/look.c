@@ -217,9 +217,11 @@ static int sort_repositories(struct look *l, struct berth_error *err)
 	for (size_t i = 0; i < count; i++)
 		names[i] = json_string_value(json_array_get(l->repositories, i));
 	qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++)
-		if (json_array_append_new(sorted, json_string(names[i])))
+	for (size_t i = 0; i < count; i++) {
+		bool is_again = i && !strcmp(names[i], names[i - 1]); /* pages overlap at times */
+		if (!is_again && json_array_append_new(sorted, json_string(names[i])))
 			return berth_fail_memory(err);
+	}
 	json_decref(l->repositories);
 	l->repositories = STEAL(sorted);
 	return 0;

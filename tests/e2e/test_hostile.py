@@ -55,7 +55,18 @@ class Berth:
             return judge.Result(False, problem_text(error.problem) or str(error))
         except AssertionError as error:
             return judge.Result(False, str(error), ended=False)
-        return self.copy(case, name)
+        return self.rule(case, name) if case.job == "rule" else self.copy(case, name)
+
+    def rule(self, case, name):
+        made = self.daemon.ctl("sync", "create", name, "--from", name, "--to", "honest",
+                               "--filter", judge.name_of(case), timeout=BOUND_S)
+        if made.returncode:
+            return judge.Result(False, made.stdout + made.stderr)
+        try:
+            done = self.daemon.ctl("sync", "run", name, timeout=BOUND_S)
+        except subprocess.TimeoutExpired as error:
+            return judge.Result(False, str(error.stderr), ended=False)
+        return judge.Result(done.returncode == 0, done.stdout + done.stderr)
 
     def copy(self, case, name):
         source, target = (name, "honest") if case.end == SOURCE else ("honest", name)

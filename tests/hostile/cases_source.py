@@ -593,6 +593,16 @@ case("catalog-cut", SOURCE, "55", "the catalog is cut, always", ERROR,
 case("catalog-404", SOURCE, "46", "there is no catalog", EITHER, on("catalog", say(404)),
      **CATALOG)
 
+def _twice(response, request, server):
+    found = json.loads(response.body)
+    response.body = json.dumps({"repositories": found["repositories"] * 2}).encode()
+
+
+RULE = {"job": "rule"}
+case("catalog-rule-plain", SOURCE, "46", "nothing: an honest catalog, read by a rule", RIGHT, **RULE)
+case("catalog-twice", SOURCE, "46", "the catalog names each repository twice", RIGHT,
+     on("catalog", change(_twice)), **RULE)
+
 # Referrers (fault 38).
 
 REFERRERS = {"referrers": True, "referrers_api": True}

@@ -93,7 +93,7 @@ def _descriptors(content):
 def _outcome(case, server, client, result, wanted, below):
     if not result.ended:
         return ["it did not end"]
-    if case.job != "copy":
+    if case.job == "refresh":
         return _said(case, result)
     complaints = _said(case, result)
     if case.end == SOURCE:
