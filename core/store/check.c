@@ -118,9 +118,10 @@ int store_check_end(struct store *s, bool *ret_ended, struct berth_error *err)
 		return rc;
 	}
 	if (strcmp(c->finding, "ok") != 0) {
-		rc = berth_fail(err, BERTH_E_PROTOCOL,
-				"the store %s is damaged: stop berthd and restore a backup",
-				s->path);
+		rc = berth_fail(
+			err, BERTH_E_PROTOCOL,
+			"the store %s is damaged: stop berthd and restore a backup (berthd(8))",
+			s->path);
 		berth_cause(err, "%s", c->finding);
 		store_lose_writes(s, BERTH_E_PROTOCOL, err->cause);
 	}

@@ -67,7 +67,7 @@ int store_migrate(struct store *s, struct berth_error *err)
 	if (last > newest)
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
 				  "the store %s has schema %d, this berthd knows up to %d: "
-				  "install the newer berthd, or restore a backup",
+				  "install the newer berthd, or restore a backup (berthd(8))",
 				  s->path, (int)last, newest);
 	for (const struct store_migration *m = store_migrations; m->number && !rc; m++)
 		if (m->number > last)

@@ -21,7 +21,8 @@
 #define HEADER_BYTES 100
 #define SMALL_BYTES (1024 * 1024) /* checked whole at each open: 2 ms */
 
-static const char restore_hint[] = "restore a backup, or move the file away to start anew";
+static const char restore_hint[] =
+	"restore a backup (berthd(8)), or move the file away to start anew";
 
 static int path_with(const char *path, const char *suffix, char to[PATH_MAX],
 		     struct berth_error *err)

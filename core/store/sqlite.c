@@ -13,7 +13,7 @@
 
 static const char full[] = "the disk of the store is full: free some room, it goes on by itself";
 static const char broken[] = "the store can't be written at present";
-static const char damaged[] = "the store is damaged: stop berthd and restore a backup";
+static const char damaged[] = "the store is damaged: stop berthd and restore a backup (berthd(8))";
 static const char locked[] = "another program holds a lock on the store";
 
 static const struct {

@@ -186,6 +186,23 @@ class Keys(StoreCase):
         self.assertEqual("failed", self.probe("one")["state"])
         self.assertEqual("succeeded", self.probe("two")["state"])
 
+    def test_a_copy_made_while_it_runs_is_a_backup(self):
+        copy = os.path.join(self.dir, "backup.db")
+        db = sqlite3.connect(self.store(self.berthd))
+        db.execute("VACUUM INTO ?", (copy,))
+        db.close()
+        self.berthd.api.call("POST", "/v1/workspaces", {"name": "later"})
+        self.berthd.stop()
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(self.store(self.berthd) + end):
+                os.unlink(self.store(self.berthd) + end)
+        os.rename(copy, self.store(self.berthd))
+        os.chmod(self.store(self.berthd), 0o600)
+        self.berthd.start()
+        self.assertEqual([], self.berthd.api.get("/v1/workspaces")["items"])
+        self.assertEqual("succeeded", self.probe("one")["state"])
+        self.assertTrue(self.berthd.api.get("/v1/audit/verify")["ok"])
+
     def test_no_password_is_in_any_file(self):
         self.probe("one")
         self.berthd.stop()
