@@ -29,6 +29,14 @@ struct job_client {
 	bool *gone; /* set by free while a turn runs */
 };
 
+/* A worker that is away, or a descriptor that lacks, may be there in a moment. */
+static int not_now(struct berth_error *err)
+{
+	err->code = BERTH_E_UNAVAILABLE;
+	err->retry_ms = 500;
+	return err->code;
+}
+
 static int connect_to(const char *path, int *ret_fd, struct berth_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -36,13 +44,13 @@ static int connect_to(const char *path, int *ret_fd, struct berth_error *err)
 		return berth_fail(err, BERTH_E_INVALID, "the path of worker.sock is too long");
 	memcpy(address.sun_path, path, strlen(path));
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return berth_fail_errno(err, errno, "cannot make a socket");
+	if (fd < 0) {
+		berth_fail_errno(err, errno, "cannot make a socket");
+		return not_now(err);
+	}
 	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
 		berth_fail_errno(err, errno, "the worker cannot be reached");
-		err->code = BERTH_E_UNAVAILABLE;
-		err->retry_ms = 500;
-		return err->code;
+		return not_now(err);
 	}
 	*ret_fd = steal_fd(&fd);
 	return 0;
