@@ -11,6 +11,8 @@
  *	while:ERRNO     they fail as long as the file BERTH_FAULT_FILE is there
  *	malloc:N        the N-th allocation gives NULL
  *	connect:N:ERRNO the N-th connect over IP fails
+ *	names           each look-up of a name below .test reads BERTH_FAULT_FILE: its
+ *	                addresses, or `none` (no such name), or `again` (no answer)
  *	clock:SECONDS   the wall clock is off by so much (the monotonic one is not)
  *
  * What counts: write, pwrite, writev, ftruncate, fsync, fdatasync on regular
@@ -22,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,7 +40,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum fault { NONE, COUNT, KILL, TORN, CUT, FAIL, ONCE, WHILE, MALLOC, CONNECT, CLOCK };
+enum fault { NONE, COUNT, KILL, TORN, CUT, FAIL, ONCE, WHILE, MALLOC, CONNECT, CLOCK, NAMES };
 static enum fault fault;
 static long at, number;
 static atomic_long calls, allocations, connects;
@@ -61,8 +64,8 @@ static bool is_left_alone(void)
 
 __attribute__((constructor)) static void start(void)
 {
-	static const char *const names[] = {"",     "count", "kill",   "torn",    "cut",  "fail",
-					    "once", "while", "malloc", "connect", "clock"};
+	static const char *const names[] = {"",     "count", "kill",   "torn",    "cut",   "fail",
+					    "once", "while", "malloc", "connect", "clock", "names"};
 	const char *spec = getenv("BERTH_FAULT");
 	const char *colon = spec ? strchr(spec, ':') : NULL;
 	size_t length = colon ? (size_t)(colon - spec) : spec ? strlen(spec) : 0;
@@ -73,7 +76,7 @@ __attribute__((constructor)) static void start(void)
 		at = strtol(colon + 1, &end, 10);
 		number = *end == ':' ? strtol(end + 1, NULL, 10) : EIO;
 	}
-	for (int i = COUNT; i <= CLOCK && !is_left_alone(); i++)
+	for (int i = COUNT; i <= NAMES && !is_left_alone(); i++)
 		if (spec && strlen(names[i]) == length && !strncmp(names[i], spec, length))
 			fault = (enum fault)i;
 }
@@ -160,10 +163,10 @@ static void keep_durable(int fd)
 
 /* A second name is durable once its folder is synced; the bytes behind it are
  * those of the last fsync. */
-#define NAMES 8
+#define RENAMES 8
 static struct {
 	char from[NAME_MAX + 1], to[NAME_MAX + 1];
-} names[NAMES];
+} names[RENAMES];
 static int name_count;
 
 static const char *base(const char *path)
@@ -175,7 +178,7 @@ static const char *base(const char *path)
 
 static void note_name(const char *from, const char *to)
 {
-	if (fault != CUT || name_count == NAMES)
+	if (fault != CUT || name_count == RENAMES)
 		return;
 	snprintf(names[name_count].from, sizeof(names[0].from), "%s", base(from));
 	snprintf(names[name_count++].to, sizeof(names[0].to), "%s", base(to));
@@ -325,6 +328,50 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 		return -1;
 	}
 	return (int)syscall(SYS_connect, fd, address, length);
+}
+
+typedef int look_up(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* The addresses of a text, one behind the other; glibc frees each by itself. */
+static int listed(look_up *real, char *text, const char *port, const struct addrinfo *hints,
+		  struct addrinfo **to)
+{
+	char *rest = NULL;
+	struct addrinfo **end = to;
+
+	*to = NULL;
+	for (char *word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+		if (!strcmp(word, "none"))
+			return EAI_NONAME;
+		if (!strcmp(word, "again"))
+			return EAI_AGAIN;
+		if (real(word, port, hints, end)) /* of a family that is not wanted */
+			*end = NULL;
+		while (*end)
+			end = &(*end)->ai_next;
+	}
+	return *to ? 0 : EAI_NONAME;
+}
+
+EXPORT int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+		       struct addrinfo **to)
+{
+	look_up *real = NULL;
+	size_t length = name ? strlen(name) : 0;
+	char text[4096];
+	ssize_t n;
+	int fd;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (fault != NAMES || length < 5 || strcmp(name + length - 5, ".test") != 0)
+		return real(name, port, hints, to);
+	fd = open(getenv("BERTH_FAULT_FILE"), O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return EAI_FAIL;
+	text[n] = '\0';
+	return listed(real, text, port, hints, to);
 }
 
 EXPORT int clock_gettime(clockid_t id, struct timespec *to)
