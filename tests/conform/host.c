@@ -51,7 +51,7 @@ static const char *limit(const char *key)
 	static const char *const limits[][2] = {
 		{"net_connect_ms", "5000"},   {"net_answer_ms", "10000"},
 		{"net_tries", "1"},           {"net_backoff_ms", "10"},
-		{"net_pages_max", "1"},       {"net_low_speed_s", "5"},
+		{"net_pages_max", "4"},       {"net_low_speed_s", "5"},
 		{"net_low_speed_bytes", "1"}, {"net_retry_after_max_ms", "300000"}};
 	for (size_t i = 0; i < ARRAY_COUNT(limits); i++)
 		if (!strcmp(limits[i][0], key))

@@ -35,6 +35,11 @@ static const char *const well[] = {
 	"GET /v2/team/web/tags/list 200 application/json {\"name\":\"team/web\",\"tags\":[\"1\"]}",
 	NULL,
 };
+/* A request's first line. */
+struct ask {
+	char method[16], path[512], query[512]; /* as sent, without the question mark */
+};
+
 static char *script_text;
 static char script_headers[2048]; /* the script's own, each with its line end */
 static char next_page[1200];      /* header lines of a list that never ends */
@@ -82,64 +87,104 @@ static void answer_deep(int fd)
 	free(body);
 }
 
-/* "METHOD PATH STATUS TYPE BODY" against the request line; the query is ignored. */
-static bool answer_line(int fd, const char *line, const char *method, const char *path)
+/* Has the query this parameter, "name=value"? */
+static bool has_parameter(const char *query, const char *parameter, size_t byte_count)
 {
-	char want_method[16], want_path[512], want_status[8], type[128];
-	int body_at = 0;
-	if (sscanf(line, "%15s %511s %7s %127s %n", want_method, want_path, want_status, type,
-		   &body_at) < 4)
-		return false;
-	bool is_head = !strcmp(method, "HEAD") && !strcmp(want_method, "GET");
-	if ((strcmp(want_method, method) != 0 && !is_head) || strcmp(want_path, path) != 0)
-		return false;
-	const char *body = body_at ? line + body_at : "";
-	int status = (int)strtol(want_status, NULL, 10);
-	char more[sizeof next_page + sizeof script_headers + 64];
-	snprintf(more, sizeof more, "Docker-Distribution-Api-Version: registry/2.0\r\n%s%s",
-		 script_headers, next_page);
-	answer(fd, status, more, type, is_head ? "" : body, strlen(body));
-	return true;
-}
-
-static bool answer_script(int fd, const char *method, const char *path)
-{
-	char line[65536];
-	for (const char *at = script_text; at && *at;) {
-		size_t byte_count = strcspn(at, "\n");
-		snprintf(line, sizeof line, "%.*s", (int)byte_count, at);
-		if (answer_line(fd, line, method, path))
+	for (const char *at = query; *at;) {
+		size_t n = strcspn(at, "&");
+		if (n == byte_count && !strncmp(at, parameter, n))
 			return true;
-		at += byte_count + (at[byte_count] == '\n');
+		at += n + (at[n] == '&');
 	}
 	return false;
 }
 
-static void answer_well(int fd, const char *method, const char *path)
+/* Is it that path, with every parameter of wanted's query? Others may be there too. */
+static bool is_target(const struct ask *ask, const char *wanted)
 {
-	if (answer_script(fd, method, path))
+	size_t path_bytes = strcspn(wanted, "?");
+	if (strlen(ask->path) != path_bytes || strncmp(ask->path, wanted, path_bytes) != 0)
+		return false;
+	for (const char *at = wanted + path_bytes; *at;) {
+		size_t n = strcspn(++at, "&");
+		if (!has_parameter(ask->query, at, n))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* "METHOD PATH[?QUERY] STATUS TYPE BODY" against the request. headers: of this answer. */
+static bool answer_line(int fd, const char *line, const struct ask *ask, const char *headers)
+{
+	char want_method[16], wanted[1024], want_status[8], type[128];
+	int body_at = 0;
+	if (sscanf(line, "%15s %1023s %7s %127s %n", want_method, wanted, want_status, type,
+		   &body_at) < 4)
+		return false;
+	bool is_head = !strcmp(ask->method, "HEAD") && !strcmp(want_method, "GET");
+	if ((strcmp(want_method, ask->method) != 0 && !is_head) || !is_target(ask, wanted))
+		return false;
+	const char *body = body_at ? line + body_at : "";
+	int status = (int)strtol(want_status, NULL, 10);
+	char more[sizeof next_page + 2 * sizeof script_headers + 64];
+	snprintf(more, sizeof more, "Docker-Distribution-Api-Version: registry/2.0\r\n%s%s%s",
+		 script_headers, headers, next_page);
+	answer(fd, status, more, type, is_head ? "" : body, strlen(body));
+	return true;
+}
+
+/* The lines "WITH NAME: VALUE" that at begins with, each with its line end. */
+static void take_answer_headers(const char *at, char *to, size_t room)
+{
+	*to = 0;
+	while (!strncmp(at, "WITH ", 5)) {
+		size_t byte_count = strcspn(at, "\n"), have = strlen(to);
+		if (have + byte_count < room)
+			snprintf(to + have, room - have, "%.*s\r\n", (int)byte_count - 5, at + 5);
+		at += byte_count + (at[byte_count] == '\n');
+	}
+}
+
+static bool answer_script(int fd, const struct ask *ask)
+{
+	char line[65536], headers[sizeof script_headers];
+	for (const char *at = script_text; at && *at;) {
+		size_t byte_count = strcspn(at, "\n");
+		snprintf(line, sizeof line, "%.*s", (int)byte_count, at);
+		at += byte_count + (at[byte_count] == '\n');
+		take_answer_headers(at, headers, sizeof headers);
+		if (answer_line(fd, line, ask, headers))
+			return true;
+	}
+	return false;
+}
+
+static void answer_well(int fd, const struct ask *ask)
+{
+	if (answer_script(fd, ask))
 		return;
 	for (const char *const *line = well; *line; line++)
-		if (answer_line(fd, *line, method, path))
+		if (answer_line(fd, *line, ask, ""))
 			return;
 	answer(fd, 404, "", "application/json", "{\"errors\":[]}", 13);
 }
 
 /* Each page names another one after it, and a total that is never reached. */
-static void answer_endless(int fd, const char *method, const char *path, unsigned page)
+static void answer_endless(int fd, const struct ask *ask, unsigned page)
 {
 	snprintf(next_page, sizeof next_page,
-		 "Link: <%s?page=%u&last=%u>; rel=\"next\"\r\nX-Total-Count: 1000000000\r\n", path,
-		 page + 1, page);
-	answer_well(fd, method, path);
+		 "Link: <%s?page=%u&last=%u>; rel=\"next\"\r\nX-Total-Count: 1000000000\r\n",
+		 ask->path, page + 1, page);
+	answer_well(fd, ask);
 }
 
-static void answer_as(struct upstream_state *s, int fd, const char *method, const char *path)
+static void answer_as(struct upstream_state *s, int fd, const struct ask *ask)
 {
 	static const char html[] = "<html><body>Please sign in</body></html>";
 	switch ((enum upstream_mode)s->mode) {
 	case UPSTREAM_WELL:
-		return answer_well(fd, method, path);
+		return answer_well(fd, ask);
 	case UPSTREAM_SILENT:
 		for (;;)
 			pause();
@@ -161,13 +206,14 @@ static void answer_as(struct upstream_state *s, int fd, const char *method, cons
 	case UPSTREAM_GARBAGE:
 		return send_all(fd, "\x16\x03\x01 no HTTP at all\n", 18);
 	case UPSTREAM_ENDLESS:
-		return answer_endless(fd, method, path, s->connections);
+		return answer_endless(fd, ask, s->connections);
 	}
 }
 
 static _Noreturn void serve(struct upstream_state *s, int fd)
 {
-	char head[16384] = "", method[16] = "", path[512] = "";
+	char head[16384] = "";
+	struct ask ask = {.method = ""};
 	size_t have = 0;
 	while (have < sizeof head - 1 && !strstr(head, "\r\n\r\n")) {
 		ssize_t got = recv(fd, head + have, sizeof head - 1 - have, 0);
@@ -176,8 +222,8 @@ static _Noreturn void serve(struct upstream_state *s, int fd)
 		have += (size_t)got;
 		head[have] = 0;
 	}
-	if (sscanf(head, "%15s %511[^ ?]", method, path) == 2)
-		answer_as(s, fd, method, path);
+	if (sscanf(head, "%15s %511[^ ?]?%511[^ ]", ask.method, ask.path, ask.query) >= 2)
+		answer_as(s, fd, &ask);
 	shutdown(fd, SHUT_WR);
 	while (recv(fd, head, sizeof head, 0) > 0)
 		;

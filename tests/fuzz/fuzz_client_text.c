@@ -52,6 +52,7 @@ static void check_words(char *s, size_t size)
 	for (char *at = s; at < s + size && argc < 33; at += strlen(at) + 1)
 		argv[argc++] = at;
 	cli_parse(&c, argc, argv);
+	cli_fault_print(&c);
 	fclose(null);
 }
 

@@ -54,6 +54,18 @@ class Kit(unittest.TestCase):
         self.assertIn("# it gave 0 items, none of them SPACE", text)
         self.assertIs(True, found["401 is auth"])
 
+    def test_a_script_has_a_second_page(self):
+        path = os.path.join(BUILD, "plugins", "dockerreg.so")
+        script = os.path.join(workdir(self), "script")
+        pages = ('GET /v2/_catalog?last=a 200 application/json {"repositories":["team/app"]}\n',
+                 'GET /v2/_catalog 200 application/json {"repositories":[]}\n'
+                 'WITH Link: </v2/_catalog?n=9&last=a>; rel="next"\n')
+        claim = "with the script, repositories gives repositories"
+        for text, expected in (("".join(pages), True), (pages[1], False)):
+            with open(script, "w", encoding="ascii") as file:
+                file.write("GET /v2/ 200 application/json {}\n" + text)
+            self.assertIs(expected, conform(path, "--script", script)[0][claim])
+
     def test_a_script_sets_options_and_the_command_line_wins(self):
         path = os.path.join(BUILD, "tests", "plugin", "fixture.so")
         script = os.path.join(workdir(self), "script")

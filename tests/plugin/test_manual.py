@@ -47,10 +47,9 @@ class Manual(unittest.TestCase):
         start = self.manual.index(".Sh WHAT THIS RELEASE CALLS")
         table = self.manual[start:self.manual.index(".El", start)]
         rows = re.findall(r"^\.It (\w+) Ta", table, re.M)
-        worker = os.path.join(TREE, "core", "worker")
         code = read("core", "transfer", "job.c") + "".join(
-            read("core", "worker", name) for name in sorted(os.listdir(worker))
-            if name.endswith(".c") and name != "backend.c")
+            read("core", "jobs", name)
+            for name in sorted(os.listdir(os.path.join(TREE, "core", "jobs"))))
         called = {name for name in members(self.ops, "berth_integration_ops")
                   if re.search(rf"\bbackend_{name}\b", code)}
         self.assertEqual(called, set(rows))
