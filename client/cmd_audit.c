@@ -262,7 +262,8 @@ const struct command audit_commands[] = {
 		.aliases = "ls",
 		.summary = "List who did what and what was refused, newest first",
 		.details = "The detail has what was asked, with secrets masked, and what the "
-			   "resource was before and is after.",
+			   "resource was before and is after. Admins of a workspace get the rows "
+			   "of what is the workspace's, without numbers.",
 		.flags = list_flags,
 		.examples = {{"berthctl audit list --limit 50", "the last fifty"},
 			     {"berthctl audit list --user alice --last 24h",

@@ -12,7 +12,10 @@
 
 const struct point_row points[POINT_COUNT] = {
 	[POINT_NONE] = {.name = "none", .allows = "what everybody may do"},
-	[POINT_AUDIT_READ] = {"audit.read", "read the audit log and verify it", OF_PLATFORM(ADMIN)},
+	[POINT_AUDIT_READ] =
+		{"audit.read",
+		 "read the audit log: in a workspace its own rows, else all, and verify it",
+		 OF_BOTH(ADMIN, ADMIN)},
 	[POINT_BINDINGS_CHANGE] = {"bindings.change", "bind workspaces to spaces and unbind them",
 				   OF_PLATFORM(ADMIN), .needs = {POINT_BINDINGS_READ}},
 	[POINT_BINDINGS_READ] = {"bindings.read", "see which workspaces a space is bound to",

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
-#include "core/api/api.h"
+#include "core/api/sight.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/ops/audit.h"
@@ -19,15 +19,18 @@ static int show_audit(struct request *q, const void *row, json_t **ret, struct b
 	const struct audit_row *it = row;
 	json_t *detail = NULL, *groups = NULL;
 
-	(void)q;
 	if (api_parse(it->detail, &detail, err))
 		return err->code;
-	*ret = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:s}", "number",
-			 (json_int_t)it->number, "uid", (json_int_t)it->uid, "user", it->user_name,
-			 "request", it->request_id, "action", it->action, "resource", it->resource,
-			 "detail", detail, "hash", it->hash);
+	*ret = json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "uid", (json_int_t)it->uid, "user",
+			 it->user_name, "request", it->request_id, "action", it->action, "resource",
+			 it->resource, "detail", detail);
 	if (!*ret)
 		return berth_fail_memory(err);
+	/* The chain is the platform's: its numbers count the rows of all. */
+	if (request_is_platform(q)) {
+		json_object_set_new(*ret, "number", json_integer(it->number));
+		js_put_str(*ret, "hash", it->hash);
+	}
 	js_put_str(*ret, "result", it->result);
 	if (*it->groups) {
 		if (api_parse(it->groups, &groups, err))
@@ -53,7 +56,7 @@ static const struct condition {
 	{"until", "time_ms < ?", TIME, 1},
 };
 #define CONDITIONS ARRAY_COUNT(conditions)
-#define VALUES_MAX (CONDITIONS + 1)
+#define VALUES_MAX (CONDITIONS + 3) /* user has two, and two say who asks */
 
 struct search {
 	struct buf within;
@@ -117,20 +120,36 @@ static bool add_condition(struct search *s, struct request *q, struct answer *a,
 	return true;
 }
 
+/* First of all, what the caller may see. False: answered. */
+static bool add_sight(struct search *s, const struct sight *sight, struct answer *a)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (sight->is_all)
+		return true;
+	memcpy(s->values, sight->values, sight->value_count * sizeof(*s->values));
+	s->value_count = sight->value_count;
+	if (!buf_printf(&s->within, &err, "%s", sight->where))
+		return true;
+	api_fail(a, &err, NULL);
+	return false;
+}
+
 void api_audit_list(struct request *q, struct answer *a)
 {
 	static const char *const q_columns[] = {"user_name", "request_id", "action", "resource",
 						"result",    "detail",     NULL};
-	struct search s AUTO_SEARCH = {.within = {.max = 1024}};
-	struct api_collection all = {.table = &audit_table,
-				     .noun = "audit",
-				     .q_columns = q_columns,
-				     .q_is_literal = true,
-				     .show = show_audit};
+	struct search s AUTO_SEARCH = {.within = {.max = 2048}};
+	struct sight sight AUTO_SIGHT = {.is_all = false};
+	struct api_collection all = {
+		.noun = "audit", .q_columns = q_columns, .q_is_literal = true, .show = show_audit};
 
+	if (!sight_audit(q, a, &sight) || !add_sight(&s, &sight, a))
+		return;
 	for (size_t i = 0; i < CONDITIONS; i++)
 		if (!add_condition(&s, q, a, i))
 			return;
+	all.table = sight.is_all ? &audit_table : &audit_own_table;
 	all.within = s.value_count ? buf_text(&s.within) : NULL;
 	all.within_values = s.values;
 	all.within_count = s.value_count;

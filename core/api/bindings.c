@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/audit_owner.h"
 #include "core/api/space.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
@@ -130,6 +131,7 @@ struct binding_change {
 	struct daemon_state *d;
 	const struct space *space;
 	json_t *bound, *unbound; /* names that really change */
+	struct binding_note note;
 	struct findings *f;
 };
 
@@ -184,6 +186,20 @@ static void check_both(const json_t *body, struct findings *f)
 			}
 }
 
+/* A row for each workspace, which no other workspace's name is in. */
+static int note_each(struct binding_change *c, const json_t *names, const char *action,
+		     struct berth_error *err)
+{
+	const json_t *one;
+	size_t i;
+
+	c->note.entry.action = action;
+	json_array_foreach (names, i, one)
+		if (audit_note_binding(&c->note, json_string_value(one), err))
+			return err->code;
+	return 0;
+}
+
 /* Everything, in a transaction of the caller's. */
 static int change(struct binding_change *c, const json_t *body, struct berth_error *err)
 {
@@ -194,6 +210,9 @@ static int change(struct binding_change *c, const json_t *body, struct berth_err
 		return err->code;
 	if (c->f->count || !(json_array_size(c->bound) + json_array_size(c->unbound)))
 		return 0;
+	if (note_each(c, c->bound, "workspace.bind", err) ||
+	    note_each(c, c->unbound, "workspace.unbind", err))
+		return err->code;
 	snprintf(path, sizeof(path), "/v1/spaces/%s", c->space->id);
 	return api_tell(c->d, path, "bindings-changed", NULL, err);
 }
@@ -245,11 +264,21 @@ void api_bindings_change(struct request *q, struct answer *a)
 	struct berth_error err = ERROR_INIT;
 	json_t *bound AUTO_JSON = json_array(), *unbound AUTO_JSON = json_array();
 	json_t *now = NULL;
+	char user[USER_NAME_ROOM];
 
 	if (!space_of_route(q, a, &space) || !may_bind(q, a, &space))
 		return;
-	struct binding_change c = {
-		.d = d, .space = &space, .bound = bound, .unbound = unbound, .f = &f};
+	struct binding_change c = {.d = d,
+				   .space = &space,
+				   .bound = bound,
+				   .unbound = unbound,
+				   .note = {.entry = {.uid = request_caller(q)->uid,
+						      .user_name = user,
+						      .request_id = request_id(q),
+						      .result = "succeeded"},
+					    .space = &space},
+				   .f = &f};
+	api_user_name(request_caller(q)->uid, user, sizeof(user));
 	if (store_begin(d->store, &err)) {
 		api_fail(a, &err, NULL);
 		return;

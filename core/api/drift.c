@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/api/api.h"
-#include "core/ops/audit.h"
+#include "core/api/audit_owner.h"
 #include "core/store/workspaces.h"
 
 enum drift { REMOVED, RENAMED, REPLACED, MADE_PUBLIC, MADE_PRIVATE, RETURNED, DRIFT_COUNT };
@@ -93,6 +93,21 @@ struct finding {
 	json_t *now; /* what differs, borrowed; or NULL */
 };
 
+/* Each workspace whose binding it was has a row of its own. */
+static int tell_workspaces(const struct finding *f, const struct audit_entry *entry,
+			   const json_t *names, struct berth_error *err)
+{
+	struct binding_note n = {.entry = *entry, .space = f->before, .what = kinds[f->what].word};
+	const json_t *one;
+	size_t i;
+
+	n.entry.action = "workspace.drift";
+	json_array_foreach (names, i, one)
+		if (audit_note_binding(&n, json_string_value(one), err))
+			return err->code;
+	return 0;
+}
+
 static int write_audit(const struct finding *f, const char *path, const json_t *names,
 		       struct berth_error *err)
 {
@@ -103,7 +118,8 @@ static int write_audit(const struct finding *f, const char *path, const json_t *
 			  "integration", f->before->integration, "space", f->before->name,
 			  "operation", op->id, "before", "public", f->before->is_public ? 1 : 0,
 			  "id", f->before->remote_id, restores ? "restored" : "retired", names);
-	const struct audit_entry entry = {
+	AUTO_FREE char *owner = NULL;
+	struct audit_entry entry = {
 		.uid = op->uid,
 		.user_name = op->user_name,
 		.request_id = op->request_id,
@@ -117,7 +133,12 @@ static int write_audit(const struct finding *f, const char *path, const json_t *
 
 	if (!detail || (f->now && json_object_set(detail, "after", f->now)))
 		return berth_fail_memory(err);
-	return audit_add(api_daemon()->store, ops_events(op->ops), &entry, err);
+	if (audit_owner(api_daemon()->store, f->before->integration, &owner, err))
+		return err->code;
+	entry.workspace_id = owner;
+	if (audit_add(api_daemon()->store, ops_events(op->ops), &entry, err))
+		return err->code;
+	return tell_workspaces(f, &entry, names, err);
 }
 
 /* Readers of events learn that bindings changed, and not whose. */

@@ -9,13 +9,13 @@
 
 #include "core/access/access.h"
 #include "core/api/api.h"
+#include "core/api/audit_owner.h"
 #include "core/api/role.h"
 #include "core/api/sight.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
 #include "core/daemon/daemon.h"
 #include "core/http/metrics.h"
-#include "core/ops/audit.h"
 #include "core/ops/idempotency.h"
 #include "core/ops/ops.h"
 
@@ -138,19 +138,23 @@ static int add_audit(struct daemon_state *d, const struct http_audit *entry,
 		json_pack("{s:s, s:i, s:b, s:O*, s:O*, s:O*}", "method", entry->method, "status",
 			  entry->status, "dry_run", entry->dry_run, "asked", asked, "before",
 			  entry->before, "after", entry->after);
-	const struct audit_entry row = {.uid = entry->caller->uid,
-					.user_name = user,
-					.request_id = entry->request_id,
-					.action = entry->operation,
-					.resource = entry->path,
-					.result = audit_result(entry->status),
-					.detail = detail,
-					.groups = groups};
+	AUTO_FREE char *owner = NULL;
+	struct audit_entry row = {.uid = entry->caller->uid,
+				  .user_name = user,
+				  .request_id = entry->request_id,
+				  .action = entry->operation,
+				  .resource = entry->path,
+				  .result = audit_result(entry->status),
+				  .detail = detail,
+				  .groups = groups};
 
 	if (!detail || !groups)
 		return berth_fail_memory(err);
 	api_user_name(entry->caller->uid, user, sizeof user);
 	js_put_str(detail, "problem", entry->problem);
+	if (audit_owner_of_request(d->store, entry, &owner, err))
+		return err->code;
+	row.workspace_id = owner;
 	return audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, err);
 }
 

@@ -227,6 +227,23 @@ bool sight_operations(struct request *q, struct answer *a, struct sight *ret)
 	return false;
 }
 
+#define AUDIT_OWN_SQL                                                                              \
+	"workspace_id IN (SELECT m.workspace_id FROM workspace_members m WHERE " MEMBER_MAY_SQL ")"
+
+bool sight_audit(struct request *q, struct answer *a, struct sight *ret)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (ask_who(q, request_route(q)->point, ret, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	snprintf(ret->where, sizeof(ret->where), "%s", ret->is_all ? "1 = 1" : AUDIT_OWN_SQL);
+	if (!ret->is_all)
+		add_member(ret);
+	return true;
+}
+
 int sight_operation(struct request *q, const char *id, int64_t uid, const char *user_name,
 		    bool *ret, struct berth_error *err)
 {

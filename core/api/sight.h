@@ -72,6 +72,9 @@ MUST_USE int sight_principals(const struct caller *caller, struct buf *to, struc
 /* Operations: the caller's own, and what is done with integrations of workspaces that it
  * sees, whoever began that. False: answered. */
 bool sight_operations(struct request *q, struct answer *a, struct sight *ret);
+/* Audit rows: those of workspaces in which the caller has the route's point; without is_all
+ * they are of audit_own_table. False: answered. */
+bool sight_audit(struct request *q, struct answer *a, struct sight *ret);
 /* Is that operation, begun by who had that number and name, for this caller's eyes? */
 MUST_USE int sight_operation(struct request *q, const char *id, int64_t uid, const char *user_name,
 			     bool *ret, struct berth_error *err);

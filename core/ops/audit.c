@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/ops/audit_seal.h"
+#include "core/store/workspaces.h"
 
 #define TEXT_MAX_BYTES 1024
 #define DETAIL_MAX_BYTES (16 * 1024)
@@ -22,7 +23,9 @@ json_t *audit_document(const struct audit_row *row)
 			  "time_ms", (json_int_t)row->time_ms, "uid", (json_int_t)row->uid, "user",
 			  row->user_name, "request", row->request_id, "action", row->action,
 			  "resource", row->resource, "result", row->result, "detail", row->detail);
-	if (o && *row->groups && json_object_set_new(o, "groups", json_string(row->groups))) {
+	if (!o || (*row->groups && json_object_set_new(o, "groups", json_string(row->groups))) ||
+	    (*row->workspace_id &&
+	     json_object_set_new(o, "workspace", json_string(row->workspace_id)))) {
 		json_decref(o);
 		return NULL;
 	}
@@ -86,8 +89,9 @@ static int fill(const struct audit_entry *entry, struct audit_row *row, struct b
 	row->result = clean(entry->result);
 	row->detail = detail_text(entry->detail);
 	row->groups = json_array_size(entry->groups) ? js_canonical(entry->groups) : strdup("");
+	row->workspace_id = strdup(entry->workspace_id ? entry->workspace_id : "");
 	if (!row->user_name || !row->request_id || !row->action || !row->resource || !row->result ||
-	    !row->detail || !row->groups)
+	    !row->detail || !row->groups || !row->workspace_id)
 		return berth_fail_memory(err);
 	return 0;
 }
@@ -101,6 +105,7 @@ static int add_event(struct events *e, const struct audit_row *row, struct berth
 	json_object_del(object, "time_ms");
 	json_object_del(object, "detail");
 	json_object_del(object, "groups");
+	json_object_del(object, "workspace");
 	js_put_time(object, "at", row->time_ms);
 	return events_add(e, EVENT_AUDIT, row->resource, object, err);
 }
@@ -142,6 +147,22 @@ static int note_sealing(struct store *s, struct events *e, struct berth_error *e
 	if (fill(&entry, &row, err) || seal_find_end(s, &number, hash, &is_unsigned, err))
 		return err->code;
 	return append(s, e, &row, number, hash, err);
+}
+
+int audit_owner(struct store *s, const char *integration, char **ret, struct berth_error *err)
+{
+	AUTO_WORKSPACE struct workspace row = {.id = NULL};
+	struct berth_error why = ERROR_INIT;
+	size_t bytes = text_workspace_bytes(integration);
+	AUTO_FREE char *name = strndup(integration, bytes);
+	int rc = name && bytes ? workspace_get(s, name, &row, &why) : BERTH_E_NOT_FOUND;
+
+	if (rc && rc != BERTH_E_NOT_FOUND) {
+		*err = why;
+		return rc;
+	}
+	*ret = name ? strdup(rc ? "" : row.id) : NULL;
+	return *ret ? 0 : berth_fail_memory(err);
 }
 
 int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,

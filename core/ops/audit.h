@@ -16,22 +16,28 @@
 struct audit_entry {
 	uid_t uid;
 	const char *user_name, *request_id;
-	const char *action;   /* "integration.create" */
-	const char *resource; /* path */
-	const char *result;   /* "accepted", "succeeded", "denied", "failed" */
-	const json_t *detail; /* object without secrets, or NULL */
-	const json_t *groups; /* array of the caller's group numbers, or NULL: not known */
+	const char *action;       /* "integration.create" */
+	const char *resource;     /* path */
+	const char *result;       /* "accepted", "succeeded", "denied", "failed" */
+	const json_t *detail;     /* object without secrets, or NULL */
+	const json_t *groups;     /* array of the caller's group numbers, or NULL: not known */
+	const char *workspace_id; /* whose admins see the row; NULL or "": the platform's alone */
 };
 /* Writes one row (and its event, where e is not NULL), in the caller's
  * transaction or its own. Texts are cut to 1 KiB; of a detail over
  * 16 KiB, asked, after and before are left out in this order, and "cut" says so. */
 MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
 		       struct berth_error *err);
+/* The id of the workspace that has an integration of that name, whether or not that is there:
+ * new, "" for one of the platform or where the workspace is not there. */
+MUST_USE int audit_owner(struct store *s, const char *integration, char **ret,
+			 struct berth_error *err);
 /* A copy of a request's body for a detail: whatever may be a secret by its name is
  * "***", long texts are cut; new. NULL: no memory. */
 json_t *audit_masked(const json_t *body) MUST_USE;
 /* The row as it is hashed: without its hash, detail and groups as texts; rows of
- * before there were groups have none. New; NULL: no memory. */
+ * before there were groups have none, and rows of the platform alone no workspace. New; NULL: no
+ * memory. */
 json_t *audit_document(const struct audit_row *row) MUST_USE;
 /* A walk along the chain, in pieces, so that a long one does not keep others waiting. Zeroed
  * at first; rows may be added and pruned between two pieces. */

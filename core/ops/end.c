@@ -23,6 +23,8 @@ static int audit_end(struct entry *e, const struct berth_error *why, struct bert
 	AUTO_JSON json_t *detail = json_pack("{ss}", "operation", op->id);
 	AUTO_FREE char *action = text_printf("operation.%s", op->type->kind);
 	const char *resource = json_string_value(json_array_get(op->resources, 0));
+	struct store *s = op->ops->settings.store;
+	AUTO_FREE char *owner = NULL;
 	struct audit_entry entry = {
 		.uid = op->uid,
 		.user_name = op->user_name,
@@ -37,7 +39,10 @@ static int audit_end(struct entry *e, const struct berth_error *why, struct bert
 		return berth_fail_memory(err);
 	if (why->code)
 		json_object_set_new(detail, "error", js_of_error(why));
-	return audit_add(op->ops->settings.store, op->ops->events, &entry, err);
+	if (op->type->is_of_one && audit_owner(s, op->integration, &owner, err))
+		return err->code;
+	entry.workspace_id = owner;
+	return audit_add(s, op->ops->events, &entry, err);
 }
 
 /* Did the store itself fail (full, locked), not what was asked of it? */

@@ -65,6 +65,9 @@ struct op_type {
 	/* A proof: its instance is not stored as it was used, and may never be. What its
 	 * job wants kept waits in op->kept. */
 	bool is_proof;
+	/* Done with its integration alone, it says nothing of others: where that is a
+	 * workspace's own, its admins see the audit row of the end. */
+	bool is_of_one;
 	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
 	 * "deadline_ms" where the default is not right, and with "budget": the rates that

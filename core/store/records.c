@@ -24,8 +24,8 @@ static const struct store_sql sql[] = {
 	[SQL_EVENT_PRUNE] = {"event-prune", "DELETE FROM events WHERE id <= ?"},
 	[SQL_AUDIT_ADD] = {"audit-add",
 			   "INSERT INTO audit (number, time_ms, uid, user_name, request_id, "
-			   "action, resource, result, detail, hash, group_ids) "
-			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+			   "action, resource, result, detail, hash, group_ids, workspace_id) "
+			   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 	[SQL_AUDIT_PRUNE] = {"audit-prune", "DELETE FROM audit WHERE number <= ?"},
 	[SQL_SEAL_PUT] = {"audit-seal-put",
 			  "INSERT INTO audit_seals (kind, number, hash, time_ms, signature) "
@@ -72,16 +72,43 @@ static const struct store_column audit_columns[] = {
 	STORE_COLUMN(audit_row, NULL, "detail", TEXT, detail),
 	STORE_COLUMN(audit_row, NULL, "hash", TEXT, hash),
 	STORE_COLUMN(audit_row, NULL, "group_ids", TEXT, groups),
+	STORE_COLUMN(audit_row, NULL, "workspace_id", TEXT, workspace_id),
 };
+#define AUDIT_SELECT                                                                               \
+	"SELECT number, time_ms, uid, user_name, request_id, action, resource, result, detail, "   \
+	"hash, group_ids, workspace_id FROM audit"
 const struct store_table audit_table = {
 	.name = "audit row",
-	.select = "SELECT number, time_ms, uid, user_name, request_id, action, resource, result, "
-		  "detail, hash, group_ids FROM audit",
+	.select = AUDIT_SELECT,
 	.columns = audit_columns,
 	.column_count = ARRAY_COUNT(audit_columns),
 	.row_bytes = sizeof(struct audit_row),
 	.key = "number",
 	.default_sort = "-number",
+};
+/* Numbers count the rows of all: here nothing is sorted, filtered or paged by them. */
+static const struct store_column audit_own_columns[] = {
+	STORE_COLUMN(audit_row, NULL, "number", INT, number),
+	STORE_COLUMN(audit_row, "at", "time_ms", TIME, time_ms),
+	STORE_COLUMN(audit_row, "uid", "uid", INT, uid),
+	STORE_COLUMN(audit_row, "user", "user_name", TEXT, user_name),
+	STORE_COLUMN(audit_row, "request", "request_id", TEXT, request_id),
+	STORE_COLUMN(audit_row, "action", "action", TEXT, action),
+	STORE_COLUMN(audit_row, "resource", "resource", TEXT, resource),
+	STORE_COLUMN(audit_row, "result", "result", TEXT, result),
+	STORE_COLUMN(audit_row, NULL, "detail", TEXT, detail),
+	STORE_COLUMN(audit_row, NULL, "hash", TEXT, hash),
+	STORE_COLUMN(audit_row, NULL, "group_ids", TEXT, groups),
+	STORE_COLUMN(audit_row, NULL, "workspace_id", TEXT, workspace_id),
+};
+const struct store_table audit_own_table = {
+	.name = "audit row",
+	.select = AUDIT_SELECT,
+	.columns = audit_own_columns,
+	.column_count = ARRAY_COUNT(audit_own_columns),
+	.row_bytes = sizeof(struct audit_row),
+	.key = "hash",
+	.default_sort = "-at",
 };
 
 static const struct store_column seal_columns[] = {
@@ -150,7 +177,8 @@ int audit_row_add(struct store *s, const struct audit_row *row, struct berth_err
 			 VALUES(V_INT(row->number), V_INT(row->time_ms), V_INT(row->uid),
 				V_TEXT(row->user_name), V_TEXT(row->request_id),
 				V_TEXT(row->action), V_TEXT(row->resource), V_TEXT(row->result),
-				V_TEXT(row->detail), V_TEXT(row->hash), V_TEXT(row->groups)),
+				V_TEXT(row->detail), V_TEXT(row->hash), V_TEXT(row->groups),
+				V_TEXT(row->workspace_id)),
 			 NULL, err);
 }
 

@@ -40,9 +40,10 @@ struct audit_row {
 	int64_t time_ms;
 	int64_t uid;
 	char *user_name, *request_id, *action, *resource, *result;
-	char *detail; /* JSON */
-	char *groups; /* JSON array of the caller's group numbers, or "" */
-	char *hash;   /* hex: of the previous row's hash and this row's canonical JSON */
+	char *detail;       /* JSON */
+	char *groups;       /* JSON array of the caller's group numbers, or "" */
+	char *workspace_id; /* whose admins see it, or "": the platform's alone */
+	char *hash;         /* hex: of the previous row's hash and this row's canonical JSON */
 };
 struct audit_seal { /* core/base/chain.h */
 	char *kind;
@@ -60,6 +61,8 @@ struct idempotency_row {
 	int64_t created_ms;
 };
 extern const struct store_table operations_table, operation_log_table, events_table, audit_table;
+/* Rows of workspaces, for their admins: the same without numbers, in the order of time. */
+extern const struct store_table audit_own_table;
 extern const struct store_table audit_seals_table, idempotency_table;
 
 /* A copy of the row, which operation_row_done empties; BERTH_E_NOT_FOUND names it. */

@@ -70,6 +70,99 @@ class OwnCase(ApiCase):
         self.assertEqual(204, answer.status, answer.body)
 
 
+class Audit(OwnCase):
+    """The audit rows of a workspace, for its admins: A3."""
+
+    def rows(self, person, query=""):
+        """Every row that somebody sees, through all pages; none says where in the chain."""
+        page = person.get(f"/v1/audit?limit=3{query}")
+        found, total = page["items"], page["total"]
+        while page.get("next"):
+            page = person.get(page["next"])
+            found += page["items"]
+        self.assertEqual(total, len(found))
+        self.assertEqual([], [one for one in found if "number" in one or "hash" in one])
+        return found
+
+    def actions(self, person, request):
+        return sorted((one["action"], one["result"], one["resource"])
+                      for one in self.rows(person, f"&q={request}"))
+
+    def test_an_admin_sees_the_rows_of_what_is_the_workspaces(self):
+        made = self.ended(self.admin, "POST", "/v1/integrations", self.body("red~told"),
+                          X_Request_Id="told-1")
+        self.assertEqual("succeeded", made["state"], made)
+        self.settle()
+        space = self.space("red~told")
+        self.ask("PATCH", "/v1/workspaces/red", {"description": "told"}, If_Match="*",
+                 X_Request_Id="told-2")
+        self.ask("PUT", f"/v1/spaces/{space}/retention", {}, X_Request_Id="told-3")
+        self.assertEqual(404, self.other.ask("DELETE", "/v1/integrations/red%7Etold",
+                                             If_Match="*", X_Request_Id="told-4").status)
+        self.ask("POST", "/v1/integrations/hub/probe", None, Prefer="wait=60",
+                 X_Request_Id="told-5")
+        self.ask("POST", f"/v1/spaces/{space}/bindings", {"bind": ["blue"]},
+                 X_Request_Id="told-6")
+        self.drop("red~told")
+        self.assertLessEqual({("integrations_create", "accepted", "/v1/integrations"),
+                              ("operation.integration-create", "succeeded",
+                               "/v1/integrations/red~told")},
+                             set(self.actions(self.admin, "told-1")))
+        changed, = self.rows(self.admin, "&q=told-2")
+        self.assertEqual((0, "told"), (changed["uid"], changed["detail"]["after"]["description"]))
+        self.assertEqual(["retention_put"], [one[0] for one in self.actions(self.admin, "told-3")])
+        self.assertEqual([72003], [one["uid"] for one in self.rows(self.admin, "&q=told-4")])
+        for request in ("told-5", "told-6"):
+            self.assertNotEqual([], self.api.get(f"/v1/audit?q={request}")["items"])
+            self.assertEqual([], self.actions(self.admin, request))
+        self.assertNotIn("blue", str(self.rows(self.admin)))
+        self.assertEqual([], self.rows(self.other, "&q=told"))
+        self.assertTrue(self.api.get("/v1/audit/verify")["ok"])
+        exported = self.daemon.ctl_ok("audit", "export", "-")
+        red = self.api.get("/v1/workspaces/red")["id"]
+        self.assertIn(f'"workspace":"{red}"', exported)
+
+    def test_who_has_no_such_point_sees_none_and_the_chain_is_the_platforms(self):
+        for person in (self.member, self.outsider):
+            self.assertEqual(403, person.ask("GET", "/v1/audit").status)
+        for path in ("/v1/audit/verify", "/v1/audit/export"):
+            self.assertEqual(404, self.admin.ask("GET", path).status)
+        for query in ("sort=number", "sort=hash", "filter=" + quote("number gt 1")):
+            self.assertEqual(400, self.admin.ask("GET", f"/v1/audit?{query}").status, query)
+        self.assertEqual([], self.rows(self.admin, "&sort=at,user&resource=/v1/workspaces/blue"))
+        self.assertTrue(self.rows(self.other, "&sort=at,user&resource=*"
+                                  "&filter=" + quote("uid eq 0")))
+
+    def test_each_workspace_has_a_row_of_its_own_of_what_is_bound_to_it(self):
+        path = f"/v1/spaces/{self.space('hub')}/bindings"
+        self.ask("POST", f"{path}?dry_run=true", {"bind": ["red", "blue"]},
+                 X_Request_Id="bound-1")
+        for number, change in ((2, "bind"), (3, "unbind")):
+            done = self.ask("POST", path, {change: ["red", "blue"]},
+                            X_Request_Id=f"bound-{number}")
+            self.assertEqual(200, done.status, done.body)
+        for person, name, foreign in ((self.admin, "red", "blue"), (self.other, "blue", "red")):
+            rows = self.rows(person, "&q=bound-&sort=action")
+            self.assertEqual([("workspace.bind", "bound-2"), ("workspace.unbind", "bound-3")],
+                             [(one["action"], one["request"]) for one in rows])
+            for one in rows:
+                self.assertEqual((f"/v1/workspaces/{name}", "succeeded",
+                                  {"integration": "hub", "space": "default"}),
+                                 (one["resource"], one["result"], one["detail"]))
+                self.assertNotIn(foreign, str(one))
+
+    def test_a_later_workspace_of_that_name_has_none_of_the_rows_before(self):
+        for who, word in ((ADMIN, "first"), (OTHER_ADMIN, "second")):
+            self.api.post("/v1/workspaces", {"name": "again", "description": word, "members": [
+                {"uid": who, "role": "workspace-admin"}]})
+            if word == "first":
+                self.assertEqual(1, len(self.rows(self.admin, "&resource=/v1/workspaces&q=first")))
+                self.ask("DELETE", "/v1/workspaces/again", If_Match="*")
+        self.assertEqual([], self.rows(self.admin, "&q=again"))
+        rows = self.rows(self.other, "&q=again")
+        self.assertEqual(["second"], [one["detail"]["asked"]["description"] for one in rows])
+
+
 class Life(OwnCase):
     def test_an_admin_deletes_images_of_it_and_of_nothing_else(self):
         self.make(self.admin, "red~images")
