@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -85,18 +86,6 @@ static void judge(struct offspring *o, uint64_t now_ms)
 	}
 }
 
-static void tick(void *user)
-{
-	struct parent *p = user;
-	uint64_t now_ms = clock_monotonic_ms();
-	for (struct offspring *o = p->children; o; o = o->next)
-		judge(o, now_ms);
-	if (p->children)
-		loop_timer_set(p->tick, TICK_MS);
-	else if (p->listen_watch)
-		loop_watch_change(p->listen_watch, LOOP_READ);
-}
-
 /* In the child: nothing of the parent's or a sibling's stays open. */
 static void leave_family(struct parent *p)
 {
@@ -105,6 +94,8 @@ static void leave_family(struct parent *p)
 		munmap(o->board, sizeof *o->board);
 	}
 	close(p->listen_fd);
+	if (p->waiting_fd >= 0)
+		close(p->waiting_fd);
 	loop_forget(p->loop);
 	/* A terminal's interrupt goes to every process below it; berthd sees to jobs. */
 	signal(SIGINT, SIG_IGN);
@@ -133,14 +124,20 @@ static void drain(int fd)
 		;
 }
 
-static void free_child(struct offspring *o)
+static void forget_child(struct offspring *o)
 {
 	loop_unwatch(o->watch);
-	drain(o->fd);
 	if (o->board)
 		munmap(o->board, sizeof *o->board);
-	close(o->fd);
 	free(o);
+}
+
+static void free_child(struct offspring *o)
+{
+	int fd = o->fd;
+	forget_child(o);
+	drain(fd);
+	close(fd);
 }
 
 static int fork_child(struct parent *p, struct offspring *o, struct berth_error *err)
@@ -157,12 +154,19 @@ static int fork_child(struct parent *p, struct offspring *o, struct berth_error 
 	o->pid = fork();
 	if (o->pid == 0)
 		be_child(p, o->fd, o->board);
-	if (o->pid > 0)
-		return 0;
-	berth_fail_errno(err, errno, "cannot begin a job");
-	err->code = BERTH_E_UNAVAILABLE;
-	err->retry_ms = 1000;
-	return err->code;
+	return o->pid > 0 ? 0 : berth_fail_errno(err, errno, "cannot begin a job");
+}
+
+/* No process, memory or descriptor for it: its connection waits, the call unread in
+ * it, and so do the others in the socket's backlog. The tick tries again. */
+static void put_off(struct parent *p, int fd, const struct berth_error *why)
+{
+	if (!p->is_short)
+		log_warning("%s: %s; it waits", why->message, why->cause);
+	p->is_short = true;
+	p->waiting_fd = fd;
+	loop_watch_change(p->listen_watch, 0);
+	loop_timer_set(p->tick, TICK_MS);
 }
 
 static void begin_job(struct parent *p, int fd)
@@ -177,10 +181,11 @@ static void begin_job(struct parent *p, int fd)
 	}
 	*o = (struct offspring){.parent = p, .fd = fd, .born_ms = clock_monotonic_ms()};
 	if (fork_child(p, o, &err)) {
-		refuse(fd, &err);
-		free_child(o);
+		forget_child(o);
+		put_off(p, fd, &err);
 		return;
 	}
+	p->is_short = false;
 	o->next = p->children;
 	p->children = o;
 	if (p->child_count++ == 0)
@@ -191,7 +196,7 @@ static void accept_jobs(void *user, unsigned events)
 {
 	struct parent *p = user;
 	(void)events;
-	if (p->child_count >= p->settings.jobs.children_max) {
+	if (p->waiting_fd >= 0 || p->child_count >= p->settings.jobs.children_max) {
 		/* The rest wait in the socket's backlog until a child has ended. */
 		loop_watch_change(p->listen_watch, 0);
 		return;
@@ -205,6 +210,37 @@ static void accept_jobs(void *user, unsigned events)
 		loop_watch_change(p->listen_watch, 0);
 		loop_timer_set(p->tick, TICK_MS);
 	}
+}
+
+/* A job that was put off, unless it was cancelled or given up meanwhile. */
+static void begin_again(struct parent *p, int fd)
+{
+	struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+	struct berth_error err = ERROR_INIT;
+	if (poll(&peer, 1, 0) <= 0 || !(peer.revents & (POLLRDHUP | POLLHUP))) {
+		begin_job(p, fd);
+		return;
+	}
+	berth_fail(&err, BERTH_E_CANCELLED, "the job was cancelled before it began");
+	refuse(fd, &err);
+	drain(fd);
+	close(fd);
+}
+
+static void tick(void *user)
+{
+	struct parent *p = user;
+	uint64_t now_ms = clock_monotonic_ms();
+	int fd = p->waiting_fd;
+	for (struct offspring *o = p->children; o; o = o->next)
+		judge(o, now_ms);
+	if (p->children)
+		loop_timer_set(p->tick, TICK_MS);
+	p->waiting_fd = -1;
+	if (fd >= 0)
+		begin_again(p, fd);
+	if (p->waiting_fd < 0 && p->listen_watch && (fd >= 0 || !p->children))
+		loop_watch_change(p->listen_watch, LOOP_READ);
 }
 
 /* The death of a job's process, as the error that its last frame carries. */
@@ -291,6 +327,11 @@ void parent_stop(struct parent *p)
 	p->stop_at_ms = clock_monotonic_ms() + p->settings.stop_grace_ms;
 	loop_unwatch(p->listen_watch);
 	p->listen_watch = NULL;
+	if (p->waiting_fd >= 0) {
+		drain(p->waiting_fd);
+		close(p->waiting_fd);
+		p->waiting_fd = -1;
+	}
 	if (!p->child_count)
 		loop_stop(p->loop, 0);
 }

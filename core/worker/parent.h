@@ -19,7 +19,9 @@ struct parent {
 	const char *cache_dir; /* or NULL */
 	int listen_fd;
 	struct loop_watch *listen_watch;
-	struct loop_timer *tick; /* while there are children */
+	int waiting_fd;          /* of a job that can't be begun for want of a process; -1: none */
+	bool is_short;           /* the last job could not be begun at once */
+	struct loop_timer *tick; /* while there are children, or a job waits */
 	struct offspring *children;
 	uint32_t child_count;
 	bool is_stopping;

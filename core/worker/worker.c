@@ -120,7 +120,7 @@ static int fail(const struct berth_error *err, int status)
 int worker_run(const struct worker_options *options)
 {
 	/* Static: what it holds lives until the process ends. */
-	static struct parent p = {.listen_fd = -1};
+	static struct parent p = {.listen_fd = -1, .waiting_fd = -1};
 	struct berth_error err = ERROR_INIT;
 	given = options;
 	p.types = options->types;

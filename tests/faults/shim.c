@@ -11,6 +11,7 @@
  *	while:ERRNO     they fail as long as the file BERTH_FAULT_FILE is there
  *	malloc:N        the N-th allocation gives NULL
  *	connect:N:ERRNO the N-th connect over IP fails
+ *	forks           no process can be made as long as BERTH_FAULT_FILE is there
  *	names           each look-up of a name below .test reads BERTH_FAULT_FILE: its
  *	                addresses, or `none` (no such name), or `again` (no answer)
  *	clock:SECONDS   the wall clock is off by so much (the monotonic one is not)
@@ -40,7 +41,21 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum fault { NONE, COUNT, KILL, TORN, CUT, FAIL, ONCE, WHILE, MALLOC, CONNECT, CLOCK, NAMES };
+enum fault {
+	NONE,
+	COUNT,
+	KILL,
+	TORN,
+	CUT,
+	FAIL,
+	ONCE,
+	WHILE,
+	MALLOC,
+	CONNECT,
+	CLOCK,
+	NAMES,
+	FORKS
+};
 static enum fault fault;
 static long at, number;
 static atomic_long calls, allocations, connects;
@@ -64,8 +79,9 @@ static bool is_left_alone(void)
 
 __attribute__((constructor)) static void start(void)
 {
-	static const char *const names[] = {"",     "count", "kill",   "torn",    "cut",   "fail",
-					    "once", "while", "malloc", "connect", "clock", "names"};
+	static const char *const names[] = {"",      "count", "kill",  "torn",   "cut",
+					    "fail",  "once",  "while", "malloc", "connect",
+					    "clock", "names", "forks"};
 	const char *spec = getenv("BERTH_FAULT");
 	const char *colon = spec ? strchr(spec, ':') : NULL;
 	size_t length = colon ? (size_t)(colon - spec) : spec ? strlen(spec) : 0;
@@ -76,7 +92,7 @@ __attribute__((constructor)) static void start(void)
 		at = strtol(colon + 1, &end, 10);
 		number = *end == ':' ? strtol(end + 1, NULL, 10) : EIO;
 	}
-	for (int i = COUNT; i <= NAMES && !is_left_alone(); i++)
+	for (int i = COUNT; i <= FORKS && !is_left_alone(); i++)
 		if (spec && strlen(names[i]) == length && !strncmp(names[i], spec, length))
 			fault = (enum fault)i;
 }
@@ -372,6 +388,18 @@ EXPORT int getaddrinfo(const char *name, const char *port, const struct addrinfo
 		return EAI_FAIL;
 	text[n] = '\0';
 	return listed(real, text, port, hints, to);
+}
+
+EXPORT pid_t fork(void)
+{
+	pid_t (*real)(void) = NULL;
+
+	if (fault == FORKS && !access(getenv("BERTH_FAULT_FILE"), F_OK)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "fork");
+	return real();
 }
 
 EXPORT int clock_gettime(clockid_t id, struct timespec *to)

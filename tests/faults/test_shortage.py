@@ -12,6 +12,7 @@ from berthtest import Daemon, Registry, proc, workdir
 from berthtest.proc import wait_until
 from berthtest.tls import Authority
 
+SHIM = os.path.join(proc.build_dir(), "tests", "faults.so")
 CONFIG = "jobs: { restart_ms = 50; restart_max_ms = 200; };\n"
 
 
@@ -87,6 +88,34 @@ class Descriptors(Case):
         error = self.api.wait(operation)["error"]
         self.assertEqual("unavailable", error["code"], error)
         self.assertIn("127.0.0.1:1", str(error))
+
+
+class Processes(unittest.TestCase):
+    def test_without_one_jobs_wait_and_are_done_when_there_is(self):
+        if not os.path.exists(SHIM) or "fsanitize" in os.environ.get("CFLAGS", ""):
+            self.skipTest("the fault shim is not built, or not for sanitizers")
+        folder = workdir(self)
+        full = os.path.join(folder, "full")
+        daemon = Daemon(os.path.join(folder, "berth"), config=CONFIG, env={
+            "LD_PRELOAD": SHIM, "BERTH_FAULT": "forks", "BERTH_FAULT_FILE": full})
+        self.addCleanup(daemon.stop)
+        daemon.start()
+        wait_until(lambda: daemon.api.request("GET", "/v1/plugins").status == 200,
+                   "its plugins were tried")
+        with open(full, "w", encoding="ascii"):
+            pass
+        operations = [daemon.api.post("/v1/integrations", {
+            "name": f"x-{n}", "kind": "dockerreg", "address": "http://127.0.0.1:1"})
+            for n in range(3)]
+        wait_until(lambda: "cannot begin a job" in daemon.log(), "the worker says so")
+        self.assertTrue(daemon.is_ready())
+        daemon.api.call("DELETE", f"/v1/operations/{operations[1]['id']}")
+        os.unlink(full)
+        for operation, state in zip(operations, ("failed", "cancelled", "failed")):
+            done = daemon.api.wait(operation)
+            self.assertEqual(state, done["state"], done)
+            if state == "failed":  # it was asked for, and nobody was there
+                self.assertIn("127.0.0.1:1", str(done["error"]))
 
 
 class Log(Case):
