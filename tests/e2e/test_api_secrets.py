@@ -80,6 +80,11 @@ class Secrets(ApiCase):
                     continue  # it has ended
         self.done(operation)
 
+    def test_neither_berthd_nor_its_worker_would_leave_a_core(self):
+        for process in (self.daemon.process.pid, self.daemon.worker()):
+            with open(f"/proc/{process}/limits", encoding="ascii") as file:
+                self.assertRegex(file.read(), r"Max core file size +0 +0 ")
+
     def test_an_integration_that_failed_leaves_no_sealed_secret(self):
         with sqlite3.connect(f"file:{self.daemon.state}/berth.db?mode=ro", uri=True) as store:
             owners = {row[0] for row in store.execute("SELECT owner FROM secrets")}
