@@ -29,15 +29,26 @@ static bool reference_of_route(struct request *q, struct answer *a, const struct
 	return false;
 }
 
+/* All of them or NULL: a removal that lost its tag would be one of more. */
 static json_t *arguments_of(const struct space *space, const struct reference *of)
 {
-	json_t *arguments =
-		json_pack("{s:s, s:s, s:s, s:s}", "id", space->integration_id, "integration",
-			  space->integration, "space", space->name, "repository", of->repository);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*}", "id", space->integration_id,
+			 "integration", space->integration, "space", space->name, "repository",
+			 of->repository, "tag", *of->tag ? of->tag : NULL, "digest",
+			 *of->digest ? of->digest : NULL);
+}
 
-	js_put_str(arguments, "tag", of->tag);
-	js_put_str(arguments, "digest", of->digest);
-	return arguments;
+/* Without its arguments, its name or its locks there is no operation. */
+static void submit_whole(struct request *q, struct answer *a, const struct op_request *request)
+{
+	struct berth_error err = ERROR_INIT;
+
+	if (request->arguments && request->resources && request->locks) {
+		(void)api_submit(q, a, request);
+		return;
+	}
+	(void)berth_fail_memory(&err);
+	api_fail(a, &err, NULL);
 }
 
 static char *artifact_path(const struct space *space, const struct reference *of)
@@ -126,15 +137,15 @@ void api_artifacts_get(struct request *q, struct answer *a)
 		return;
 	char *path AUTO_FREE = artifact_path(&space, &of);
 	json_t *arguments AUTO_JSON = arguments_of(&space, &of);
-	json_t *resources AUTO_JSON = json_pack("[s]", path ? path : "");
-	json_t *locks AUTO_JSON = locks_of(q, path ? path : "");
+	json_t *resources AUTO_JSON = path ? json_pack("[s]", path) : NULL;
+	json_t *locks AUTO_JSON = path ? locks_of(q, path) : NULL;
 	struct op_request request = {.kind = "artifact",
 				     .arguments = arguments,
 				     .resources = resources,
 				     .locks = locks,
 				     .integration = space.integration,
 				     .joins = true};
-	(void)api_submit(q, a, &request);
+	submit_whole(q, a, &request);
 }
 
 /* What a removal would do, as the index knows it: the registry is not asked. */
@@ -186,7 +197,7 @@ void image_remove(struct request *q, struct answer *a, const struct space *space
 		return;
 	char *path AUTO_FREE = artifact_path(space, &of);
 	json_t *arguments AUTO_JSON = arguments_of(space, &of);
-	json_t *resources AUTO_JSON = json_pack("[s]", path ? path : "");
+	json_t *resources AUTO_JSON = path ? json_pack("[s]", path) : NULL;
 	json_t *locks AUTO_JSON =
 		json_pack("[s+++]", "repository/", space->integration, "/", of.repository);
 	struct op_request request = {.kind = removal->kind,
@@ -194,7 +205,7 @@ void image_remove(struct request *q, struct answer *a, const struct space *space
 				     .resources = resources,
 				     .locks = locks,
 				     .integration = space->integration};
-	(void)api_submit(q, a, &request);
+	submit_whole(q, a, &request);
 }
 
 void api_artifacts_delete(struct request *q, struct answer *a)

@@ -150,8 +150,9 @@ static int change_one(struct binding_change *c, const char *name, const char *po
 		code = is_bind ? space_bind(c->d->store, c->space->id, row.id, clock_unix_ms(),
 					    &has_changed, err)
 			       : space_unbind(c->d->store, c->space->id, row.id, &has_changed, err);
-	if (!code && has_changed)
-		json_array_append_new(is_bind ? c->bound : c->unbound, json_string(name));
+	if (!code && has_changed &&
+	    json_array_append_new(is_bind ? c->bound : c->unbound, json_string(name)))
+		code = berth_fail_memory(err); /* what is not listed has no audit row */
 	return code;
 }
 

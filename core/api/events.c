@@ -79,7 +79,7 @@ static int event_document(struct reader *r, const struct event_row *row, json_t 
 	return 0;
 }
 
-/* "operation,health" as bits; 0: an unknown word, which is answered. */
+/* "operation,health" as bits; 0: answered, for an unknown word or want of memory. */
 static unsigned parse_types(const char *text, struct answer *a)
 {
 	unsigned types = 0;
@@ -88,6 +88,12 @@ static unsigned parse_types(const char *text, struct answer *a)
 		return EVENT_ALL;
 	char *copy AUTO_FREE = strdup(text);
 	char *rest = copy, *word;
+	if (!copy) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return 0;
+	}
 	while ((word = strsep(&rest, ","))) {
 		unsigned type = event_type_of_name(word);
 		if (!type) {

@@ -119,13 +119,16 @@ static const char *audit_result(int status)
 }
 
 #define AUDIT_GROUPS_MAX 256 /* of a caller, in one row */
+
+/* NULL: no memory. */
 static json_t *groups_of(const struct caller *caller)
 {
-	json_t *groups = json_array();
+	json_t *groups AUTO_JSON = json_array();
 
-	for (size_t i = 0; groups && i < caller->group_count && i < AUDIT_GROUPS_MAX; i++)
-		json_array_append_new(groups, json_integer(caller->groups[i]));
-	return groups;
+	for (size_t i = 0; i < caller->group_count && i < AUDIT_GROUPS_MAX; i++)
+		if (json_array_append_new(groups, json_integer(caller->groups[i])))
+			return NULL;
+	return STEAL(groups);
 }
 
 static int add_audit(struct daemon_state *d, const struct http_audit *entry,

@@ -35,8 +35,13 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		return berth_fail_memory(err);
 	js_put_str(o, "username", it->username);
 	js_put_str(o, "workspace", it->workspace);
-	if (*it->workspace_id && !api_parse(it->spaces, &spaces, err))
+	if (*it->workspace_id) {
+		if (api_parse(it->spaces, &spaces, err)) {
+			json_decref(o);
+			return err->code;
+		}
 		json_object_set_new(o, "spaces", spaces);
+	}
 	js_put_str(o, "description", it->description);
 	js_put_time(o, "created_at", it->created_ms);
 	js_put_time(o, "expires_at", it->expires_ms);
