@@ -164,16 +164,6 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 	return f.count == 0;
 }
 
-static json_t *names_of(const json_t *secrets)
-{
-	json_t *names = json_object(), *value;
-	const char *field;
-
-	json_object_foreach ((json_t *)(uintptr_t)secrets, field, value)
-		json_object_set_new(names, field, json_is_null(value) ? json_null() : json_true());
-	return names;
-}
-
 /* Seals the secrets under their new owner and submits, as one transaction. */
 static void submit_sealed(struct request *q, struct answer *a, const struct change *c,
 			  const struct op_request *request, const char *owner)
@@ -209,10 +199,16 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 	cluster_instance_name(c->name, instance);
 	json_t *arguments AUTO_JSON = json_pack(
 		"{s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id", is_new ? owner : c->row.id, "name",
-		c->name, "desired", c->desired, "fields", names_of(c->secrets), "owner", owner,
+		c->name, "desired", c->desired, "fields", vault_names(c->secrets), "owner", owner,
 		"generation", (json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
 	json_t *locks AUTO_JSON = json_pack("[s]", instance);
+	if (!arguments || !resources || !locks) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return;
+	}
 	struct op_request request = {
 		.kind = is_new ? "cluster-create" : "cluster-change",
 		.arguments = arguments,

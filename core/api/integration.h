@@ -94,6 +94,9 @@ MUST_USE int vault_drop(struct daemon_state *d, const char *owner, const json_t 
 MUST_USE int vault_load(struct daemon_state *d, const char *owner, const char *field, char **ret,
 			struct berth_error *err);
 void vault_forget(const char *owner);
+/* The fields of secrets without their values, as an operation's arguments have them:
+ * {field: true, or null for "remove it"}. All of them, new; NULL: no memory. */
+json_t *vault_names(const json_t *secrets);
 /* Will the owner have that field once secrets ({field: text, or null for "remove it"})
  * are settled? owner NULL: a new one. */
 bool vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,

@@ -112,17 +112,7 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 	return f.count == 0;
 }
 
-static json_t *names_of(const json_t *secrets)
-{
-	json_t *names = json_object(), *value;
-	const char *field;
-
-	json_object_foreach ((json_t *)secrets, field, value)
-		json_object_set_new(names, field, json_is_null(value) ? json_null() : json_true());
-	return names;
-}
-
-/* The scope that a name says; new. */
+/* The scope that a name says; new; NULL: no memory. */
 static char *scope_of(const char *name)
 {
 	size_t bytes = text_workspace_bytes(name);
@@ -141,14 +131,19 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 	uuid_make(owner);
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
 	char *scope AUTO_FREE = scope_of(c->name);
-	json_t *arguments AUTO_JSON =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id",
-			  is_new ? owner : c->row.id, "name", c->name, "kind", c->kind, "scope",
-			  is_new ? scope : c->row.scope, "workspace_id", c->workspace_id, "desired",
-			  c->desired, "fields", names_of(c->secrets), "owner", owner, "generation",
-			  (json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
+	json_t *arguments AUTO_JSON = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id",
+		is_new ? owner : c->row.id, "name", c->name, "kind", c->kind, "scope",
+		is_new ? scope : c->row.scope, "workspace_id", c->workspace_id, "desired",
+		c->desired, "fields", vault_names(c->secrets), "owner", owner, "generation",
+		(json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
 	json_t *locks AUTO_JSON = json_pack("[s+]", "integration/", c->name);
+	if (!arguments || !resources || !locks) {
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return;
+	}
 	struct op_request request = {
 		.kind = is_new ? "integration-create" : "integration-change",
 		.arguments = arguments,
@@ -200,6 +195,12 @@ static bool may_create(struct request *q, struct answer *a, struct change *c)
 	const char *said = js_str(request_body(q), "scope", scope);
 	struct findings f = {.answer = a};
 
+	if (!scope) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return false;
+	}
 	if (!is_owned && !request_is_platform(q)) {
 		api_refuse(a, 403, "forbidden", "berthctl integration add NAME --workspace NAME",
 			   "this needs the role admin: write WORKSPACE~NAME for one of a "
@@ -245,8 +246,10 @@ void api_integrations_create(struct request *q, struct answer *a)
 
 static int settle_secrets(struct daemon_state *d, const struct change *c, struct berth_error *err)
 {
-	json_t *names AUTO_JSON = names_of(c->secrets);
+	json_t *names AUTO_JSON = vault_names(c->secrets);
 
+	if (!names)
+		return berth_fail_memory(err);
 	if (vault_put(d, c->row.id, c->secrets, false, err))
 		return err->code;
 	return vault_settle(d, c->row.id, c->row.id, names, err);

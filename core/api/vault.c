@@ -63,6 +63,18 @@ int vault_load(struct daemon_state *d, const char *owner, const char *field, cha
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
+json_t *vault_names(const json_t *secrets)
+{
+	json_t *names AUTO_JSON = json_object(), *value;
+	const char *field;
+
+	json_object_foreach ((json_t *)(uintptr_t)secrets, field, value)
+		if (json_object_set_new(names, field,
+					json_is_null(value) ? json_null() : json_true()))
+			return NULL;
+	return STEAL(names);
+}
+
 /* fields: {field: true, or null for "remove it"}: names without values, as an
  * operation's arguments have them. */
 int vault_settle(struct daemon_state *d, const char *owner, const char *integration_id,
