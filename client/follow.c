@@ -213,8 +213,10 @@ static int failed(struct cli *c, const json_t *operation)
 	json_decref(c->problem);
 	c->problem = json_incref(error);
 	berth_fail(&err, BERTH_E_INTERNAL, "the operation failed");
-	int status = cli_report(c, &err);
-	return images_status(operation) == EXIT_PARTLY ? EXIT_PARTLY : status;
+	int status = cli_report(c, &err), images = images_status(operation);
+	/* An image that failed was asked for rightly, and its time has ended for good. */
+	bool is_vague = status == EXIT_USAGE || status == EXIT_ERROR || status == EXIT_TIMEOUT;
+	return images == EXIT_PARTLY || (images == EXIT_UPSTREAM && is_vague) ? images : status;
 }
 
 int follow_outcome(struct cli *c, const json_t *operation, follow_result *result)

@@ -278,6 +278,33 @@ static void a_failed_operation_gives_its_problem_and_exit(void **state)
 	assert_non_null(strstr(complained, "error: no\n"));
 }
 
+static void images_that_failed_are_a_registrys_and_not_the_command_lines(void **state)
+{
+	static const struct {
+		const char *answer;
+		int exit;
+	} cases[] = {
+#define FAILED(counts, status)                                                                     \
+	HTTP_JSON("200 OK", "",                                                                    \
+		  OPERATION("failed", ",\"result\":{" counts "},\"error\":{\"title\":\"no\","      \
+				      "\"status\":" status "}"))
+		{FAILED("\"failed\":1", "400"), EXIT_UPSTREAM},
+		{FAILED("\"failed\":1", "429"), EXIT_UPSTREAM},
+		{FAILED("\"failed\":1", "504"), EXIT_UPSTREAM},
+		{FAILED("\"failed\":1", "404"), EXIT_NOT_FOUND},
+		{FAILED("\"failed\":1,\"copied\":1", "400"), EXIT_PARTLY},
+		{FAILED("", "400"), EXIT_USAGE},
+#undef FAILED
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		assert_int_equal(
+			RUN(ANSWERS(HTTP_JSON("202 Accepted", "", OPERATION("pending", "")),
+				    cases[i].answer),
+			    "integration", "probe", "hub"),
+			cases[i].exit);
+}
+
 static void no_wait_prints_the_operation_and_returns(void **state)
 {
 	(void)state;
@@ -431,6 +458,7 @@ int main(void)
 		cmocka_unit_test(a_secret_is_read_from_a_file_without_its_line_end),
 		cmocka_unit_test(an_operation_is_followed_to_its_end),
 		cmocka_unit_test(a_failed_operation_gives_its_problem_and_exit),
+		cmocka_unit_test(images_that_failed_are_a_registrys_and_not_the_command_lines),
 		cmocka_unit_test(no_wait_prints_the_operation_and_returns),
 		cmocka_unit_test(plain_progress_is_a_line_each_tenth),
 		cmocka_unit_test(events_are_streamed_line_by_line),
