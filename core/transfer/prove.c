@@ -47,10 +47,17 @@ static int prepare_blob(struct op *op, struct registry_call *call, struct berth_
 	return op_object(op, call, "blobs", &p->digest, err);
 }
 
+/* Only a server that answered has said that it does not hold what it should. */
+static const char *finding(const struct berth_error *err)
+{
+	bool is_told = err->code == BERTH_E_NOT_FOUND || err->code == BERTH_E_DIGEST;
+	return is_told ? "is not there" : "can't be looked at";
+}
+
 static void fail_blob(struct transfer *t, struct place *p, struct berth_error *err)
 {
-	berth_wrap(err, "cannot read back '%.150s': a blob that the target said it %s is not there",
-		   p->pair->label_target, p->by_us ? "stored" : "has");
+	berth_wrap(err, "cannot read back '%.150s': a blob that the target said it %s %s",
+		   p->pair->label_target, p->by_us ? "stored" : "has", finding(err));
 	p->pair->is_blob_proved = false;
 	place_failed(t, p, run_fault(t, err));
 }
@@ -164,9 +171,8 @@ static void finish_child(struct op *op, const struct berth_error *err)
 		proof_done(op->run, n);
 		return;
 	}
-	berth_wrap(&mine,
-		   "cannot read back '%.150s': a manifest that the target said it has is not there",
-		   n->pair->label_target);
+	berth_wrap(&mine, "cannot read back '%.150s': a manifest that the target said it has %s",
+		   n->pair->label_target, finding(&mine));
 	n->pair->is_child_proved = false;
 	node_fail(op->run, n, run_fault(op->run, &mine));
 }

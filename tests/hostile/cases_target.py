@@ -374,6 +374,8 @@ case("target-look-garbage", TARGET, "31", "the target's tag has a digest that is
          200, b"", {"Docker-Content-Digest": "garbage", "Content-Length": 5})))
 case("target-blob-head-500", TARGET, "62", "HEAD of blobs always fails", EITHER,
      on("blob-head", say(500)))
+case("target-blob-head-403", TARGET, "62", "HEAD of blobs is refused", EITHER,
+     on("blob-head", say(403)), says="can't be looked at")
 case("target-blob-head-405", TARGET, "62", "HEAD of blobs is not allowed", EITHER,
      on("blob-head", say(405)))
 case("target-blob-head-stranger", TARGET, "40", "HEAD of blobs leads to a stranger", EITHER,
