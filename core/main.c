@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/base/js.h"
 #include "core/daemon/start.h"
 
 static const char usage_text[] =
@@ -101,6 +102,8 @@ static int take(struct start_options *o, int option)
 int main(int argc, char **argv)
 {
 	struct start_options o = {.mode = START_DAEMON};
+
+	js_count_losses(NULL);
 	for (;;) {
 		int option = getopt_long(argc, argv, "+", options, NULL);
 		if (option < 0)

@@ -136,8 +136,8 @@ static int put_plugin_options(struct daemon_state *d, const struct instance_requ
 	size_t i;
 
 	json_object_foreach (json_object_get(from->desired, "options"), key, value) {
-		char *text AUTO_FREE = json_is_string(value) ? strdup(json_string_value(value))
-							     : json_dumps(value, JSON_ENCODE_ANY);
+		char *text AUTO_FREE =
+			json_is_string(value) ? strdup(json_string_value(value)) : js_text(value);
 		if (put_option(options, key, text, err))
 			return err->code;
 	}

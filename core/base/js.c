@@ -88,11 +88,14 @@ int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limit
 	     struct berth_error *err)
 {
 	json_error_t at;
+	unsigned losses = js_losses();
 	int r = check_limits(bytes, byte_count, limits, err);
 	if (r)
 		return r;
 	json_t *value =
 		json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
+	if (!value && js_losses() != losses)
+		return berth_fail_memory(err);
 	if (!value) {
 		berth_fail(err, BERTH_E_INVALID, "not valid JSON at line %d, column %d", at.line,
 			   at.column);
@@ -102,14 +105,83 @@ int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limit
 	return 0;
 }
 
+static void *(*take_memory)(size_t) = malloc;
+static _Thread_local unsigned lost;
+
+static void *count_loss(size_t byte_count)
+{
+	void *memory = take_memory(byte_count);
+
+	lost += !memory;
+	return memory;
+}
+
+void js_count_losses(void *(*get)(size_t))
+{
+	take_memory = get ? get : malloc;
+	json_set_alloc_funcs(count_loss, free);
+}
+
+unsigned js_losses(void)
+{
+	return lost;
+}
+
+json_t *js_whole(json_t *take_value, unsigned losses_before)
+{
+	if (lost == losses_before)
+		return take_value;
+	json_decref(take_value);
+	return NULL;
+}
+
+struct text_out {
+	char *bytes;
+	size_t byte_count, room;
+	bool is_lost; /* jansson goes on after a key that could not be written */
+};
+
+static int add_piece(const char *piece, size_t byte_count, void *user)
+{
+	struct text_out *out = user;
+	size_t need = out->byte_count + byte_count + 1;
+
+	if (out->is_lost)
+		return -1;
+	if (need > out->room) {
+		size_t room = need > 128 ? need * 2 : 256;
+		char *bytes = realloc(out->bytes, room);
+		out->is_lost = !bytes;
+		if (!bytes)
+			return -1;
+		out->bytes = bytes;
+		out->room = room;
+	}
+	memcpy(out->bytes + out->byte_count, piece, byte_count);
+	out->byte_count += byte_count;
+	out->bytes[out->byte_count] = 0;
+	return 0;
+}
+
+static char *dump(const json_t *value, size_t flags)
+{
+	struct text_out out = {0};
+
+	if (!json_dump_callback(value, add_piece, &out, JSON_COMPACT | JSON_ENCODE_ANY | flags) &&
+	    !out.is_lost)
+		return out.bytes;
+	free(out.bytes);
+	return NULL;
+}
+
 char *js_canonical(const json_t *value)
 {
-	return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	return dump(value, JSON_SORT_KEYS);
 }
 
 char *js_text(const json_t *value)
 {
-	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	return dump(value, 0);
 }
 
 const char *js_str(const json_t *object, const char *key, const char *fallback)

@@ -220,7 +220,12 @@ static void call_handler(struct request *q)
 		}
 	}
 	a->is_held = false;
+	unsigned losses = js_losses();
 	q->route->handle(q, a);
+	if (js_losses() != losses) {
+		a->is_held = false; /* it may lack a part */
+		answer_problem(a, 0, "no-memory", NULL, NULL);
+	}
 	if (!a->status && (!a->is_held || q->key_is_open)) {
 		a->is_held = false;
 		refuse(q, "internal", "the handler of %s gave no answer", q->route->operation);

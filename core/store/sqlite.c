@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/js.h"
 #include "core/base/log.h"
 
 static const char full[] = "the disk of the store is full: free some room, it goes on by itself";
@@ -372,7 +373,8 @@ int store_begin(struct store *s, struct berth_error *err)
 	if (rc)
 		return rc;
 	regain_patience(s);
-	s->depth++;
+	if (!s->depth++)
+		s->losses = js_losses();
 	return 0;
 }
 
@@ -403,6 +405,8 @@ int store_commit(struct store *s, struct berth_error *err)
 		return berth_fail(err, BERTH_E_INTERNAL, "store: commit without begin");
 	snprintf(level, sizeof(level), "RELEASE level_%u", s->depth - 1);
 	rc = check_writable(s, "commit", err);
+	if (!rc && js_losses() != s->losses)
+		rc = berth_fail_memory(err);
 	if (!rc)
 		rc = sqlite_exec(s, s->depth > 1 ? level : "COMMIT", err);
 	if (rc) {

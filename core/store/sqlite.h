@@ -37,6 +37,7 @@ struct store {
 	uint32_t busy_timeout_ms;
 	bool was_unclean, is_locked_out, is_probing;
 	unsigned depth;
+	unsigned losses; /* js_losses() at the outermost begin */
 	int schema;
 	int health; /* 0 or why there are no writes: BERTH_E_* */
 	char health_text[256];

@@ -52,8 +52,10 @@ MUST_USE int store_probe(struct store *s, struct berth_error *err);
 int store_schema(const struct store *s);
 
 /* A transaction. It nests (savepoints): only the outermost store_commit waits
- * for the disk, and a failed commit is rolled back. store_rollback undoes the
- * innermost level and does nothing outside of one. */
+ * for the disk, and a failed commit is rolled back. So is one where memory lacked
+ * for any JSON since the outermost begin: what was written may lack a part
+ * (BERTH_E_NO_MEMORY). store_rollback undoes the innermost level and does nothing
+ * outside of one. */
 MUST_USE int store_begin(struct store *s, struct berth_error *err);
 MUST_USE int store_commit(struct store *s, struct berth_error *err);
 void store_rollback(struct store *s);

@@ -36,7 +36,8 @@ struct job {
 	uint64_t progress_due_ms;
 	json_t *progress; /* the last one, held back by the rate */
 	struct lease leases[JOB_CHAINS];
-	json_t *claims; /* answers to claims that nobody has taken yet, or NULL */
+	unsigned losses; /* js_losses() when it began */
+	json_t *claims;  /* answers to claims that nobody has taken yet, or NULL */
 };
 
 static const char *const chain_names[JOB_CHAINS] = {
@@ -200,8 +201,9 @@ int job_item(struct job *j, const json_t *item, struct berth_error *err)
 	AUTO_JSON json_t *frame = json_pack("{s:s}", "t", "item");
 	if (j->is_lost)
 		return berth_fail(err, BERTH_E_CANCELLED, "nobody waits for this job any more");
-	if (!frame || json_object_update(frame, (json_t *)(uintptr_t)item))
-		return berth_fail_memory(err);
+	if (!frame || json_object_update(frame, (json_t *)(uintptr_t)item) ||
+	    js_losses() != j->losses)
+		return berth_fail_memory(err); /* or it may lack a part */
 	return send_frame(j, frame, err);
 }
 
@@ -374,7 +376,7 @@ static int send_result(struct job *j, json_t *value, struct berth_error *why,
 
 int child_serve(const struct child_setup *setup, struct berth_error *err)
 {
-	struct job j = {.fd = setup->fd, .setup = setup};
+	struct job j = {.fd = setup->fd, .setup = setup, .losses = js_losses()};
 	struct berth_error why = ERROR_INIT;
 	AUTO_JSON json_t *value = NULL;
 	AUTO_JSON json_t *hello = json_pack("{s:s, s:i}", "t", "hello", "pid", (int)getpid());
@@ -384,6 +386,8 @@ int child_serve(const struct child_setup *setup, struct berth_error *err)
 	if (!code) {
 		why.code = run_kind(&j, &value, &why);
 		flush_progress(&j);
+		if (!why.code && js_losses() != j.losses)
+			berth_fail_memory(&why);
 		code = send_result(&j, value, &why, err);
 	}
 	if (code == BERTH_E_LIMIT) {

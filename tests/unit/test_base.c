@@ -262,6 +262,50 @@ static void text_that_would_move_a_cursor_is_blanked(void **state)
 	}
 }
 
+static int left;
+
+static void *fail_one(size_t byte_count)
+{
+	return --left ? malloc(byte_count) : NULL;
+}
+
+static void json_that_lacked_memory_is_none(void **state)
+{
+	static const char text[] = "{\"a\":[1,\"b\",{\"c\":2.5}],\"d\":null}";
+	struct berth_error err = ERROR_INIT;
+	json_t *value = NULL;
+	unsigned before;
+	int n = 0, code;
+
+	(void)state;
+	do {
+		left = ++n;
+		js_count_losses(fail_one);
+		code = js_parse(text, sizeof text - 1, &js_limits_api, &value, &err);
+		js_count_losses(NULL);
+		assert_int_equal(code, left > 0 ? 0 : BERTH_E_NO_MEMORY);
+	} while (left <= 0);
+	for (left = 0, n = 0; left <= 0;) {
+		left = ++n;
+		before = js_losses();
+		js_count_losses(fail_one);
+		AUTO_FREE char *got = js_canonical(value);
+		js_count_losses(NULL);
+		assert_int_equal(js_losses() - before, left <= 0);
+		if (got)
+			assert_string_equal(got, text);
+		assert_true(got || left <= 0);
+	}
+	before = js_losses();
+	value = js_whole(value, before);
+	assert_non_null(value);
+	left = 1;
+	js_count_losses(fail_one);
+	js_put_str(value, "e", "f");
+	js_count_losses(NULL);
+	assert_null(js_whole(value, before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_hostile_glob_ends),
 		cmocka_unit_test(times_are_read_and_written_as_rfc_3339),
 		cmocka_unit_test(hostile_json_is_refused_by_cap),
+		cmocka_unit_test(json_that_lacked_memory_is_none),
 		cmocka_unit_test(a_buffer_stops_at_its_maximum),
 		cmocka_unit_test(digests_are_parsed_strictly),
 		cmocka_unit_test(a_hash_goes_on_from_a_state_that_was_kept),

@@ -3,6 +3,8 @@
  * and memory that runs out. */
 #include "http_exchange.h"
 
+#include "core/base/js.h"
+
 static void held_answers_come_when_woken(void **state)
 {
 	static const char text[] = "GET /hold" H END;
@@ -292,13 +294,34 @@ static void every_failed_allocation_is_survived(void **state)
 		int n = 0;
 		do {
 			allocations_left = ++n;
-			json_set_alloc_funcs(fail_one, free);
+			js_count_losses(fail_one);
 			get(requests[i]);
-			json_set_alloc_funcs(malloc, free);
+			js_count_losses(NULL);
 			assert_true(n < 1000);
 		} while (allocations_left <= 0);
 		assert_true(status_of(answer) > 0);
 	}
+}
+
+/* An answer that lacked memory for a part is a problem, and none of the rest. */
+static void no_answer_lacks_a_part(void **state)
+{
+	char whole[sizeof answer];
+	int n = 0;
+
+	(void)state;
+	answers("GET /things" H END, 200);
+	snprintf(whole, sizeof whole, "%s", strstr(answer, "\r\n\r\n"));
+	do {
+		allocations_left = ++n;
+		js_count_losses(fail_one);
+		get("GET /things" H END);
+		js_count_losses(NULL);
+		assert_true(n < 1000);
+		if (status_of(answer) == 200)
+			assert_string_equal(strstr(answer, "\r\n\r\n"), whole);
+	} while (allocations_left <= 0);
+	assert_true(n > 3);
 	answers("GET /things" H END, 200);
 }
 
@@ -321,6 +344,7 @@ int main(void)
 		T(one_users_flood_leaves_room_for_others),
 		T(draining_refuses_and_ends),
 		T(every_failed_allocation_is_survived),
+		T(no_answer_lacks_a_part),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
