@@ -347,8 +347,10 @@ static int forget(struct daemon_state *d, const struct operation *op, struct ber
 	int code = repository_get(d->store, js_str(op->arguments, "id", ""),
 				  js_str(op->arguments, "repository", ""), &row, err);
 
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) { /* the index never had it */
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code)
 		return code;
 	if (digest)

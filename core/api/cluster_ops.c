@@ -211,8 +211,10 @@ int cluster_probed(struct operation *op, const json_t *value, const struct berth
 	if (!probe_says_something(why))
 		return 0;
 	int code = cluster_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err);
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code || cluster_observe(d, &row, op->own, why, err))
 		return err->code;
 	if (!why->code)

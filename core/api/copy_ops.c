@@ -247,8 +247,10 @@ static int end_run(struct operation *op, const char *state, const json_t *totals
 	struct sync_run row AUTO_SYNC_RUN = {.id = NULL};
 	int code = sync_run_get(d->store, op->id, &row, err);
 
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	char *text = json_is_object(totals) ? js_canonical(totals) : strdup("{}");
 	char *word = strdup(state);
 	if (code || !text || !word) {

@@ -107,8 +107,10 @@ int description_written(struct operation *op, const json_t *value, const struct 
 	*ret_result = json_object();
 	int code = repository_get(d->store, js_str(op->arguments, "id", ""),
 				  js_str(args, "repository", ""), &row, err);
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code || api_parse(row.more, &more, err))
 		return err->code;
 	json_object_del(more, "description");

@@ -249,8 +249,10 @@ int integration_probed(struct operation *op, const json_t *value, const struct b
 	if (!probe_says_something(why))
 		return 0;
 	int code = integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err);
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code || integration_observe(d, &row, op->own, why, err))
 		return err->code;
 	if (!why->code)

@@ -84,6 +84,7 @@ static int find_space(struct daemon_state *d, const struct refresh *r, const cha
 
 	if (code != BERTH_E_NOT_FOUND)
 		return code;
+	*err = (struct berth_error)ERROR_INIT;
 	if (space_add_default(d, r->integration_id, "", err))
 		return err->code;
 	return space_of_repository(d->store, r->integration_id, repository, ret, err);
@@ -213,8 +214,10 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 	if (!r)
 		return 0;
 	int code = integration_get_by_id(d->store, r->integration_id, &row, err);
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code || (!why->code && sweep(op, err)) || note_figures(d, &row, r, why, err))
 		return err->code;
 	if (!why->code && native_clean(d, row.id, err))

@@ -216,8 +216,10 @@ int space_changed(struct operation *op, const json_t *value, const struct berth_
 	if (check_item(op, err))
 		return err->code;
 	int code = space_get(d->store, id, &row, err);
-	if (code == BERTH_E_NOT_FOUND)
+	if (code == BERTH_E_NOT_FOUND) {
+		*err = (struct berth_error)ERROR_INIT;
 		return 0;
+	}
 	if (code)
 		return code;
 	struct space now = row;
@@ -240,5 +242,6 @@ int space_deleted(struct operation *op, const json_t *value, const struct berth_
 	int code = space_remove(d->store, id, err);
 	if (code && code != BERTH_E_NOT_FOUND)
 		return code;
+	*err = (struct berth_error)ERROR_INIT;
 	return tell(op, id, "deleted", ret_result, err);
 }

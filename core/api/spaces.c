@@ -354,6 +354,7 @@ int space_repository(struct daemon_state *d, const char *integration_id, const c
 		*ret_id = there.id;
 		return code;
 	}
+	*err = (struct berth_error)ERROR_INIT;
 	if (space_of_repository(d->store, integration_id, name, &space, err))
 		return err->code;
 	struct repository row = {.space_id = space.id,

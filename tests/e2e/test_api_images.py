@@ -112,6 +112,20 @@ class Browse(ApiCase):
         self.assertEqual("index", answer.body["result"]["kind"])
         self.assertEqual(2, len(answer.body["result"]["platforms"]))
 
+    def test_what_the_index_does_not_know_yet_is_read_and_deleted(self):
+        """It was pushed after the last look: what is done with it goes well."""
+        image, space = Image([random_layer("late", 2048)]), self.space("hub")
+        with Client(self.hub.url) as client:
+            client.push("late/app", image, "1")
+            client.push("later/app", image, "1")
+        path = f"/v1/spaces/{space}/artifacts/"
+        done = self.done(self.ask("GET", path + quote("late/app:1")).body)
+        self.assertEqual(image.digest, done["result"]["digest"])
+        self.assertEqual(["1"], self.names(f"/v1/spaces/{space}/images/{quote('late/app')}"))
+        for name in ("late/app", "later/app"):  # the one by now is in the index
+            text = f"{name}@{image.digest}"
+            self.done(self.ask("DELETE", path + quote(text) + f"?confirm={quote(text)}").body)
+
     def test_a_tag_that_is_not_there_fails_by_name(self):
         space = self.space("hub")
         answer = self.ask("GET", f"/v1/spaces/{space}/artifacts/{quote('shop/web:none')}")
