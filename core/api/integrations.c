@@ -13,6 +13,7 @@
 #include "core/base/text.h"
 #include "core/http/patch.h"
 #include "core/store/logins.h"
+#include "core/store/natives.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
 
@@ -393,6 +394,35 @@ void api_integrations_patch(struct request *q, struct answer *a)
 	finish_change(q, a, &c);
 }
 
+/* Answers 409 where the registry keeps what was made for berthd and can still be told
+ * to remove it: of one that is gone it can't be. */
+static bool is_clean_there(struct request *q, struct answer *a, const struct integration *row)
+{
+	struct store *s = request_daemon(q)->store;
+	struct berth_error err = ERROR_INIT;
+	int64_t logins = 0, policies = 0;
+
+	if (integration_check_usable(row, true, &err))
+		return true;
+	if (login_count(s, row->id, &logins, &err) ||
+	    sync_native_count(s, row->id, &policies, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (logins)
+		api_refuse(a, 409, "in-use",
+			   request_is_platform(q) ? "berthctl login list"
+						  : "berthctl integration edit NAME --disable",
+			   "%lld temporary logins of integration %s are still to be revoked",
+			   (long long)logins, row->name);
+	else if (policies)
+		api_refuse(a, 409, "in-use", "berthctl integration refresh NAME",
+			   "%lld replication polic%s at integration %s %s still to be removed",
+			   (long long)policies, policies == 1 ? "y" : "ies", row->name,
+			   policies == 1 ? "is" : "are");
+	return !logins && !policies;
+}
+
 /* Answers 409 where rules refer to it or work on it has not ended. */
 static bool is_free(struct request *q, struct answer *a, const struct integration *row)
 {
@@ -403,13 +433,12 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 	json_t *users AUTO_JSON = NULL;
-	int64_t open_count = 0, login_total = 0;
+	int64_t open_count = 0;
 	size_t i;
 	const json_t *one;
 
 	if (sync_users(d, row->name, &users, &err) ||
-	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err) ||
-	    login_count(d->store, row->id, &login_total, &err)) {
+	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
@@ -420,15 +449,6 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 		/* What the platform calls its rules may name what is others'. */
 		json_array_foreach (request_is_platform(q) ? users : NULL, i, one)
 			answer_fault(a, "", "in-use", "copy rule %s", json_string_value(one));
-		return false;
-	}
-	/* Of a registry that is gone they can't be revoked any more. */
-	if (login_total && !integration_check_usable(row, true, &err)) {
-		api_refuse(a, 409, "in-use",
-			   request_is_platform(q) ? "berthctl login list"
-						  : "berthctl integration edit NAME --disable",
-			   "%lld temporary logins of integration %s are still to be revoked",
-			   (long long)login_total, row->name);
 		return false;
 	}
 	if (open_count)
@@ -446,7 +466,7 @@ void api_integrations_delete(struct request *q, struct answer *a)
 	if (!begin_change(q, a, &c) ||
 	    !bindings_none(q, a, "s.integration_id = ? AND " BINDING_COUNTS_SQL, c.row.id,
 			   "the integration") ||
-	    !is_free(q, a, &c.row))
+	    !is_free(q, a, &c.row) || !is_clean_there(q, a, &c.row))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
 	if (!api_remove(q, a, path, c.row.id, integration_remove))

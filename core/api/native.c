@@ -165,6 +165,14 @@ static int put_follow(const struct operation *op, json_t *args, struct berth_err
 	return json_object_set_new(args, "follow", follow) ? berth_fail_memory(err) : 0;
 }
 
+/* What the rule is called at registries: two daemons may share one, and both have a
+ * rule of that name. free(). */
+static char *name_there(const json_t *arguments)
+{
+	return text_printf("%s-%.8s", js_str(arguments, "sync", ""),
+			   js_str(arguments, "rule_id", ""));
+}
+
 int native_call(struct operation *op, json_t *args, bool *ret_is_native, struct berth_error *err)
 {
 	const char *engine = js_str(op->arguments, "engine", "berth");
@@ -180,10 +188,11 @@ int native_call(struct operation *op, json_t *args, bool *ret_is_native, struct 
 		return strcmp(engine, "native")
 			       ? 0
 			       : berth_fail(err, BERTH_E_UNSUPPORTED, "%s", obstacle);
-	json_t *more AUTO_JSON = json_pack("{s:s, s:s, s:s, s:s}", "engine", engine, "name",
-					   js_str(op->arguments, "sync", ""), "source_kind",
-					   e.source.kind, "target_kind", e.target.kind);
-	if (!more || json_object_update(args, more))
+	char *name AUTO_FREE = name_there(op->arguments);
+	json_t *more AUTO_JSON =
+		json_pack("{s:s, s:s*, s:s, s:s}", "engine", engine, "name", name, "source_kind",
+			  e.source.kind, "target_kind", e.target.kind);
+	if (!name || !more || json_object_update(args, more))
 		return berth_fail_memory(err);
 	*ret_is_native = true;
 	return put_follow(op, args, err);

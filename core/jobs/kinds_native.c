@@ -2,7 +2,8 @@
 /* Jobs on the sync table: a copy rule done by a registry's own replication, made
  * ready, started and followed to its end; where the plugin can't say the rule
  * without loss and the rule leaves the choice, Berth's engine does it in the same
- * job. args: those of a copy, and {"name", "engine", "source_kind", "target_kind",
+ * job. args: those of a copy, and {"name" (of the rule here, and of no other Berth's
+ * rule), "engine", "source_kind", "target_kind",
  * "follow": {"at", "object", "run"} of a run under way}.
  */
 #include <string.h>

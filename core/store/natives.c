@@ -4,7 +4,7 @@
 
 #include "core/store/texts.h"
 
-enum { SQL_PUT, SQL_REMOVE };
+enum { SQL_PUT, SQL_REMOVE, SQL_COUNT };
 static const struct store_sql sql[] = {
 	[SQL_PUT] = {"sync-native-put",
 		     "INSERT INTO sync_natives (integration_id, object_id, rule_id, rule, "
@@ -15,6 +15,8 @@ static const struct store_sql sql[] = {
 		     "updated_ms = excluded.updated_ms"},
 	[SQL_REMOVE] = {"sync-native-remove",
 			"DELETE FROM sync_natives WHERE integration_id = ? AND object_id = ?"},
+	[SQL_COUNT] = {"sync-native-count",
+		       "SELECT COUNT(*) FROM sync_natives WHERE integration_id = ?"},
 };
 const struct store_texts natives_texts = {sql, ARRAY_COUNT(sql)};
 
@@ -52,6 +54,12 @@ int sync_native_remove(struct store *s, const char *integration_id, const char *
 {
 	return store_run(s, &sql[SQL_REMOVE], VALUES(V_TEXT(integration_id), V_TEXT(object_id)),
 			 NULL, err);
+}
+
+int sync_native_count(struct store *s, const char *integration_id, int64_t *ret,
+		      struct berth_error *err)
+{
+	return store_number(s, &sql[SQL_COUNT], VALUES(V_TEXT(integration_id)), ret, err);
 }
 
 int sync_native_get(struct store *s, const char *integration_id, const char *rule_id,

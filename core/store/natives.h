@@ -22,6 +22,9 @@ MUST_USE int sync_native_put(struct store *s, const struct sync_native *row,
 			     struct berth_error *err);
 MUST_USE int sync_native_remove(struct store *s, const char *integration_id, const char *object_id,
 				struct berth_error *err);
+/* How many things that registry keeps, those that are still to be removed among them. */
+MUST_USE int sync_native_count(struct store *s, const char *integration_id, int64_t *ret,
+			       struct berth_error *err);
 /* What that registry keeps for the rule; BERTH_E_NOT_FOUND: nothing. The row is freed by
  * sync_native_done. */
 MUST_USE int sync_native_get(struct store *s, const char *integration_id, const char *rule_id,

@@ -282,7 +282,6 @@ static int prepare(void *self, const struct berth_call *call, const char *rule_j
 	struct harbor *h = self;
 	AUTO_JSON json_t *rule = NULL, *peer = NULL;
 	int64_t peer_id = 0, id = 0;
-	char text[24];
 	remote_begin(&h->remote, call);
 	int r = load(rule_json, peer_json, &rule, &peer, err);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))
@@ -302,22 +301,41 @@ static int prepare(void *self, const struct berth_call *call, const char *rule_j
 	if (!r && !id)
 		return berth_fail(err, BERTH_E_PROTOCOL, "Harbor made policy '%s' and lists it not",
 				  name);
-	snprintf(text, sizeof text, "%lld", (long long)id);
+	AUTO_FREE char *text = text_printf("%lld/%s", (long long)id, name);
+	if (!r && !text)
+		return berth_fail_memory(err);
 	return r ? r
 		 : remote_give(sink,
 			       &(struct give){.kind = BERTH_ITEM_OBJECT, .id = text, .name = name},
 			       err);
 }
 
+/* NUMBER/NAME, or only the number as older releases kept it. *ret_name: "" then. */
+static int parse_id(const char *id, long long *ret_number, const char **ret_name,
+		    struct berth_error *err)
+{
+	const char *slash = strchr(id, '/');
+	uint64_t number;
+	AUTO_FREE char *digits = strndup(id, slash ? (size_t)(slash - id) : strlen(id));
+	if (!digits)
+		return berth_fail_memory(err);
+	if (!text_parse_u64(digits, 1, INT64_MAX, &number))
+		return berth_fail(err, BERTH_E_INVALID, "'%.40s' is not a policy's id", id);
+	*ret_number = (long long)number;
+	*ret_name = slash ? slash + 1 : "";
+	return 0;
+}
+
 static int run(void *self, const struct berth_call *call, const char *id, struct berth_sink *sink,
 	       struct berth_error *err)
 {
 	struct harbor *h = self;
-	uint64_t number;
+	const char *name;
+	long long number;
 	AUTO_REPLY struct reply reply = {0};
 	remote_begin(&h->remote, call);
-	if (!text_parse_u64(id, 1, INT64_MAX, &number))
-		return berth_fail(err, BERTH_E_INVALID, "'%.40s' is not a policy's id", id);
+	if (parse_id(id, &number, &name, err))
+		return err->code;
 	AUTO_JSON json_t *body = json_pack("{s:I}", "policy_id", (json_int_t)number);
 	AUTO_JSON json_t *more = json_pack("{s:s}", "state", "running");
 	struct ask ask = {
@@ -434,21 +452,32 @@ static int remove_peer(struct harbor *h, const json_t *policy, struct berth_erro
 	return r == BERTH_E_CONFLICT || r == BERTH_E_NOT_FOUND ? 0 : r;
 }
 
+/* A number that Harbor gave to another policy since, after a restore of its database,
+ * has another name. */
+static bool is_ours(const char *name, const char *kept)
+{
+	return *kept ? !strcmp(name, kept) : !strncmp(name, "berth-", 6);
+}
+
 static int remove_policy(void *self, const struct berth_call *call, const char *id,
 			 struct berth_error *err)
 {
 	struct harbor *h = self;
 	AUTO_JSON json_t *policy = NULL;
+	const char *name;
+	long long number;
 	remote_begin(&h->remote, call);
-	int r = harbor_getf(h, &policy, err, "/api/v2.0/replication/policies/%s", id);
+	if (parse_id(id, &number, &name, err))
+		return err->code;
+	int r = harbor_getf(h, &policy, err, "/api/v2.0/replication/policies/%lld", number);
 	if (r == BERTH_E_NOT_FOUND)
 		return 0;
-	if (!r && strncmp(js_str(policy, "name", ""), "berth-", 6) != 0)
-		return berth_fail(err, BERTH_E_DENIED, "policy %s of Harbor was not made by Berth",
-				  id);
+	if (!r && !is_ours(js_str(policy, "name", ""), name))
+		return berth_fail(err, BERTH_E_DENIED,
+				  "policy %lld of Harbor was not made for this rule", number);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))
 		return r;
-	r = harbor_dof(h, "DELETE", NULL, err, "/api/v2.0/replication/policies/%s", id);
+	r = harbor_dof(h, "DELETE", NULL, err, "/api/v2.0/replication/policies/%lld", number);
 	if (r == BERTH_E_CONFLICT)
 		return berth_wrap(err, "the policy has a run that has not ended");
 	return r ? r : remove_peer(h, policy, err);

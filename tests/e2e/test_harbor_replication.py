@@ -20,6 +20,11 @@ FROM_PLAIN = {"name": "r", "push": False, "source": {"instance": "a"}, "referrer
               "target": {"instance": "b", "prefix": "mirror"}, "tags": ["v*"]}
 
 
+def number_of(policy):
+    """The id of harbor.so is Harbor's number and the name."""
+    return int(policy.split("/")[0])
+
+
 class ReplicationCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -93,14 +98,28 @@ class Copying(ReplicationCase):
         rows = [row for row in self.here.world.registries.values() if row.key == "berth-renewed"]
         self.assertEqual(["new"], [row.secret for row in rows])
         self.assertIsNone(self.call("sync.remove", policy).error)
-        self.assertNotIn(int(policy), self.here.world.policies)
+        self.assertNotIn(number_of(policy), self.here.world.policies)
         self.assertNotIn(rows[0].id, self.here.world.registries)
 
     def test_artifacts_without_a_tag_and_the_projects_own_path_are_not_meant(self):
         policy = self.prepare({**PLAIN, "name": "filters"})
-        filters = self.here.world.policies[int(policy)].body["filters"]
+        filters = self.here.world.policies[number_of(policy)].body["filters"]
         self.assertEqual({"name": "team/**/?*", "tag": "?*"},
                          {one["type"]: one["value"] for one in filters})
+
+
+    def test_another_policy_that_took_the_number_since_is_left_alone(self):
+        policy = self.prepare({**PLAIN, "name": "swapped"})
+        ours = self.here.world.policies[number_of(policy)]
+        self.assertEqual(f"{number_of(policy)}/berth-swapped", policy)
+        ours.name = "berth-nightly"
+        done = self.call("sync.remove", policy)
+        self.assertEqual("denied", (done.error or {}).get("code"), done.text)
+        self.assertIn(number_of(policy), self.here.world.policies)
+        # As it was kept before names were: any of Berth's is taken.
+        self.assertIsNone(self.call("sync.remove", str(number_of(policy))).error)
+        self.assertNotIn(number_of(policy), self.here.world.policies)
+        self.assertEqual("invalid", self.call("sync.remove", "x/berth-swapped").error["code"])
 
 
 class Refusing(ReplicationCase):

@@ -6,7 +6,9 @@ Two stand-ins with real registries behind; what a policy can and can't say is in
 test_harbor_replication.py."""
 
 import contextlib
+import copy
 import os
+import re
 import sqlite3
 import unittest
 
@@ -50,12 +52,17 @@ class NativeCase(HarborCase):
     def policies(self):
         return {row.name for row in list(self.world.policies.values())}
 
+    def policy(self, name):
+        """The rule's policy at Harbor, as {its name} or set()."""
+        return {one for one in self.policies()
+                if re.fullmatch(f"berth-{re.escape(name)}-[0-9a-f]{{8}}", one)}
+
     def run_rule(self, name):
         return self.api.call("POST", f"/v1/syncs/{name}/runs", {})
 
     def gone(self, name):
         """The policy goes with what wanted it."""
-        wait_until(lambda: f"berth-{name}" not in self.policies(), "the policy is gone", 180)
+        wait_until(lambda: not self.policy(name), "the policy is gone", 180)
 
     def nothing_is_left(self):
         """The endpoint goes after its last policy. A removal that came before the end of
@@ -85,14 +92,14 @@ class Running(NativeCase):
         name = self.rule("native")
         plan = self.done(self.api.call("POST", f"/v1/syncs/{name}/plan"))
         self.assertEqual("native", plan["result"]["engine"])
-        self.assertEqual(set(), self.policies() & {f"berth-{name}"})
+        self.assertEqual(set(), self.policy(name))
 
         done = self.done(self.run_rule(name))
         self.assertEqual(("native", 1, 1), tuple(done["result"][key] for key in
                                                  ("engine", "images", "copied")))
         with Client(self.there.url, *self.there.login) as client:
             self.assertEqual(image.digest, client.digest("mirror/app", "v1"))
-        self.assertIn(f"berth-{name}", self.policies())
+        self.assertEqual(1, len(self.policy(name)))
         shown = self.api.get(f"/v1/syncs/{name}")
         self.assertEqual("harbor", shown["status"]["native"]["integration"])
         self.assertEqual("native", shown["status"]["last_run"]["totals"]["engine"])
@@ -113,7 +120,7 @@ class Running(NativeCase):
         for change, back in (({"enabled": False}, {"enabled": True}),
                              ({"engine": "berth"}, {"engine": "auto"})):
             self.done(self.run_rule(name))
-            self.assertIn(f"berth-{name}", self.policies())
+            self.assertEqual(1, len(self.policy(name)))
             self.patch(name, {"description": "another"})
             self.assertIn("native", self.api.get(f"/v1/syncs/{name}")["status"])
             self.patch(name, change)
@@ -140,15 +147,49 @@ class Running(NativeCase):
         self.image("late", "v1")
         name = self.rule("native")
         self.done(self.run_rule(name))
-        number = next(k for k, row in self.world.policies.items() if row.name == f"berth-{name}")
+        number = next(k for k, row in self.world.policies.items() if row.name in self.policy(name))
         self.faults.add(answer("403"), method="DELETE", path=f"/replication/policies/{number}",
                         times=1)
         before = self.failed_removals()
         self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
         wait_until(lambda: self.failed_removals() - before, "the removal failed", 180)
-        self.assertIn(f"berth-{name}", self.policies())
+        self.assertEqual(1, len(self.policy(name)))
         self.refresh()
         self.gone(name)
+
+    def test_an_integration_that_keeps_a_policy_is_not_forgotten(self):
+        self.image("kept", "v1")
+        name = self.rule("native")
+        self.done(self.run_rule(name))
+        self.faults.add(answer("403"), method="DELETE", path="/replication/policies/", times=1)
+        before = self.failed_removals()
+        self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+        wait_until(lambda: self.failed_removals() - before, "the removal failed", 180)
+        problem = self.refused(409, "in-use", "DELETE", "/v1/integrations/harbor", If_Match="*")
+        self.assertIn("1 replication policy at integration harbor", problem["detail"])
+        self.refresh()
+        self.gone(name)
+
+    def test_what_another_berth_made_for_a_rule_of_that_name_stays(self):
+        self.image("both", "v1")
+        name = self.rule("native")
+        self.done(self.run_rule(name))
+        number, ours = next((k, row) for k, row in self.world.policies.items()
+                            if row.name in self.policy(name))
+        others = f"berth-{name}-zzzzzzzz"
+        theirs = copy.copy(ours)
+        theirs.name = others
+        self.world.policies[number + 1000] = theirs
+        self.addCleanup(self.world.policies.pop, number + 1000, None)
+        self.done(self.run_rule(name))
+        self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+        self.gone(name)
+        self.assertIn(others, self.policies())
+        # Its end there is the other Berth's to remove, and the endpoint with it.
+        del self.world.policies[number + 1000]
+        for key, row in list(self.world.registries.items()):
+            if row.name.startswith("berth-"):
+                del self.world.registries[key]
 
     def failed_removals(self):
         listed = self.api.get("/v1/operations?filter=kind%20eq%20'native-remove'")["items"]
@@ -190,14 +231,14 @@ class Choosing(NativeCase):
             error = self.failed(self.api.call("POST", f"/v1/syncs/{name}/{path}", body),
                                 "unsupported")
             self.assertIn("'newest'", str(error))
-        self.assertNotIn(f"berth-{name}", self.policies())
+        self.assertEqual(set(), self.policy(name))
 
         answer = self.ask("PATCH", f"/v1/syncs/{name}", {"engine": "auto"}, If_Match="*")
         self.assertEqual(200, answer.status, answer.body)
         done = self.done(self.run_rule(name))
         self.assertEqual(("berth", 1), (done["result"]["engine"], done["result"]["copied"]))
         self.assertIn("'newest'", done["result"]["engine_reason"])
-        self.assertNotIn(f"berth-{name}", self.policies())
+        self.assertEqual(set(), self.policy(name))
 
     def test_berthctl_says_who_copied(self):
         self.image("app", "v1")
@@ -228,7 +269,7 @@ class Interrupted(NativeCase):
 
     def executions(self):
         return [run for run in list(self.world.executions.values())
-                if run.policy.name == f"berth-{self.project}"]
+                if run.policy.name in self.policy(self.project)]
 
     def test_a_killed_daemon_follows_the_run_that_it_began(self):
         self.image("app", "v1")
