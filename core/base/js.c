@@ -84,17 +84,81 @@ static int check_limits(const char *bytes, size_t byte_count, const struct js_li
 	return 0;
 }
 
+static void *(*take_memory)(size_t) = malloc;
+static _Thread_local unsigned lost;
+
+/* jansson does not look whether the text of a token could grow: a byte is missing then,
+ * and where that is the last quote it reads on behind the end. So a parse has this to
+ * grow into; what it makes is dropped, since something was lost. */
+static _Thread_local struct {
+	char *bytes;
+	size_t room, used;
+} spare;
+
+/* Texts of tokens grow from 16 bytes by doubling. All else had better fail: it is
+ * looked at, and ends the parse. */
+static void *take_spare(size_t byte_count)
+{
+	bool is_doubled = byte_count >= 32 && !(byte_count & (byte_count - 1));
+
+	if (!spare.bytes || !is_doubled || byte_count > spare.room - spare.used)
+		return NULL;
+	spare.used += byte_count;
+	return spare.bytes + spare.used - byte_count;
+}
+
+static void *count_loss(size_t byte_count)
+{
+	void *memory = take_memory(byte_count);
+
+	if (memory)
+		return memory;
+	lost++;
+	return take_spare(byte_count);
+}
+
+static void give_back(void *memory)
+{
+	uintptr_t at = (uintptr_t)memory, from = (uintptr_t)spare.bytes;
+
+	if (!from || at < from || at >= from + spare.room)
+		free(memory);
+}
+
+void js_count_losses(void *(*get)(size_t))
+{
+	take_memory = get ? get : malloc;
+	json_set_alloc_funcs(count_loss, give_back);
+}
+
+/* NULL with ret_at unset: no memory. */
+static json_t *load(const char *bytes, size_t byte_count, json_error_t *ret_at)
+{
+	unsigned before = lost;
+
+	spare.room = 4 * byte_count + 256; /* 32, 64, ... up to twice the longest */
+	spare.used = 0;
+	spare.bytes = malloc(spare.room);
+	if (!spare.bytes)
+		return NULL;
+	json_t *value =
+		json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, ret_at);
+	value = js_whole(value, before);
+	free(spare.bytes);
+	spare.bytes = NULL;
+	return value;
+}
+
 int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limits, json_t **ret,
 	     struct berth_error *err)
 {
-	json_error_t at;
+	json_error_t at = {.line = 0};
 	unsigned losses = js_losses();
 	int r = check_limits(bytes, byte_count, limits, err);
 	if (r)
 		return r;
-	json_t *value =
-		json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
-	if (!value && js_losses() != losses)
+	json_t *value = load(bytes, byte_count, &at);
+	if (!value && (js_losses() != losses || !at.line))
 		return berth_fail_memory(err);
 	if (!value) {
 		berth_fail(err, BERTH_E_INVALID, "not valid JSON at line %d, column %d", at.line,
@@ -103,23 +167,6 @@ int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limit
 	}
 	*ret = value;
 	return 0;
-}
-
-static void *(*take_memory)(size_t) = malloc;
-static _Thread_local unsigned lost;
-
-static void *count_loss(size_t byte_count)
-{
-	void *memory = take_memory(byte_count);
-
-	lost += !memory;
-	return memory;
-}
-
-void js_count_losses(void *(*get)(size_t))
-{
-	take_memory = get ? get : malloc;
-	json_set_alloc_funcs(count_loss, free);
 }
 
 unsigned js_losses(void)

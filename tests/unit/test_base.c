@@ -306,6 +306,30 @@ static void json_that_lacked_memory_is_none(void **state)
 	assert_null(js_whole(value, before));
 }
 
+/* jansson itself would read behind the end of a text that could not grow. */
+static void a_long_text_that_lacked_memory_is_none(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	char text[300] = "";
+
+	(void)state;
+	for (int bytes = 0; bytes < 200; bytes++) {
+		int at = snprintf(text, sizeof text, "[\"%s", bytes % 2 ? "x" : "");
+		for (int i = 1; i < bytes; i += 2)
+			at += snprintf(text + at, sizeof text - (size_t)at, "\\n");
+		snprintf(text + at, sizeof text - (size_t)at, "\", 12]");
+		for (int n = 1; left = n, n < 100; n++) {
+			json_t *value AUTO_JSON = NULL;
+			js_count_losses(fail_one);
+			int code = js_parse(text, strlen(text), &js_limits_api, &value, &err);
+			js_count_losses(NULL);
+			assert_int_equal(code, left > 0 ? 0 : BERTH_E_NO_MEMORY);
+			if (!code)
+				break;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +342,7 @@ int main(void)
 		cmocka_unit_test(times_are_read_and_written_as_rfc_3339),
 		cmocka_unit_test(hostile_json_is_refused_by_cap),
 		cmocka_unit_test(json_that_lacked_memory_is_none),
+		cmocka_unit_test(a_long_text_that_lacked_memory_is_none),
 		cmocka_unit_test(a_buffer_stops_at_its_maximum),
 		cmocka_unit_test(digests_are_parsed_strictly),
 		cmocka_unit_test(a_hash_goes_on_from_a_state_that_was_kept),
