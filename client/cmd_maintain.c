@@ -132,9 +132,43 @@ static int runs(struct cli *c)
 	return list ? show_list(c, list, run_columns) : cli_no_memory(c);
 }
 
+static void print_stopped(struct cli *c, const json_t *operation)
+{
+	const json_t *run = json_object_get(operation, "result");
+	cli_note(c, "garbage collection %s was asked to stop; it is %s", js_str(run, "id", "?"),
+		 js_str(run, "state", "in a state that is not known"));
+	cli_hint(c, "berthctl maintain runs %s", cli_operand(c, 0));
+}
+
+static int stop(struct cli *c)
+{
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	struct change change = {.call = {.method = "POST", .path = path}, .result = print_stopped};
+	return path ? send_change(c, &change) : cli_no_memory(c);
+}
+
+static int print_log(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *operation = NULL;
+	AUTO_FREE char *path = api_route(c, c->command->route);
+	if (!path || api_get(c, path, &operation, &err))
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+	int status = follow_quietly(c, &operation);
+	if (status != EXIT_OK)
+		return status;
+	AUTO_FREE char *lines = text_printf("/v1/operations/%s/log", js_str(operation, "id", ""));
+	return lines ? stream_lines(c, lines, NULL, NULL) : cli_no_memory(c);
+}
+
 #define THE_INTEGRATION                                                                            \
 	{                                                                                          \
 		"INTEGRATION", OPERAND_ONE, NAMES_INTEGRATION, "which registry"                    \
+	}
+
+#define THE_RUN                                                                                    \
+	{                                                                                          \
+		"RUN", OPERAND_ONE, NAMES_NONE, "its number: see berthctl maintain runs"           \
 	}
 
 const struct command maintain_commands[] = {
@@ -199,6 +233,32 @@ const struct command maintain_commands[] = {
 		.columns = run_columns,
 		.name_path = "id",
 		.run = runs,
+	},
+	{
+		.noun = "maintain",
+		.verb = "log",
+		.summary = "Print the log of a registry's garbage collection",
+		.details = "Its first 10 000 lines.",
+		.operands = {THE_INTEGRATION, THE_RUN},
+		.examples = {{"berthctl maintain log harbor 12",
+			      "what it freed, or why it failed"}},
+		.method = "GET",
+		.route = "/v1/integrations/{0}/gc/{1}",
+		.traits = CMD_SHOWS,
+		.run = print_log,
+	},
+	{
+		.noun = "maintain",
+		.verb = "stop",
+		.summary = "Stop a registry's garbage collection",
+		.details = "What it freed until then stays freed.",
+		.operands = {THE_INTEGRATION, THE_RUN},
+		.examples = {{"berthctl maintain stop harbor 12", "before its time"}},
+		.method = "POST",
+		.route = "/v1/integrations/{0}/gc/{1}/stop",
+		.traits = CMD_CHANGES | CMD_STARTS,
+		.columns = run_columns,
+		.run = stop,
 	},
 	{0},
 };

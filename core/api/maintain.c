@@ -26,7 +26,8 @@ static void submit(struct request *q, struct answer *a, const char *action, bool
 		json_object_set_new(args, "dry_run", json_true());
 	char *path AUTO_FREE = text_printf("/v1/integrations/%s", row.name);
 	char *lock AUTO_FREE =
-		text_printf("maintain/%s/%s/%s", row.name, action, reads ? "look" : "change");
+		text_printf("maintain/%s/%s/%s/%s", row.name, action, reads ? "look" : "change",
+			    js_str(json_object_get(args, "arguments"), "run", ""));
 	struct slot_work work = {.kind = "maintain",
 				 .slot = "maintain",
 				 .path = path,
@@ -66,6 +67,23 @@ void api_gc_schedule(struct request *q, struct answer *a)
 		submit(q, a, "gc", false, json_deep_copy(request_body(q)));
 }
 
+static json_t *run_of_route(const struct request *q)
+{
+	return json_pack("{s:s}", "run", request_param(q, "run"));
+}
+
+void api_gc_run_get(struct request *q, struct answer *a)
+{
+	if (!api_resumed(q, a))
+		submit(q, a, "gc-log", true, run_of_route(q));
+}
+
+void api_gc_run_stop(struct request *q, struct answer *a)
+{
+	if (!api_resumed(q, a))
+		submit(q, a, "gc-stop", false, run_of_route(q));
+}
+
 void api_overview_refresh(struct request *q, struct answer *a)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
@@ -81,7 +99,7 @@ void api_overview_refresh(struct request *q, struct answer *a)
 
 /* --- operation types --- */
 
-/* {"schedule", "runs"} of the history, the run of a start, else the facts. */
+/* {"schedule", "runs"} of the history, the one run of a start, stop or log, else the facts. */
 int maintained(struct operation *op, const json_t *value, const struct berth_error *why,
 	       json_t **ret_result, struct berth_error *err)
 {

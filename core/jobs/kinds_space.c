@@ -5,6 +5,8 @@
  */
 #include "core/jobs/kinds.h"
 
+#include "core/base/log.h"
+
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	static const char *const keys[] = {"repository", "text", NULL};
@@ -55,10 +57,22 @@ int run_space_delete(struct job *j, json_t **ret_value, struct berth_error *err)
 	return code ? code : backend_space_delete(b, space, err);
 }
 
+/* A log's lines are the operation's. */
+static int give_or_log(void *user, const struct berth_item *item, json_t *more,
+		       struct berth_error *err)
+{
+	struct job *j = user;
+	if (item->kind != BERTH_ITEM_LOG)
+		return backend_item_to_job(j, item, more, err);
+	if (item->name)
+		job_log(j, LOG_LEVEL_INFO, "%s", item->name);
+	return 0;
+}
+
 int run_maintain(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
-	const struct backend_sink to = {backend_item_to_job, j};
+	const struct backend_sink to = {give_or_log, j};
 	AUTO_FREE char *arguments = NULL;
 	const char *action = NULL;
 	(void)ret_value;

@@ -201,8 +201,8 @@ struct berth_integration_ops {
 	int (*retention_runs)(void *self, const struct berth_call *call, const char *space,
 			      const char *run_id, struct berth_sink *sink, struct berth_error *err);
 	/* House-keeping by name: "read-only" {"on":bool}, "gc" {"schedule":..},
-	 * "gc-history", "quota" {"space":..,"bytes":..}; BERTH_E_UNSUPPORTED names
-	 * the action that this backend lacks. */
+	 * "gc-history", "gc-stop" and "gc-log" {"run":..}, "quota" {"space":..,"bytes":..};
+	 * BERTH_E_UNSUPPORTED names the action that this backend lacks. */
 	int (*maintain)(void *self, const struct berth_call *call, const char *action,
 			const char *arguments_json, struct berth_sink *sink,
 			struct berth_error *err);

@@ -14,6 +14,10 @@ class MaintainCase(HarborCase):
         return json.loads(self.daemon.ctl_ok("maintain", "runs", "harbor", "-o", "json"))
 
 
+    def state(self, number):
+        return next(run for run in self.runs()["runs"] if run["id"] == number)["state"]
+
+
 class Looks(MaintainCase):
     """What leaves a shared Harbor as it is."""
 
@@ -46,6 +50,25 @@ class Looks(MaintainCase):
         number = begun["result"]["id"]
         self.assertNotIn(number, known)
         self.assertIn(number, {run["id"] for run in self.runs()["runs"]})
+
+    def test_the_log_of_a_collection_is_printed(self):
+        begun = json.loads(self.daemon.ctl_ok("maintain", "gc", "harbor", "--dry-run", "-o",
+                                              "json"))
+        number = begun["result"]["id"]
+        wait_until(lambda: self.state(number) == "done", "the collection has ended", 120)
+        self.assertIn("garbage_collection.go", self.daemon.ctl_ok("maintain", "log", "harbor",
+                                                                  number))
+        lines = self.daemon.ctl_ok("maintain", "log", "harbor", number, "-o", "ndjson")
+        self.assertTrue(all(json.loads(line)["text"] for line in lines.splitlines()))
+
+    def test_a_run_that_is_not_there_and_one_that_is_no_number_are_refused(self):
+        for verb in ("log", "stop"):
+            for run, status in (("999999", 3), ("twelve", None)):
+                done = self.daemon.ctl("maintain", verb, "harbor", run)
+                self.assertNotEqual(0, done.returncode, (verb, run))
+                if status:
+                    self.assertEqual(status, done.returncode, done.stderr)
+                self.assertIn(f"no garbage collection {run}" if status else run, done.stderr)
 
     def test_a_dry_switch_and_a_dry_schedule_change_nothing(self):
         before = self.runs()["schedule"]
@@ -89,10 +112,29 @@ class Changes(MaintainCase):
         begun = json.loads(self.daemon.ctl_ok("maintain", "gc", "harbor", "-o", "json"))
         number = begun["result"]["id"]
 
-        def ended():
-            return next(run for run in self.runs()["runs"] if run["id"] == number)["state"] == "done"
-        wait_until(ended, "the collection has ended", 120)
+        wait_until(lambda: self.state(number) == "done", "the collection has ended", 120)
         self.assertRegex(self.daemon.ctl_ok("maintain", "runs", "harbor"), number + r" +done")
+
+    def test_a_collection_is_stopped(self):
+        begun = json.loads(self.daemon.ctl_ok("maintain", "gc", "harbor", "-o", "json"))
+        number = begun["result"]["id"]
+        run = next(one for one in self.world.gc_runs if str(one.id) == number)
+        self.daemon.ctl_ok("maintain", "stop", "harbor", number, "--dry-run")
+        self.assertFalse(run.stopped)
+        done = self.daemon.ctl("maintain", "stop", "harbor", number)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(f"garbage collection {number} was asked to stop", done.stderr + done.stdout)
+        self.assertTrue(run.stopped)
+        wait_until(lambda: self.state(number) == "stopped", "it is stopped", 120)
+
+    def test_a_harbor_that_cannot_stop_one_is_named(self):
+        number = json.loads(self.daemon.ctl_ok("maintain", "gc", "harbor", "-o", "json"))[
+            "result"]["id"]
+        self.faults.add("405", method="PUT", path=f"/system/gc/{number}")
+        done = self.daemon.ctl("maintain", "stop", "harbor", number)
+        self.faults.clear()
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("2.6 and newer", done.stderr)
 
     def test_a_broken_answer_is_an_error_with_its_cause(self):
         for fault, word in (("500", "500"), ("200 html", "JSON"), ("503 upgrade", "503")):

@@ -290,6 +290,8 @@ static const struct row {
 	ROW(integration, retention_runs, TEXTS_SINK, "team", "7"),
 	ROW(integration, maintain, TEXTS_SINK, "read-only", "{}"),
 	ROW(integration, maintain, TEXTS_SINK, "gc-history", "{}"),
+	ROW(integration, maintain, TEXTS_SINK, "gc-stop", "{\"run\":\"1\"}"),
+	ROW(integration, maintain, TEXTS_SINK, "gc-log", "{\"run\":\"1\"}"),
 	ROW(scan, scanners, NONE_SINK, NULL, NULL),
 	ROW(scan, start, TEXT_SINK, TARGET, NULL),
 	ROW(scan, status, TEXT_SINK, TARGET, NULL),

@@ -48,6 +48,7 @@ def calls(digest, peer):
         ("maintain", "read-only", '{"on":false}'), ("maintain", "gc", "{}"),
         ("maintain", "gc", '{"schedule":"0 0 0 * * *"}'),
         ("maintain", "gc", '{"schedule":"0 0 1 * * *"}'), ("maintain", "gc-history", "{}"),
+        ("maintain", "gc-stop", '{"run":"1"}'), ("maintain", "gc-log", '{"run":"1"}'),
         ("scan.scanners",), ("scan.start", target), ("scan.status", target),
         ("scan.log", target), ("scan.stop", target), ("scan.report", target),
         ("scan.start", "{}"), ("scan.status", "{}"), ("scan.start", '{"space":"team"}'),

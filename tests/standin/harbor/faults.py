@@ -29,6 +29,7 @@ ANSWERS = {
     "401": _error(401, "UNAUTHORIZED", "unauthorized"),
     "403": _error(403, "FORBIDDEN", "forbidden"),
     "404": _page(404, "Not Found"),
+    "405": _page(405, "Method Not Allowed"),
     "409": _error(409, "CONFLICT", "the object was changed meanwhile"),
     "412": _error(412, "PRECONDITION", "the object is in use"),
     "413": _page(413, "Request Entity Too Large"),
