@@ -31,6 +31,7 @@ static const struct column columns[] = {
 	{"RIGHTS", "rights", COL_TEXT, false},
 	{"STATE", "state", COL_STATE, false},
 	{"EXPIRES", "expires_at", COL_TIME, false},
+	{"SPACES", "spaces", COL_TEXT, true},
 	{"WORKSPACE", "workspace", COL_TEXT, true},
 	{"BY", "user", COL_TEXT, true},
 	{"NAME", "name", COL_TEXT, true},
@@ -82,12 +83,29 @@ static int print_made(struct cli *c, const json_t *operation)
 	return path ? take_secret(c, path) : cli_usage(c, "berthd's operation brought no login");
 }
 
+/* The ids of all operands but the first; -1: go on. */
+static int put_more_spaces(struct cli *c, json_t *body)
+{
+	char id[PLACE_ID_ROOM];
+	AUTO_JSON json_t *ids = json_array();
+	for (size_t i = 1; cli_operand(c, i); i++) {
+		int status = place_space(c, cli_operand(c, i), id);
+		if (status >= 0)
+			return status;
+		if (json_array_append_new(ids, json_string(id)))
+			return cli_no_memory(c);
+	}
+	return json_array_size(ids) && json_object_set(body, "spaces", ids) ? cli_no_memory(c) : -1;
+}
+
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	char id[PLACE_ID_ROOM];
 	AUTO_JSON json_t *answer = NULL, *body = json_object();
 	int status = place_space(c, cli_operand(c, 0), id);
+	if (status < 0)
+		status = put_more_spaces(c, body);
 	if (status >= 0)
 		return status;
 	AUTO_FREE char *path = text_printf("/v1/spaces/%s/logins", id);
@@ -219,16 +237,18 @@ const struct command login_commands[] = {
 		.noun = "login",
 		.verb = "create",
 		.aliases = "add",
-		.summary = "Make a temporary login for a space",
-		.details = "The registry makes a user that may pull from this space, and push with "
-			   "--push, and nothing else. Its secret is shown once. When its time is "
-			   "over, Berth removes it at the registry. Harbor has such logins (robot "
-			   "accounts); of others the answer says that they have none.",
-		.operands = {{"SPACE", OPERAND_ONE, NAMES_SPACE, "INTEGRATION/SPACE"}},
+		.summary = "Make a temporary login for one or several spaces",
+		.details =
+			"The registry makes a user that may pull from these spaces, and push with "
+			"--push, and nothing else. They are of one integration. Its secret is shown once. When its time is "
+			"over, Berth removes it at the registry. Harbor has such logins (robot "
+			"accounts); of others the answer says that they have none.",
+		.operands = {{"SPACE", OPERAND_MANY, NAMES_SPACE, "INTEGRATION/SPACE"}},
 		.flags = create_flags,
 		.examples = {{"berthctl login create harbor/team", "pulls, for 8 hours"},
 			     {"berthctl login create harbor/team --push --ttl 30m",
 			      "for one build"},
+			     {"berthctl login create harbor/team harbor/base", "for both spaces"},
 			     {"berthctl login create harbor/team --jq .secret",
 			      "for a script: a JSON string"}},
 		.method = "POST",

@@ -35,7 +35,7 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		return berth_fail_memory(err);
 	js_put_str(o, "username", it->username);
 	js_put_str(o, "workspace", it->workspace);
-	if (*it->workspace_id) {
+	if (*it->spaces) {
 		if (api_parse(it->spaces, &spaces, err)) {
 			json_decref(o);
 			return err->code;
@@ -73,12 +73,17 @@ void api_space_logins_list(struct request *q, struct answer *a)
 
 	if (!owned_space_of_route(q, a, &space))
 		return;
-	const struct store_value values[] = {V_TEXT(space.integration_id), V_TEXT(space.name)};
+	char *quoted AUTO_FREE = text_printf("\"%s\"", space.name);
+	const struct store_value values[] = {V_TEXT(space.integration_id), V_TEXT(space.name),
+					     V_TEXT(quoted ? quoted : "")};
 	struct api_collection of_one = {.table = &logins_table,
 					.noun = "login",
-					.within = "l.integration_id = ? AND l.space = ?",
+					/* Of several too: what is stored is a JSON array. */
+					.within = "l.integration_id = ? AND (l.space = ? OR "
+						  "l.workspace_id = '' AND "
+						  "REPLACE(l.spaces, ?, '') <> l.spaces)",
 					.within_values = values,
-					.within_count = 2,
+					.within_count = 3,
 					.q_columns = q_columns,
 					.show = show};
 	api_list(&of_one, q, a);
@@ -131,24 +136,70 @@ static bool wants_push(const json_t *body)
 }
 
 /* false: answered. */
-static bool may_make(struct request *q, struct answer *a, const struct space *space)
+static bool may_hold(struct request *q, struct answer *a, const struct space *space)
 {
-	struct daemon_state *d = request_daemon(q);
 	struct findings f = {.answer = a};
-	struct berth_error err = ERROR_INIT;
-	int64_t open_count = 0;
 
 	if (wants_push(request_body(q)) && !space->can_push)
 		findings_add(&f, "/rights", "no-push", "space %s is a %s and takes no push",
 			     space->name, space->mode);
 	if (f.count)
 		return false;
-	if (!space->is_present) {
+	if (!space->is_present)
 		api_refuse(a, 409, "space-absent", "berthctl space list -o wide",
 			   "space %s/%s was not at its server at the last look", space->integration,
 			   space->name);
+	return space->is_present;
+}
+
+/* One of the body's spaces; its name goes into names, once. false: answered. */
+static bool take_space(struct request *q, struct answer *a, const struct space *first, size_t at,
+		       const char *id, json_t *names)
+{
+	struct space space AUTO_SPACE = {.id = NULL};
+	struct findings f = {.answer = a};
+	char pointer[32];
+	const json_t *one;
+	size_t i;
+
+	if (!owned_space(q, a, id, &space))
 		return false;
-	}
+	snprintf(pointer, sizeof(pointer), "/spaces/%zu", at);
+	if (strcmp(space.integration_id, first->integration_id) != 0)
+		findings_add(&f, pointer, "other-integration",
+			     "expected a space of %s: a login is of one registry",
+			     first->integration);
+	if (f.count || !may_hold(q, a, &space))
+		return false;
+	json_array_foreach (names, i, one)
+		if (!strcmp(json_string_value(one), space.name))
+			return true;
+	(void)json_array_append_new(names, json_string(space.name)); /* a loss is counted */
+	return true;
+}
+
+/* The names of all spaces that are asked for, the route's first; NULL: answered. */
+static json_t *take_spaces(struct request *q, struct answer *a, const struct space *first)
+{
+	json_t *names AUTO_JSON = json_pack("[s]", first->name);
+	const json_t *one;
+	size_t i;
+
+	if (!may_hold(q, a, first))
+		return NULL;
+	json_array_foreach (json_object_get(request_body(q), "spaces"), i, one)
+		if (!take_space(q, a, first, i, json_string_value(one), names))
+			return NULL;
+	return STEAL(names);
+}
+
+/* false: answered. */
+static bool may_make(struct request *q, struct answer *a, const struct space *space)
+{
+	struct daemon_state *d = request_daemon(q);
+	struct berth_error err = ERROR_INIT;
+	int64_t open_count = 0;
+
 	if (!d->sealer) {
 		(void)berth_fail(&err, BERTH_E_UNAVAILABLE,
 				 "there is no key to seal a secret with: %s", d->degraded);
@@ -166,9 +217,10 @@ static bool may_make(struct request *q, struct answer *a, const struct space *sp
 	return open_count < LOGIN_OPEN_MAX;
 }
 
-/* The row of the intent; texts are borrowed from its arguments and from q. */
-static void intend(struct request *q, const struct space *space, const char *id, const char *name,
-		   struct login *ret)
+/* The row of the intent; texts are borrowed from its arguments and from q. spaces: all
+ * of them as JSON, where they are several. */
+static void intend(struct request *q, const struct space *space, const char *spaces, const char *id,
+		   const char *name, struct login *ret)
 {
 	const json_t *body = request_body(q);
 	int64_t now_ms = clock_unix_ms();
@@ -177,6 +229,7 @@ static void intend(struct request *q, const struct space *space, const char *id,
 		.id = (char *)id,
 		.integration_id = space->integration_id,
 		.space = space->name,
+		.spaces = (char *)spaces,
 		.name = (char *)name,
 		.remote_id = (char *)"",
 		.username = (char *)"",
@@ -191,12 +244,11 @@ static void intend(struct request *q, const struct space *space, const char *id,
 	};
 }
 
-static json_t *making_args(const struct login *row)
+static json_t *making_args(const struct login *row, json_t *spaces)
 {
 	int64_t ttl_s = (row->expires_ms - row->created_ms) / 1000;
-	json_t *request =
-		json_pack("{s:s, s:[s], s:o, s:I}", "name", row->name, "spaces", row->space,
-			  "rights", rights_of(row), "ttl_s", (json_int_t)ttl_s);
+	json_t *request = json_pack("{s:s, s:O, s:o, s:I}", "name", row->name, "spaces", spaces,
+				    "rights", rights_of(row), "ttl_s", (json_int_t)ttl_s);
 
 	js_put_str(request, "description", row->description);
 	return json_pack("{s:o}", "request", request);
@@ -236,14 +288,22 @@ void api_space_logins_create(struct request *q, struct answer *a)
 	struct login row;
 	char id[UUID_ROOM], name[32], path[96];
 
-	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) || !may_make(q, a, &space))
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space))
 		return;
+	json_t *spaces AUTO_JSON = take_spaces(q, a, &space);
+	if (!spaces || !may_make(q, a, &space))
+		return;
+	char *all AUTO_FREE = json_array_size(spaces) > 1 ? js_canonical(spaces) : strdup("");
+	if (!all) {
+		answer_problem(a, 0, "no-memory", NULL, NULL);
+		return;
+	}
 	uuid_make(id);
 	/* The first 13 characters of a random UUID: 48 bits. */
 	snprintf(name, sizeof(name), LOGIN_PREFIX "%.8s%.4s", id, id + 9);
 	snprintf(path, sizeof(path), "/v1/logins/%s", id);
-	intend(q, &space, id, name, &row);
-	json_t *args AUTO_JSON = making_args(&row);
+	intend(q, &space, all, id, name, &row);
+	json_t *args AUTO_JSON = making_args(&row, spaces);
 	json_t *about AUTO_JSON = json_pack("{s:s}", "login", id);
 	struct slot_work work = {.kind = "login-create",
 				 .slot = "login_create",

@@ -26,6 +26,8 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret);
  * route needs its point in the workspace that the space's integration belongs to; false:
  * answered 404, or 403 where the space may be seen. */
 bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret);
+/* The same for a space that the body names. */
+bool owned_space(struct request *q, struct answer *a, const char *id, struct space *ret);
 
 /* What a user may change of a space: what its ETag is made of. */
 json_t *space_desired(const struct space *row) MUST_USE;

@@ -126,11 +126,9 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 	return false;
 }
 
-bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret)
+bool owned_space(struct request *q, struct answer *a, const char *id, struct space *ret)
 {
 	struct berth_error err = ERROR_INIT;
-
-	const char *id = request_param(q, "id");
 	int code = sight_owned_space(q, id, &err);
 
 	if (!code)
@@ -140,6 +138,11 @@ bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret
 	else if (code)
 		api_fail(a, &err, "berthctl space list");
 	return !code;
+}
+
+bool owned_space_of_route(struct request *q, struct answer *a, struct space *ret)
+{
+	return owned_space(q, a, request_param(q, "id"), ret);
 }
 
 json_t *space_desired(const struct space *row)

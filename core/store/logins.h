@@ -27,7 +27,8 @@ struct login {
 	int64_t created_ms, expires_ms;
 	char *workspace_id; /* whose pull secrets it is for; "": none */
 	char *workspace;    /* its name, while it is there; read only */
-	char *spaces;       /* that it may pull from then: a JSON array */
+	char *spaces;       /* a JSON array: of a workspace's what it may pull from, else all
+			       of its spaces where they are several, "" where it is one */
 };
 extern const struct store_table logins_table;
 

@@ -72,6 +72,35 @@ class Logins(LoginCase):
                 client.push(f"{self.project}/app", Image([random_layer("more", 900)]), "2")
         self.daemon.ctl_ok("login", "revoke", made["username"], "--yes")
 
+    def test_one_login_is_for_several_spaces_and_no_third(self):
+        second, third = self.name("more", public=False), self.name("third", public=False)
+        for name in (second, third):
+            self.push(name, "app", Image([random_layer(name, 1000)]), "1")
+        self.refresh()
+        made = self.create(f"harbor/{second}", self.where())
+        shown = self.api.get(f"/v1/logins/{made['id']}")
+        self.assertEqual((self.project, [self.project, second]), (shown["space"], shown["spaces"]))
+        with Client(self.url, made["username"], made["secret"]) as client:
+            for name in (self.project, second):
+                client.manifest(f"{name}/app", "1")
+            with self.assertRaises(Exception):
+                client.manifest(f"{third}/app", "1")
+        for name, count in ((self.project, 1), (second, 1), (third, 0)):
+            listed = json.loads(self.daemon.ctl_ok("login", "list", f"harbor/{name}", "-o", "json"))
+            found = [one for one in listed["items"] if one["id"] == made["id"]]
+            self.assertEqual(count, len(found), name)
+        question = self.daemon.ctl("login", "revoke", made["username"], "--dry-run")
+        self.assertEqual(0, question.returncode, question.stderr)
+        self.daemon.ctl_ok("login", "revoke", made["username"], "--yes")
+
+    def test_spaces_of_two_registries_are_refused(self):
+        self.daemon.add("plain", self.registry)
+        self.settle()
+        done = self.daemon.ctl("login", "create", self.where(), "plain/default")
+        self.assertEqual(2, done.returncode, done.stderr)
+        self.assertIn("expected a space of harbor", done.stderr)
+        self.daemon.ctl_ok("integration", "delete", "plain", "--yes")
+
     def test_with_push_it_may_push(self):
         made = self.create("--push", "--ttl", "90s", "--description", "for a build")
         with Client(self.url, made["username"], made["secret"]) as client:
