@@ -137,6 +137,8 @@ static int check_writable(struct store *s, const char *name, struct berth_error 
 {
 	if (s->health)
 		return refuse_while(s, name, err);
+	if (s->depth && s->is_spoiled)
+		return berth_fail_memory(err);
 	if (s->depth && sqlite3_get_autocommit(s->db))
 		return berth_fail(err, BERTH_E_CONFLICT,
 				  "store: %s refused, its transaction was undone", name);
@@ -368,6 +370,11 @@ int store_begin(struct store *s, struct berth_error *err)
 
 	if (rc)
 		return rc;
+	if (!s->depth && !sqlite3_get_autocommit(s->db)) /* the last rollback failed */
+		rc = sqlite_exec(s, "ROLLBACK", err);
+	if (rc)
+		return rc;
+	s->is_spoiled = s->depth && s->is_spoiled;
 	snprintf(level, sizeof(level), "SAVEPOINT level_%u", s->depth);
 	rc = sqlite_exec(s, s->depth ? level : "BEGIN IMMEDIATE", err);
 	if (rc)
@@ -389,7 +396,8 @@ void store_rollback(struct store *s)
 
 		snprintf(levels, sizeof(levels), "ROLLBACK TO level_%u; RELEASE level_%u", s->depth,
 			 s->depth);
-		if (sqlite_exec(s, s->depth ? levels : "ROLLBACK", &err))
+		s->is_spoiled |= sqlite_exec(s, s->depth ? levels : "ROLLBACK", &err) != 0;
+		if (err.code)
 			log_error("cannot roll back: %s", err.cause);
 	}
 	for (size_t i = 0; i < s->hook_count; i++)

@@ -37,6 +37,7 @@ struct store {
 	uint32_t busy_timeout_ms;
 	bool was_unclean, is_locked_out, is_probing;
 	unsigned depth;
+	bool is_spoiled; /* a level could not be rolled back: nor may those around it be kept */
 	unsigned losses; /* js_losses() at the outermost begin */
 	int schema;
 	int health; /* 0 or why there are no writes: BERTH_E_* */
