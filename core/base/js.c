@@ -131,7 +131,7 @@ void js_count_losses(void *(*get)(size_t))
 	json_set_alloc_funcs(count_loss, give_back);
 }
 
-/* NULL with ret_at unset: no memory. */
+/* NULL without a loss: it is no JSON. */
 static json_t *load(const char *bytes, size_t byte_count, json_error_t *ret_at)
 {
 	unsigned before = lost;
@@ -139,8 +139,10 @@ static json_t *load(const char *bytes, size_t byte_count, json_error_t *ret_at)
 	spare.room = 4 * byte_count + 256; /* 32, 64, ... up to twice the longest */
 	spare.used = 0;
 	spare.bytes = malloc(spare.room);
-	if (!spare.bytes)
+	if (!spare.bytes) {
+		lost++;
 		return NULL;
+	}
 	json_t *value =
 		json_loadb(bytes, byte_count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, ret_at);
 	value = js_whole(value, before);
@@ -152,13 +154,13 @@ static json_t *load(const char *bytes, size_t byte_count, json_error_t *ret_at)
 int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limits, json_t **ret,
 	     struct berth_error *err)
 {
-	json_error_t at = {.line = 0};
+	json_error_t at;
 	unsigned losses = js_losses();
 	int r = check_limits(bytes, byte_count, limits, err);
 	if (r)
 		return r;
 	json_t *value = load(bytes, byte_count, &at);
-	if (!value && (js_losses() != losses || !at.line))
+	if (!value && js_losses() != losses)
 		return berth_fail_memory(err);
 	if (!value) {
 		berth_fail(err, BERTH_E_INVALID, "not valid JSON at line %d, column %d", at.line,

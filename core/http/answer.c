@@ -27,6 +27,7 @@ void answer_clear(struct answer *a)
 	a->header_count = 0;
 	a->media_type = a->problem = NULL;
 	a->status = 0;
+	a->lacks_header = false;
 }
 
 void answer_json(struct answer *a, int status, json_t *take_body)
@@ -78,6 +79,7 @@ void answer_header(struct answer *a, const char *name, const char *value)
 	}
 	free(h->name);
 	free(h->value);
+	a->lacks_header = true;
 }
 
 static void add_retry_after(struct answer *a)

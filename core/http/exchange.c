@@ -69,6 +69,9 @@ static bool parse_body(struct request *q)
 	case BERTH_E_LIMIT:
 		answer_problem(&q->answer, 0, "json-limit", &err, NULL);
 		return false;
+	case BERTH_E_NO_MEMORY:
+		answer_error(&q->answer, &err);
+		return false;
 	default:
 		answer_problem(&q->answer, 0, "json-invalid", &err, NULL);
 		return false;
@@ -222,7 +225,7 @@ static void call_handler(struct request *q)
 	a->is_held = false;
 	unsigned losses = js_losses();
 	q->route->handle(q, a);
-	if (js_losses() != losses) {
+	if (js_losses() != losses || a->lacks_header) {
 		a->is_held = false; /* it may lack a part */
 		answer_problem(a, 0, "no-memory", NULL, NULL);
 	}

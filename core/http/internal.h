@@ -33,6 +33,7 @@ struct answer {
 	const char *media_type;
 	struct pair headers[HEADERS_MAX];
 	size_t header_count;
+	bool lacks_header;   /* there was no memory for one */
 	const char *problem; /* its code, or NULL */
 	bool is_held, is_woken, has_timed_out;
 	uint32_t hold_s;

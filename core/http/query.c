@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/js.h"
 #include "core/base/text.h"
 #include "core/http/internal.h"
 
@@ -55,11 +56,15 @@ static void refuse_value(struct request *q, const struct route_param *p, const j
 
 static bool value_fits(struct request *q, const struct route_param *p, const char *text)
 {
+	unsigned losses = js_losses();
 	AUTO_JSON json_t *errors = json_array();
 	AUTO_JSON json_t *value = schema_value_of_text(p->schema, text);
 	if (value && schema_check(p->schema, value, false, errors))
 		return true;
-	refuse_value(q, p, errors);
+	if (js_losses() == losses)
+		refuse_value(q, p, errors);
+	else
+		answer_problem(&q->answer, 0, "no-memory", NULL, NULL);
 	return false;
 }
 
@@ -88,17 +93,20 @@ static bool fields_fit(struct request *q, const char *list)
 	return true;
 }
 
-static char *decode(const char *from, size_t byte_count)
+static int decode(const char *from, size_t byte_count, char **ret, struct berth_error *err)
 {
 	AUTO_FREE char *raw = strndup(from, byte_count);
-	char *to = malloc(byte_count + 1);
-	for (char *s = raw; s && *s; s++)
+	AUTO_FREE char *to = malloc(byte_count + 1);
+	if (!raw || !to)
+		return berth_fail_memory(err);
+	for (char *s = raw; *s; s++)
 		if (*s == '+')
 			*s = ' ';
-	if (raw && to && text_url_decode(raw, byte_count, to, byte_count + 1))
-		return to;
-	free(to);
-	return NULL;
+	if (!text_url_decode(raw, byte_count, to, byte_count + 1))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "the query has a bad percent escape, a NUL, or is not UTF-8");
+	*ret = STEAL(to);
+	return 0;
 }
 
 /* One name=value; false: answered. */
@@ -106,22 +114,25 @@ static bool add_pair(struct request *q, const char *from, size_t byte_count)
 {
 	const char *equals = memchr(from, '=', byte_count);
 	size_t n = equals ? (size_t)(equals - from) : byte_count;
+	const char *value = equals ? equals + 1 : from + byte_count;
 	struct pair *pair = &q->query[q->query_count];
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *name = NULL;
 
 	if (q->query_count == QUERY_MAX) {
 		refuse(q, "parameter-invalid", "more than %d query parameters", QUERY_MAX);
 		return false;
 	}
-	pair->name = decode(from, n);
-	pair->value = equals ? decode(equals + 1, byte_count - n - 1) : strdup("");
-	if (pair->name && pair->value) {
+	if (!decode(from, n, &name, &err) &&
+	    !decode(value, (size_t)(from + byte_count - value), &pair->value, &err)) {
+		pair->name = STEAL(name);
 		q->query_count++;
 		return true;
 	}
-	free(pair->name);
-	free(pair->value);
-	refuse(q, "parameter-invalid",
-	       "the query has a bad percent escape, a NUL, or is not UTF-8");
+	if (err.code == BERTH_E_INVALID)
+		refuse(q, "parameter-invalid", "%s", err.message);
+	else
+		answer_error(&q->answer, &err);
 	return false;
 }
 

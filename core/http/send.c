@@ -38,19 +38,22 @@ static struct MHD_Response *make_response(struct request *q)
 	return r;
 }
 
-static void add_headers(struct request *q, struct MHD_Response *r)
+/* False: no memory for one of them. */
+static bool add_headers(struct request *q, struct MHD_Response *r)
 {
 	const struct answer *a = &q->answer;
-	if (a->media_type && a->status != 204 && a->status != 304)
-		MHD_add_response_header(r, "Content-Type", a->media_type);
-	MHD_add_response_header(r, "X-Request-Id", q->id);
-	MHD_add_response_header(r, "Cache-Control", "no-cache");
+	bool has_type = a->media_type && a->status != 204 && a->status != 304;
+	bool has_waited = a->is_woken && q->wait_s;
+	bool closes = a->closes || q->server->is_draining;
+
 	for (size_t i = 0; i < a->header_count; i++)
-		MHD_add_response_header(r, a->headers[i].name, a->headers[i].value);
-	if (a->is_woken && q->wait_s)
-		MHD_add_response_header(r, "Preference-Applied", "wait");
-	if (a->closes || q->server->is_draining)
-		MHD_add_response_header(r, "Connection", "close");
+		if (!MHD_add_response_header(r, a->headers[i].name, a->headers[i].value))
+			return false;
+	return (!has_type || MHD_add_response_header(r, "Content-Type", a->media_type)) &&
+	       MHD_add_response_header(r, "X-Request-Id", q->id) &&
+	       MHD_add_response_header(r, "Cache-Control", "no-cache") &&
+	       (!has_waited || MHD_add_response_header(r, "Preference-Applied", "wait")) &&
+	       (!closes || MHD_add_response_header(r, "Connection", "close"));
 }
 
 static void count(const struct request *q)
@@ -130,12 +133,16 @@ enum MHD_Result answer_send(struct request *q)
 	struct MHD_Response *r = make_response(q);
 	enum MHD_Result result;
 
+	if (r && !add_headers(q, r)) {
+		MHD_destroy_response(r);
+		q->answer.stream = NULL; /* the response's */
+		r = NULL;
+	}
 	if (!r) {
 		answer_clear(&q->answer);
 		log_error("out of memory for an answer; the connection is closed");
 		return MHD_NO;
 	}
-	add_headers(q, r);
 	q->is_sent = true;
 	result = MHD_queue_response(q->conn->mhd, (unsigned)q->answer.status, r);
 	if (q->answer.stream && result == MHD_YES)

@@ -52,10 +52,14 @@ static int parse(const char *url, CURLU **ret, struct berth_error *err)
 	return 0;
 }
 
-static char *part(CURLU *u, CURLUPart what, unsigned flags)
+/* *ret NULL: it has none. */
+static int part(CURLU *u, CURLUPart what, unsigned flags, char **ret, struct berth_error *err)
 {
-	char *s = NULL;
-	return curl_url_get(u, what, &s, flags) == CURLUE_OK ? s : NULL;
+	CURLUcode r = curl_url_get(u, what, ret, flags);
+
+	if (r != CURLUE_OK)
+		*ret = NULL;
+	return r == CURLUE_OUT_OF_MEMORY ? berth_fail_memory(err) : 0;
 }
 
 /* libcurl decodes %xx in hosts: what comes out may be anything but a name. */
@@ -72,29 +76,39 @@ static bool is_plain_host(const char *host)
 
 /* Would libcurl read the host back as another one? "%34" becomes "4", and "4"
  * when read again 0.0.0.4: such a host has two meanings. */
-static bool is_stable_host(const char *host)
+static int check_host(const char *host, struct berth_error *err)
 {
 	AUTO_URL CURLU *u = curl_url();
+	AUTO_CURL_TEXT char *again = NULL;
 	char url[URL_HOST_ROOM + 8];
+
 	snprintf(url, sizeof url, "http://%s", host);
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
-		return false;
-	AUTO_CURL_TEXT char *again = part(u, CURLUPART_HOST, 0);
-	return again && strcasecmp(host, again) == 0;
+	CURLUcode r = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+	if (r == CURLUE_OUT_OF_MEMORY)
+		return berth_fail_memory(err);
+	if (r == CURLUE_OK && part(u, CURLUPART_HOST, 0, &again, err))
+		return err->code;
+	return again && strcasecmp(host, again) == 0
+		       ? 0
+		       : berth_fail(err, BERTH_E_INVALID, "an URL without a usable host");
 }
 
 static int origin_of(CURLU *u, struct url_origin *ret, struct berth_error *err)
 {
-	AUTO_CURL_TEXT char *scheme = part(u, CURLUPART_SCHEME, 0);
-	AUTO_CURL_TEXT char *host = part(u, CURLUPART_HOST, 0);
-	AUTO_CURL_TEXT char *port = part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+	AUTO_CURL_TEXT char *scheme = NULL;
+	AUTO_CURL_TEXT char *host = NULL;
+	AUTO_CURL_TEXT char *port = NULL;
 	uint64_t number;
 
+	if (part(u, CURLUPART_SCHEME, 0, &scheme, err) || part(u, CURLUPART_HOST, 0, &host, err) ||
+	    part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, &port, err))
+		return err->code;
 	if (!scheme || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
 		return berth_fail(err, BERTH_E_INVALID, "not an http or https URL");
-	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host) ||
-	    !is_stable_host(host))
+	if (!host || !*host || strlen(host) >= sizeof ret->host || !is_plain_host(host))
 		return berth_fail(err, BERTH_E_INVALID, "an URL without a usable host");
+	if (check_host(host, err))
+		return err->code;
 	if (!port || !text_parse_u64(port, 1, 65535, &number))
 		return berth_fail(err, BERTH_E_INVALID, "an URL whose port is not 1 to 65535");
 	ret->is_https = !strcasecmp(scheme, "https");
@@ -138,10 +152,14 @@ int url_normalize(const char *url, char **ret, struct berth_error *err)
 		r = origin_of(u, &origin, err);
 	if (r)
 		return r;
-	AUTO_CURL_TEXT char *query = part(u, CURLUPART_QUERY, 0);
-	AUTO_CURL_TEXT char *fragment = part(u, CURLUPART_FRAGMENT, 0);
-	AUTO_CURL_TEXT char *user = part(u, CURLUPART_USER, 0);
-	AUTO_CURL_TEXT char *path = part(u, CURLUPART_PATH, 0);
+	AUTO_CURL_TEXT char *query = NULL;
+	AUTO_CURL_TEXT char *fragment = NULL;
+	AUTO_CURL_TEXT char *user = NULL;
+	AUTO_CURL_TEXT char *path = NULL;
+	if (part(u, CURLUPART_QUERY, 0, &query, err) ||
+	    part(u, CURLUPART_FRAGMENT, 0, &fragment, err) ||
+	    part(u, CURLUPART_USER, 0, &user, err) || part(u, CURLUPART_PATH, 0, &path, err))
+		return err->code;
 	if (query || fragment)
 		return berth_fail(err, BERTH_E_INVALID, "an address with a query or a fragment");
 	if (user)
@@ -159,7 +177,9 @@ int url_normalize(const char *url, char **ret, struct berth_error *err)
 /* Copies libcurl's text into memory of free(). */
 static int take_text(CURLU *u, CURLUPart what, char **ret, struct berth_error *err)
 {
-	AUTO_CURL_TEXT char *s = part(u, what, 0);
+	AUTO_CURL_TEXT char *s = NULL;
+	if (part(u, what, 0, &s, err))
+		return err->code;
 	*ret = s ? strdup(s) : NULL;
 	return *ret ? 0 : berth_fail_memory(err);
 }
@@ -192,8 +212,10 @@ int url_path_query(const char *url, char **ret, struct berth_error *err)
 	int r = parse(url, &u, err);
 	if (r)
 		return r;
-	AUTO_CURL_TEXT char *path = part(u, CURLUPART_PATH, 0);
-	AUTO_CURL_TEXT char *query = part(u, CURLUPART_QUERY, 0);
+	AUTO_CURL_TEXT char *path = NULL;
+	AUTO_CURL_TEXT char *query = NULL;
+	if (part(u, CURLUPART_PATH, 0, &path, err) || part(u, CURLUPART_QUERY, 0, &query, err))
+		return err->code;
 	*ret = text_printf("%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
 	return *ret ? 0 : berth_fail_memory(err);
 }
