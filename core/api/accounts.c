@@ -2,6 +2,7 @@
 /* Names of numbers: see accounts.h. */
 #include "core/api/accounts.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -55,51 +56,98 @@ unsigned accounts_changes(void)
 	return changes;
 }
 
-/* The name of the first line with that number, as the C library has it; NULL: none. */
-static const char *next_name(bool is_group, FILE *file, char *line, uint32_t *ret_number)
+/* A file that is being read. */
+struct reading {
+	bool is_group;
+	FILE *file; /* NULL: there is none */
+	char *line;
+};
+
+static void reading_done(struct reading *r)
+{
+	if (r->file)
+		fclose(r->file);
+	free(r->line);
+}
+
+static int open_file(bool is_group, struct reading *ret, struct berth_error *err)
+{
+	const char *path = files[is_group].path;
+
+	*ret = (struct reading){.is_group = is_group, .line = malloc(LINE_MAX_BYTES)};
+	if (!ret->line)
+		return berth_fail_memory(err);
+	ret->file = fopen(path, "re");
+	return ret->file || errno == ENOENT ? 0
+					    : berth_fail_errno(err, errno, "cannot read %s", path);
+}
+
+/* The next line as the C library has it; NULL: no more. */
+static const char *next_name(const struct reading *r, uint32_t *ret_number)
 {
 	struct passwd user, *found_user = NULL;
 	struct group group, *found_group = NULL;
 
-	if (is_group) {
-		if (fgetgrent_r(file, &group, line, LINE_MAX_BYTES, &found_group) || !found_group)
+	if (!r->file)
+		return NULL;
+	if (r->is_group) {
+		if (fgetgrent_r(r->file, &group, r->line, LINE_MAX_BYTES, &found_group) ||
+		    !found_group)
 			return NULL;
 		*ret_number = group.gr_gid;
 		return group.gr_name;
 	}
-	if (fgetpwent_r(file, &user, line, LINE_MAX_BYTES, &found_user) || !found_user)
+	if (fgetpwent_r(r->file, &user, r->line, LINE_MAX_BYTES, &found_user) || !found_user)
 		return NULL;
 	*ret_number = user.pw_uid;
 	return user.pw_name;
 }
 
-static void read_name(bool is_group, struct kept *k)
+static int read_name(bool is_group, struct kept *k, struct berth_error *err)
 {
-	char *line AUTO_FREE = malloc(LINE_MAX_BYTES);
-	FILE *file AUTO_FILE = fopen(files[is_group].path, "re");
-	const char *name = NULL;
+	struct reading r CLEANUP(reading_done) = {.line = NULL};
+	const char *name;
 	uint32_t number = 0;
 
-	while (file && line && (name = next_name(is_group, file, line, &number)))
+	*k->name = '\0';
+	k->is_known = !open_file(is_group, &r, err);
+	if (!k->is_known)
+		return err->code;
+	while ((name = next_name(&r, &number)))
 		if (number == k->number)
 			break;
 	if (name && strlen(name) < sizeof(k->name))
 		memcpy(k->name, name, strlen(name) + 1);
-	else
-		*k->name = '\0';
-	k->is_known = line != NULL;
+	return 0;
 }
 
-bool account_name(bool is_group, uint32_t number, char to[ACCOUNT_NAME_ROOM])
+int account_number(bool is_group, const char *name, int64_t *ret, struct berth_error *err)
+{
+	struct reading r CLEANUP(reading_done) = {.line = NULL};
+	const char *found;
+	uint32_t number = 0;
+
+	*ret = -1;
+	if (open_file(is_group, &r, err))
+		return err->code;
+	while (*ret < 0 && (found = next_name(&r, &number)))
+		if (!strcmp(found, name))
+			*ret = number;
+	return 0;
+}
+
+int account_name(bool is_group, uint32_t number, char to[ACCOUNT_NAME_ROOM],
+		 struct berth_error *err)
 {
 	struct kept *k = &files[is_group].kept[number % KEPT];
+	int code = 0;
 
 	if (!k->is_known || k->number != number) {
 		k->number = number;
-		read_name(is_group, k);
+		code = read_name(is_group, k, err);
 	}
 	memcpy(to, k->name, sizeof(k->name));
-	return *to != '\0';
+	return code;
 }
 
 void principal_format(bool is_group, int64_t number, const char *account, char to[PRINCIPAL_ROOM])

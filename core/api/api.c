@@ -56,13 +56,34 @@ void findings_add(struct findings *f, const char *pointer, const char *code, con
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	if (!f->count++) {
+	bool is_first = !f->count++;
+	if (!f->answer || f->has_failed)
+		return;
+	if (is_first) {
 		struct berth_error err = ERROR_INIT;
 		(void)berth_fail(&err, BERTH_E_INVALID, "%s%s%s", pointer, *pointer ? ": " : "",
 				 detail);
 		answer_problem(f->answer, 422, "validation-failed", &err, NULL);
 	}
 	answer_fault(f->answer, pointer, code, "%s", detail);
+}
+
+void findings_fail(struct findings *f, const struct berth_error *err)
+{
+	f->count++;
+	if (f->answer && !f->has_failed)
+		api_fail(f->answer, err, NULL);
+	f->has_failed = true;
+}
+
+void findings_add_error(struct findings *f, const char *pointer, const char *code,
+			const struct berth_error *why)
+{
+	if (why->code == BERTH_E_NO_MEMORY)
+		findings_fail(f, why);
+	else
+		findings_add(f, pointer, code, "%s%s%s", why->message, *why->cause ? ": " : "",
+			     why->cause);
 }
 
 int api_parse(const char *text, json_t **ret, struct berth_error *err)
@@ -181,22 +202,26 @@ struct making {
 	struct request *q;
 };
 
-/* A row that can't be shown is logged and left out: it must not hide the others. */
-static json_t *make(void *user, const void *row)
+/* A row that is damaged is logged and left out: it must not hide the others. Where the
+ * store or memory fails, nobody knows what else is not there. */
+static int make(void *user, const void *row, json_t **ret, struct berth_error *err)
 {
 	struct making *m = user;
 	struct log_context context = {.request = request_id(m->q)};
-	struct berth_error err = ERROR_INIT;
-	json_t *shown = NULL;
+	struct berth_error why = ERROR_INIT;
 
-	if (!m->c->show(m->q, row, &shown, &err)) {
-		if (m->c->common)
-			json_object_update_missing(shown, (json_t *)m->c->common);
-		return shown;
+	if (!m->c->show(m->q, row, ret, &why))
+		return m->c->common && json_object_update_missing(*ret, (json_t *)m->c->common)
+			       ? berth_fail_memory(err)
+			       : 0;
+	*ret = NULL;
+	if (why.code == BERTH_E_NO_MEMORY || why.from == BERTH_FROM_SQL) {
+		*err = why;
+		return berth_wrap(err, "a %s can't be shown", m->c->noun);
 	}
 	log_line(LOG_LEVEL_ERROR, &context, "a %s is left out of a list: %s: %s", m->c->noun,
-		 err.message, err.cause);
-	return NULL;
+		 why.message, why.cause);
+	return 0;
 }
 
 void api_list(const struct api_collection *c, struct request *q, struct answer *a)

@@ -28,13 +28,20 @@ MUST_USE int api_configured(struct daemon_state *d, struct berth_error *err);
 
 /* What is wrong with a body beyond its schema: the first finding makes the
  * answer a 422 "validation-failed", each adds to its errors[], so that a user
- * sees all of them at once. */
+ * sees all of them at once. answer NULL: they are counted, and told to nobody. */
 struct findings {
 	struct answer *answer;
 	size_t count;
+	bool has_failed; /* what was found is not known: the answer says why */
 };
 void findings_add(struct findings *f, const char *pointer, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The check itself failed: that is the answer, whatever else was found. */
+void findings_fail(struct findings *f, const struct berth_error *err);
+/* What a parser refused, in its words and with its cause; without memory it has said
+ * nothing of the value, and the check failed. */
+void findings_add_error(struct findings *f, const char *pointer, const char *code,
+			const struct berth_error *why);
 
 /* Answers an error of the store or of another module; status and code follow
  * from err->code. hint: one command to run next, or NULL. */

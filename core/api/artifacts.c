@@ -25,7 +25,7 @@ static bool reference_of_route(struct request *q, struct answer *a, const struct
 				 "expected REPOSITORY:TAG or REPOSITORY@DIGEST");
 	if (!err.code)
 		return true;
-	answer_problem(a, 400, "reference-invalid", &err, NULL);
+	space_reference_refused(a, &err);
 	return false;
 }
 

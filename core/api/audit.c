@@ -17,9 +17,10 @@
 static int show_audit(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct audit_row *it = row;
-	json_t *detail = NULL, *groups = NULL;
+	json_t *detail = NULL, *groups AUTO_JSON = NULL;
 
-	if (api_parse(it->detail, &detail, err))
+	if ((*it->groups && api_parse(it->groups, &groups, err)) ||
+	    api_parse(it->detail, &detail, err))
 		return err->code;
 	*ret = json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "uid", (json_int_t)it->uid, "user",
 			 it->user_name, "request", it->request_id, "action", it->action, "resource",
@@ -32,11 +33,8 @@ static int show_audit(struct request *q, const void *row, json_t **ret, struct b
 		js_put_str(*ret, "hash", it->hash);
 	}
 	js_put_str(*ret, "result", it->result);
-	if (*it->groups) {
-		if (api_parse(it->groups, &groups, err))
-			return err->code;
-		json_object_set_new(*ret, "groups", groups);
-	}
+	if (groups)
+		json_object_set(*ret, "groups", groups);
 	js_put_time(*ret, "at", it->time_ms);
 	return 0;
 }

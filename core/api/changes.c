@@ -35,7 +35,7 @@ static int concerns(struct hint *h, const char *name, bool *ret, struct berth_er
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 	struct findings f = {.answer = NULL};
-	struct berth_error ignored = ERROR_INIT;
+	struct berth_error why = ERROR_INIT;
 	json_t *desired AUTO_JSON = NULL;
 	const json_t *change;
 	size_t i;
@@ -44,7 +44,11 @@ static int concerns(struct hint *h, const char *name, bool *ret, struct berth_er
 		return err->code;
 	json_t *doc AUTO_JSON = sync_engine_rule(desired, &f);
 	AUTO(rule) struct rule *rule = NULL;
-	if (!doc || rule_parse(doc, &rule, &ignored))
+	if (!doc && !f.count)
+		return berth_fail_memory(err);
+	if (doc && rule_parse(doc, &rule, &why) == BERTH_E_NO_MEMORY)
+		return berth_fail_memory(err);
+	if (!rule)
 		return 0; /* its next look says what is wrong with it */
 	json_array_foreach (h->changes, i, change)
 		*ret = *ret || is_about(rule, change);
@@ -109,7 +113,9 @@ void api_changes_create(struct request *q, struct answer *a)
 	}
 	if (!rules || api_each(h.d->store, &sync_watches_table, &page, find, &h, &err) ||
 	    (json_object_size(rules) && note(&h, &err))) {
-		api_fail(a, rules ? &err : (berth_fail_memory(&err), &err), NULL);
+		if (!rules)
+			(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
 		return;
 	}
 	if (json_object_size(rules))

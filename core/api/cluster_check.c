@@ -36,9 +36,7 @@ static int take_kubeconfig(json_t *body, struct findings *f, struct berth_error 
 			findings_add(f, "/kubeconfig", "given-twice",
 				     "%s is given too: leave one of the two out", told[i]);
 	if (kubeconfig_read(text, js_str(body, "context", NULL), &found, &why)) {
-		findings_add(f, "/kubeconfig", "bad-kubeconfig", "%s%s%s", why.message,
-			     *why.cause ? ": " : "", why.cause);
-		found = json_object();
+		findings_add_error(f, "/kubeconfig", "bad-kubeconfig", &why);
 	}
 	json_object_del(body, "kubeconfig");
 	json_object_del(body, "context");
@@ -111,8 +109,7 @@ static void check_url(json_t *desired, const char *key, const char *pointer, boo
 	char *address AUTO_FREE = NULL;
 
 	if (url_normalize(js_str(desired, key, ""), &address, &err))
-		findings_add(f, pointer, "address-invalid", "%s%s%s", err.message,
-			     *err.cause ? ": " : "", err.cause);
+		findings_add_error(f, pointer, "address-invalid", &err);
 	else if (needs_https && strncmp(address, "https://", 8) != 0)
 		findings_add(f, pointer, "address-invalid",
 			     "expected https: a credential would travel in the clear");
@@ -127,10 +124,10 @@ static void check_pem(const json_t *tls, const json_t *secrets, struct findings 
 	struct berth_error err = ERROR_INIT;
 
 	if (ca && pem_check_ca(ca, &err))
-		findings_add(f, "/tls/ca", "not-pem", "%s", err.message);
+		findings_add_error(f, "/tls/ca", "not-pem", &err);
 	err = (struct berth_error)ERROR_INIT;
 	if (cert && key && pem_check_pair(cert, key, &err))
-		findings_add(f, "/tls/client_cert", "not-pem", "%s", err.message);
+		findings_add_error(f, "/tls/client_cert", "not-pem", &err);
 }
 
 void cluster_check(json_t *desired, const struct cluster_secrets *will_have, const json_t *secrets,

@@ -157,35 +157,15 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 		api_fail(a, &err, NULL);
 		return false;
 	}
-	struct cluster_secrets has = {
-		.has_token = vault_will_have(d, c->row.id, c->secrets, "option_token"),
-		.has_client_key = vault_will_have(d, c->row.id, c->secrets, "tls_client_key")};
+	struct cluster_secrets has = {.has_token = false};
+	if (vault_will_have(d, c->row.id, c->secrets, "option_token", &has.has_token, &err) ||
+	    vault_will_have(d, c->row.id, c->secrets, "tls_client_key", &has.has_client_key,
+			    &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
 	cluster_check(c->desired, &has, c->secrets, &f);
 	return f.count == 0;
-}
-
-/* Seals the secrets under their new owner and submits, as one transaction. */
-static void submit_sealed(struct request *q, struct answer *a, const struct change *c,
-			  const struct op_request *request, const char *owner)
-{
-	struct daemon_state *d = request_daemon(q);
-	struct berth_error err = ERROR_INIT;
-
-	if (store_begin(d->store, &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	struct store *undo AUTO_UNDO = d->store;
-	if (vault_put(d, owner, c->secrets, request_dry_run(q), &err)) {
-		api_fail(a, &err, "berthctl api GET /v1/readyz");
-		return;
-	}
-	if (!api_submit(q, a, request)) {
-		vault_forget(owner);
-		return;
-	}
-	if (store_commit(STEAL(undo), &err))
-		api_fail(a, &err, NULL);
 }
 
 /* Hands a change to its proof. The secrets wait, sealed, under a new owner. */
@@ -216,7 +196,7 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 		.locks = is_dry_run ? NULL : locks,
 		.integration = instance,
 	};
-	submit_sealed(q, a, c, &request, owner);
+	vault_submit(q, a, &request, owner, c->secrets);
 }
 
 void api_clusters_create(struct request *q, struct answer *a)

@@ -66,17 +66,16 @@ static void lines_done(struct lines *l)
 #define AUTO_LINES CLEANUP(lines_done)
 
 /* A word for a POSIX shell: as it is where no character could mean anything
- * else, otherwise in single quotes. */
+ * else, otherwise in single quotes. NULL: no memory. */
 static char *quoted(const char *word)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				   "@%+=:,./_-";
+	if (*word && word[0] != '-' && !word[strspn(word, safe)])
+		return strdup(word);
 	char *text = malloc(strlen(word) * 4 + 3), *to = text;
-
-	if (!text || (*word && word[0] != '-' && !word[strspn(word, safe)])) {
-		free(text);
-		return text ? strdup(word) : NULL;
-	}
+	if (!text)
+		return NULL;
 	*to++ = '\'';
 	for (; *word; word++) {
 		if (*word == '\'') {
@@ -265,7 +264,7 @@ void api_commands_list(struct request *q, struct answer *a)
 	if (!space_of_route(q, a, &space))
 		return;
 	if (space_reference(&space, request_query(q, "reference"), &of, &err)) {
-		answer_problem(a, 400, "reference-invalid", &err, NULL);
+		space_reference_refused(a, &err);
 		return;
 	}
 	int code = space_of_repository(request_daemon(q)->store, space.integration_id,

@@ -146,23 +146,26 @@ static void start(struct request *q, struct answer *a, const struct start *s)
 		api_fail(a, &err, NULL);
 }
 
-/* Source and target must not be one place. */
-static bool is_onto_itself(struct request *q, struct answer *a, const json_t *rule,
+/* Source and target must not be one place. False: answered. */
+static bool goes_elsewhere(struct request *q, struct answer *a, const json_t *rule,
 			   const json_t *to)
 {
 	const json_t *from = json_object_get(rule, "source");
+	const char *source = js_str(from, "instance", ""), *path = js_str(from, "repository", "");
 	const char *tag = js_str(to, "tag", NULL);
 	const json_t *only = json_array_get(json_object_get(rule, "tags"), 0);
-	bool same_tag = !tag || (only && !strcmp(json_string_value(only), tag));
+	bool same_tag = !tag || (only && !strcmp(json_string_value(only), tag)), is_same = false;
+	struct berth_error err = ERROR_INIT;
 
-	if (strcmp(js_str(from, "repository", ""), js_str(to, "repository", "")) != 0 ||
-	    !same_tag ||
-	    !sync_same_registry(request_daemon(q), js_str(from, "instance", ""),
-				js_str(to, "instance", "")))
-		return false;
-	api_refuse(a, 409, "copy-onto-itself", NULL, "source and target are the same place: %s/%s",
-		   js_str(from, "instance", ""), js_str(from, "repository", ""));
-	return true;
+	if (strcmp(path, js_str(to, "repository", "")) != 0 || !same_tag)
+		return true;
+	if (sync_same_registry(request_daemon(q), source, js_str(to, "instance", ""), &is_same,
+			       &err))
+		api_fail(a, &err, NULL);
+	else if (is_same)
+		api_refuse(a, 409, "copy-onto-itself", NULL,
+			   "source and target are the same place: %s/%s", source, path);
+	return !err.code && !is_same;
 }
 
 /* The rule is right, with each of its targets. */
@@ -174,14 +177,14 @@ static bool is_copy_right(struct request *q, struct answer *a, const json_t *rul
 
 	if (!json_array_size(targets))
 		return sync_ends_known(q, a, rule) &&
-		       !is_onto_itself(q, a, rule, json_object_get(rule, "target")) &&
+		       goes_elsewhere(q, a, rule, json_object_get(rule, "target")) &&
 		       engine_rule_is_right(rule, f);
 	if (!copy_targets_known(q, a, targets) || !sync_ends_known(q, a, rule))
 		return false;
 	json_array_foreach (targets, i, to) {
 		json_t *one AUTO_JSON = json_copy((json_t *)rule);
 		if (!one || json_object_set(one, "target", (json_t *)to) ||
-		    is_onto_itself(q, a, rule, to) || !engine_rule_is_right(one, f))
+		    !goes_elsewhere(q, a, rule, to) || !engine_rule_is_right(one, f))
 			return false;
 	}
 	return true;
@@ -313,6 +316,8 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const str
 	if (api_parse(of->desired, &desired, err))
 		return err->code;
 	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
+	if (!rule && !f.count)
+		return berth_fail_memory(err);
 	if (!rule)
 		return berth_fail(err, BERTH_E_INVALID, "copy rule %s is no longer right",
 				  of->name);
@@ -425,7 +430,7 @@ void api_sync_runs_list(struct request *q, struct answer *a)
 		return;
 	const struct store_value values[] = {V_TEXT(row.id)};
 	struct api_collection of_one = {.table = &sync_runs_table,
-
+					.noun = "run",
 					.within = "rule_id = ?",
 					.within_values = values,
 					.within_count = 1,

@@ -137,10 +137,10 @@ static int add_audit(struct daemon_state *d, const struct http_audit *entry,
 	char user[USER_NAME_ROOM];
 	AUTO_JSON json_t *groups = groups_of(entry->caller);
 	AUTO_JSON json_t *asked = entry->asked ? audit_masked(entry->asked) : NULL;
-	AUTO_JSON json_t *detail =
-		json_pack("{s:s, s:i, s:b, s:O*, s:O*, s:O*}", "method", entry->method, "status",
-			  entry->status, "dry_run", entry->dry_run, "asked", asked, "before",
-			  entry->before, "after", entry->after);
+	AUTO_JSON json_t *detail = json_pack(
+		"{s:s, s:i, s:b, s:O*, s:O*, s:O*, s:s*}", "method", entry->method, "status",
+		entry->status, "dry_run", entry->dry_run, "asked", asked, "before", entry->before,
+		"after", entry->after, "problem", entry->problem);
 	AUTO_FREE char *owner = NULL;
 	struct audit_entry row = {.uid = entry->caller->uid,
 				  .user_name = user,
@@ -151,10 +151,9 @@ static int add_audit(struct daemon_state *d, const struct http_audit *entry,
 				  .detail = detail,
 				  .groups = groups};
 
-	if (!detail || !groups)
+	if (!detail || !groups || (entry->asked && !asked))
 		return berth_fail_memory(err);
 	api_user_name(entry->caller->uid, user, sizeof user);
-	js_put_str(detail, "problem", entry->problem);
 	if (audit_owner_of_request(d->store, entry, &owner, err))
 		return err->code;
 	row.workspace_id = owner;
@@ -243,49 +242,72 @@ static int add_workspace(void *user, const void *row, struct berth_error *err)
 	return json_array_append_new(user, json_string(it->name)) ? berth_fail_memory(err) : 0;
 }
 
-/* The caller's own workspaces; left out where the store can't say. */
-static void describe_workspaces(struct daemon_state *d, const struct caller *caller, json_t *server)
+/* What the store can't say is left out of GET /v1, which says how it is. */
+static int leave_out(const char *what, const struct berth_error *why, struct berth_error *err)
+{
+	if (why->code == BERTH_E_NO_MEMORY)
+		return berth_fail_memory(err);
+	log_error("a caller's %s can't be read: %s: %s", what, why->message, why->cause);
+	return 0;
+}
+
+/* The caller's own workspaces. */
+static int describe_workspaces(struct daemon_state *d, const struct caller *caller, json_t *server,
+			       struct berth_error *err)
 {
 	struct buf principals AUTO_BUF = {.max = SIGHT_PRINCIPALS_MAX};
-	struct berth_error err = ERROR_INIT;
+	struct berth_error why = ERROR_INIT;
 	json_t *names AUTO_JSON = json_array();
 
-	if (!d->store || !names || sight_principals(caller, &principals, &err))
-		return;
+	if (!d->store)
+		return 0;
+	if (!names)
+		return berth_fail_memory(err);
+	if (sight_principals(caller, &principals, &why))
+		return leave_out("groups", &why, err);
 	const struct store_value v = V_TEXT(buf_text(&principals));
 	struct store_page page = {.within = WORKSPACE_OWN_SQL,
 				  .within_values = &v,
 				  .within_count = 1,
 				  .tail = "ORDER BY w.name"};
-	if (!store_list(d->store, &workspaces_table, &page, add_workspace, names, NULL, &err))
-		json_object_set(json_object_get(server, "caller"), "workspaces", names);
+	if (store_list(d->store, &workspaces_table, &page, add_workspace, names, NULL, &why))
+		return leave_out("workspaces", &why, err);
+	return json_object_set(json_object_get(server, "caller"), "workspaces", names)
+		       ? berth_fail_memory(err)
+		       : 0;
 }
 
 /* The names of all roles that the caller has, of the platform and in workspaces. */
-static void describe_roles(struct daemon_state *d, const struct caller *caller, json_t *server)
+static int describe_roles(struct daemon_state *d, const struct caller *caller, json_t *server,
+			  struct berth_error *err)
 {
 	struct grants g CLEANUP(grants_done) = {.roles = NULL};
-	struct berth_error err = ERROR_INIT;
+	struct berth_error why = ERROR_INIT;
 	json_t *names = json_array();
 
 	if (caller->role != ROLE_NONE)
 		json_array_append_new(names, json_string(access_role_name(caller->role)));
-	if (load_grants(d, caller, &g, &err))
-		log_error("a caller's roles can't be read: %s: %s", err.message, err.cause);
+	if (load_grants(d, caller, &g, &why) && leave_out("roles", &why, err)) {
+		json_decref(names);
+		return err->code;
+	}
 	for (size_t i = 0; i < g.role_count; i++)
 		json_array_append_new(names, json_string(g.roles[i].name));
-	json_object_set_new(json_object_get(server, "caller"), "roles", names);
+	return json_object_set_new(json_object_get(server, "caller"), "roles", names)
+		       ? berth_fail_memory(err)
+		       : 0;
 }
 
-static void describe(struct daemon_state *d, const struct caller *caller, json_t *server)
+static int describe(struct daemon_state *d, const struct caller *caller, json_t *server,
+		    struct berth_error *err)
 {
 	const char *why = NULL;
 	if (d->store && store_health(d->store, &why))
 		json_object_set_new(server, "maintenance", json_true());
-	describe_workspaces(d, caller, server);
-	describe_roles(d, caller, server);
+	if (describe_workspaces(d, caller, server, err) || describe_roles(d, caller, server, err))
+		return err->code;
 	if (caller->role == ROLE_NONE)
-		return;
+		return 0;
 	json_t *plugins = json_array(), *entry;
 	size_t i;
 	json_array_foreach (d->plugins, i, entry)
@@ -294,7 +316,7 @@ static void describe(struct daemon_state *d, const struct caller *caller, json_t
 							 json_object_get(entry, "version"), "abi",
 							 json_object_get(entry, "abi"), "ok",
 							 json_object_get(entry, "ok")));
-	json_object_set_new(server, "plugins", plugins);
+	return json_object_set_new(server, "plugins", plugins) ? berth_fail_memory(err) : 0;
 }
 
 static void metrics(struct daemon_state *d, bool is_openmetrics, struct buf *out)

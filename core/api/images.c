@@ -45,7 +45,6 @@ static int show_repository(struct request *q, const void *row, json_t **ret,
 void api_space_images_list(struct request *q, struct answer *a)
 {
 	struct space space AUTO_SPACE = {.id = NULL};
-
 	json_t *more AUTO_JSON = NULL;
 	struct berth_error err = ERROR_INIT;
 

@@ -99,8 +99,12 @@ void vault_forget(const char *owner);
 json_t *vault_names(const json_t *secrets);
 /* Will the owner have that field once secrets ({field: text, or null for "remove it"})
  * are settled? owner NULL: a new one. */
-bool vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
-		     const char *field);
+MUST_USE int vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
+			     const char *field, bool *ret, struct berth_error *err);
+/* Seals the secrets of a change under an owner of their own and submits its proof, as one
+ * transaction; what is refused leaves none behind. q is answered. */
+void vault_submit(struct request *q, struct answer *a, const struct op_request *request,
+		  const char *owner, const json_t *secrets);
 /* At the start: secrets of proofs that a kill left without an operation go. */
 MUST_USE int vault_sweep(struct daemon_state *d, struct berth_error *err);
 

@@ -134,8 +134,7 @@ static void check_address(json_t *desired, struct findings *f)
 	char *address AUTO_FREE = NULL;
 
 	if (url_normalize(js_str(desired, "address", ""), &address, &err))
-		findings_add(f, "/address", "address-invalid", "%s%s%s", err.message,
-			     *err.cause ? ": " : "", err.cause);
+		findings_add_error(f, "/address", "address-invalid", &err);
 	else
 		json_object_set_new(desired, "address", json_string(address));
 }
@@ -167,11 +166,11 @@ static void check_tls(const json_t *tls, const struct integration_secrets *secre
 			     "a client key needs its certificate");
 }
 
-/* What a value of that type must look like, or NULL where it does. */
-static const char *option_wants(const char *type, const json_t *value)
+/* What a value of that type must look like, or NULL where it does; err: it can't be
+ * known. */
+static const char *option_wants(const char *type, const json_t *value, struct berth_error *err)
 {
 	char *address AUTO_FREE = NULL;
-	struct berth_error err = ERROR_INIT;
 	uint64_t number;
 	const char *text = json_string_value(value);
 
@@ -186,7 +185,7 @@ static const char *option_wants(const char *type, const json_t *value)
 		return is_bool ? NULL : "true or false";
 	}
 	if (!strcmp(type, "url"))
-		return text && !url_normalize(text, &address, &err) ? NULL : "an http or https URL";
+		return text && !url_normalize(text, &address, err) ? NULL : "an http or https URL";
 	return text ? NULL : "a text";
 }
 
@@ -223,8 +222,11 @@ static void check_options(const json_t *plugin, const json_t *options, struct fi
 			report_unknown_option(plugin, key, pointer, f);
 			continue;
 		}
-		const char *wants = option_wants(js_str(option, "type", ""), value);
-		if (wants)
+		struct berth_error why = ERROR_INIT;
+		const char *wants = option_wants(js_str(option, "type", ""), value, &why);
+		if (why.code == BERTH_E_NO_MEMORY)
+			findings_fail(f, &why);
+		else if (wants)
 			findings_add(f, pointer, "wrong-type", "expected %s", wants);
 	}
 	json_array_foreach (table, i, one) {

@@ -47,6 +47,8 @@ static void probe_is_due(void *user, const char *name)
 	}
 	if (!integration_check_usable(&row, false, &err))
 		submit(d, &row, "probe");
+	else if (err.code != BERTH_E_CONFLICT)
+		log_warning("cannot probe: %s: %s", err.message, err.cause);
 }
 
 int integration_schedule(struct daemon_state *d, const struct integration *row,
@@ -77,9 +79,11 @@ static int refresh_one(void *user, const void *row, struct berth_error *err)
 {
 	struct berth_error why = ERROR_INIT;
 
-	(void)err;
+	(void)err; /* one that can't be refreshed leaves the others alone */
 	if (!integration_check_usable(row, true, &why))
 		submit(user, row, "refresh");
+	else if (why.code != BERTH_E_CONFLICT)
+		log_warning("cannot refresh the index: %s: %s", why.message, why.cause);
 	return 0;
 }
 

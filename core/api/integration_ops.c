@@ -135,8 +135,10 @@ static int check_owner(struct daemon_state *d, const json_t *arguments, struct b
 	struct workspace owner AUTO_WORKSPACE = {.id = NULL};
 	const char *id = js_str(arguments, "workspace_id", "");
 
-	if (!*id || !workspace_get_by_id(d->store, id, &owner, err))
-		return 0;
+	int code = *id ? workspace_get_by_id(d->store, id, &owner, err) : 0;
+
+	if (code != BERTH_E_NOT_FOUND)
+		return code;
 	return berth_wrap(err, "workspace %s is there no more", js_str(arguments, "scope", ""));
 }
 

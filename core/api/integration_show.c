@@ -9,6 +9,7 @@
 
 #include "core/api/sight.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 
 int secret_state(struct daemon_state *d, const char *owner, const char *field, json_t **ret,
 		 struct berth_error *err)
@@ -94,9 +95,11 @@ int integration_show(struct request *q, const void *row, json_t **ret, struct be
 
 static int put_option(json_t *options, const char *key, const char *text, struct berth_error *err)
 {
-	if (text && *text && json_object_set_new(options, key, json_string(text)))
+	if (!text || !*text)
+		return 0;
+	if (!text_is_utf8(text, strlen(text)))
 		return berth_fail(err, BERTH_E_INVALID, "option %s is not UTF-8", key);
-	return 0;
+	return json_object_set_new(options, key, json_string(text)) ? berth_fail_memory(err) : 0;
 }
 
 static int put_list(json_t *options, const char *key, const json_t *list, struct berth_error *err)
@@ -138,6 +141,8 @@ static int put_plugin_options(struct daemon_state *d, const struct instance_requ
 	json_object_foreach (json_object_get(from->desired, "options"), key, value) {
 		char *text AUTO_FREE =
 			json_is_string(value) ? strdup(json_string_value(value)) : js_text(value);
+		if (!text)
+			return berth_fail_memory(err);
 		if (put_option(options, key, text, err))
 			return err->code;
 	}
@@ -172,13 +177,15 @@ static int instance_options(struct daemon_state *d, const struct instance_reques
 	return put_plugin_options(d, from, options, err);
 }
 
+/* All of them or NULL: one that were missing would be allowed, or denied. */
 static json_t *cidrs(const struct text_list *list)
 {
-	json_t *array = json_array();
+	json_t *array AUTO_JSON = json_array();
 
 	for (size_t i = 0; i < list->item_count; i++)
-		json_array_append_new(array, json_string(list->items[i]));
-	return array;
+		if (json_array_append_new(array, json_string(list->items[i])))
+			return NULL;
+	return STEAL(array);
 }
 
 int instance_build(struct daemon_state *d, const struct instance_request *from, json_t **ret,
@@ -192,6 +199,8 @@ int instance_build(struct daemon_state *d, const struct instance_request *from, 
 	char *kept_text AUTO_SECRET = NULL;
 	struct berth_error ignored = ERROR_INIT;
 
+	if (!options)
+		return berth_fail_memory(err);
 	if (instance_options(d, from, options, err))
 		return err->code;
 	/* What a plugin kept may be lost at any time: then it asks again. */
@@ -231,34 +240,54 @@ bool integration_of_route(struct request *q, struct answer *a, struct integratio
 	return !code;
 }
 
-int integration_check_usable(const struct integration *row, bool needs_health,
-			     struct berth_error *err)
+/* Why it can't be used, as a code of core/http/problem.c; NULL: it can. err: why, or with
+ * another code than BERTH_E_CONFLICT that it can't be known. */
+static const char *find_hindrance(const struct integration *row, bool needs_health,
+				  struct berth_error *err)
 {
 	json_t *desired AUTO_JSON = NULL;
 	json_t *status AUTO_JSON = NULL;
 
-	if (api_parse(row->desired, &desired, err) || api_parse(row->status, &status, err))
-		return berth_wrap(err, "integration %s", row->name);
-	if (!js_bool(desired, "enabled", true))
-		return berth_fail(err, BERTH_E_CONFLICT, "integration %s is disabled", row->name);
-	if (needs_health && !strcmp(row->phase, "unhealthy")) {
-		(void)berth_fail(err, BERTH_E_CONFLICT, "integration %s is unhealthy", row->name);
-		return berth_cause(err, "%s", js_str(status, "message", ""));
+	if (api_parse(row->desired, &desired, err) || api_parse(row->status, &status, err)) {
+		(void)berth_wrap(err, "integration %s", row->name);
+		return NULL;
 	}
-	return 0;
+	if (!js_bool(desired, "enabled", true)) {
+		(void)berth_fail(err, BERTH_E_CONFLICT, "integration %s is disabled", row->name);
+		return "integration-disabled";
+	}
+	if (!needs_health || strcmp(row->phase, "unhealthy") != 0)
+		return NULL;
+	(void)berth_fail(err, BERTH_E_CONFLICT, "integration %s is unhealthy", row->name);
+	(void)berth_cause(err, "%s", js_str(status, "message", ""));
+	return "integration-unhealthy";
+}
+
+int integration_check_usable(const struct integration *row, bool needs_health,
+			     struct berth_error *err)
+{
+	struct berth_error why = ERROR_INIT;
+
+	(void)find_hindrance(row, needs_health, &why);
+	if (why.code)
+		*err = why;
+	return why.code;
 }
 
 bool integration_usable(struct answer *a, const struct integration *row, bool needs_health)
 {
 	struct berth_error err = ERROR_INIT;
+	const char *code = find_hindrance(row, needs_health, &err);
 	char hint[128];
 
-	if (!integration_check_usable(row, needs_health, &err))
+	if (!err.code)
 		return true;
-	bool is_off = strstr(err.message, "disabled") != NULL;
-	snprintf(hint, sizeof(hint), "berthctl integration %s %s", is_off ? "edit" : "probe",
-		 row->name);
-	answer_problem(a, 409, is_off ? "integration-disabled" : "integration-unhealthy", &err,
-		       hint);
+	if (!code) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	snprintf(hint, sizeof(hint), "berthctl integration %s %s",
+		 strcmp(code, "integration-disabled") ? "probe" : "edit", row->name);
+	answer_problem(a, 409, code, &err, hint);
 	return false;
 }

@@ -97,15 +97,15 @@ static bool check_change(struct request *q, struct answer *a, struct change *c)
 {
 	struct daemon_state *d = request_daemon(q);
 	struct findings f = {.answer = a};
-	struct integration_secrets secrets = {
-		.has_password = vault_will_have(d, c->row.id, c->secrets, "password"),
-		.has_client_key = vault_will_have(d, c->row.id, c->secrets, "tls_client_key"),
-	};
+	struct integration_secrets secrets = {.has_password = false};
 	struct berth_error err = ERROR_INIT;
 
 	if (!api_plugins_known(q, a))
 		return false;
-	if (integration_defaults(d, c->desired, &err)) {
+	if (vault_will_have(d, c->row.id, c->secrets, "password", &secrets.has_password, &err) ||
+	    vault_will_have(d, c->row.id, c->secrets, "tls_client_key", &secrets.has_client_key,
+			    &err) ||
+	    integration_defaults(d, c->desired, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
@@ -124,7 +124,6 @@ static char *scope_of(const char *name)
 /* Hands a change to its proof. The secrets wait, sealed, under a new owner. */
 static void submit_proof(struct request *q, struct answer *a, const struct change *c)
 {
-	struct daemon_state *d = request_daemon(q);
 	bool is_dry_run = request_dry_run(q), is_new = !c->row.id;
 	struct berth_error err = ERROR_INIT;
 	char owner[UUID_ROOM], path[96];
@@ -152,21 +151,7 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 		.locks = is_dry_run ? NULL : locks,
 		.integration = c->name,
 	};
-	if (store_begin(d->store, &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	struct store *undo AUTO_UNDO = d->store;
-	if (vault_put(d, owner, c->secrets, is_dry_run, &err)) {
-		api_fail(a, &err, "berthctl api GET /v1/readyz");
-		return;
-	}
-	if (!api_submit(q, a, &request)) {
-		vault_forget(owner);
-		return;
-	}
-	if (store_commit(STEAL(undo), &err))
-		api_fail(a, &err, NULL);
+	vault_submit(q, a, &request, owner, c->secrets);
 }
 
 #define OF_ONE_WORKSPACE_MAX 100
@@ -306,13 +291,12 @@ static void change_now(struct request *q, struct answer *a, struct change *c)
 	struct berth_error err = ERROR_INIT;
 	char path[96];
 
+	bool is_same = json_equal(c->before, c->desired) && !json_object_size(c->secrets);
 	if (request_dry_run(q)) {
-		bool is_same = json_equal(c->before, c->desired) && !json_object_size(c->secrets);
 		snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
 		answer_json(a, 200, api_plan(NULL, is_same ? NULL : path, NULL));
 		return;
 	}
-	bool is_same = json_equal(c->before, c->desired) && !json_object_size(c->secrets);
 	if ((!is_same && apply_change(d, c, &err)) ||
 	    integration_get(d->store, c->name, &row, &err)) {
 		api_fail(a, &err, NULL);

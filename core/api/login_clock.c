@@ -90,8 +90,12 @@ static int clean(struct daemon_state *d, const char *integration_id, struct bert
 
 	if (integration_get_by_id(d->store, integration_id, &of, err))
 		return err->code;
-	if (integration_check_usable(&of, true, &unusable))
-		return 0; /* later, when it is well again */
+	if (integration_check_usable(&of, true, &unusable)) {
+		if (unusable.code == BERTH_E_CONFLICT)
+			return 0; /* later, when it is well again */
+		*err = unusable;
+		return err->code;
+	}
 	if (!names)
 		return berth_fail_memory(err);
 	if (store_list(d->store, &logins_table, &page, collect, names, NULL, err) ||
@@ -114,9 +118,11 @@ static void is_due(void *user, const char *name)
 	const json_t *one;
 
 	(void)name;
-	if (!integrations || store_health(d->store, NULL))
+	if (store_health(d->store, NULL))
 		return;
-	if (note(d, &err) ||
+	if (!integrations)
+		(void)berth_fail_memory(&err);
+	if (err.code || note(d, &err) ||
 	    login_due(d->store, clock_unix_ms(), collect_integration, integrations, &err)) {
 		log_warning("cannot look after temporary logins: %s", err.message);
 		return;

@@ -133,7 +133,10 @@ int login_removal(const char *kind, const struct integration *of, json_t *take_n
 	json_t *logins AUTO_JSON = take_names;
 
 	json_object_foreach (logins, name, id)
-		json_array_append_new(names, json_string(name));
+		if (json_array_append_new(names, json_string(name))) {
+			json_decref(names);
+			return berth_fail_memory(err);
+		}
 	snprintf(path, sizeof(path), "/v1/integrations/%s", of->name);
 	json_object_foreach (logins, name, id)
 		if (!is_clock)

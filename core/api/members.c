@@ -8,8 +8,6 @@
  * As a row a member is a principal: "u1000", or with its account "u1000=616c696365",
  * the name in hex so that it can stand in a pattern of SQL.
  */
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,28 +15,7 @@
 #include "core/api/workspace.h"
 #include "core/base/text.h"
 
-#define LINE_MAX_BYTES 65536
 #define ID_MAX 4294967294 /* the one above means nobody */
-
-/* The number of a name in the local user or group file; -1: not there. */
-static int64_t local_number(bool is_group, const char *name)
-{
-	char *line AUTO_FREE = malloc(LINE_MAX_BYTES);
-	FILE *file AUTO_FILE = fopen(is_group ? "/etc/group" : "/etc/passwd", "re");
-	struct passwd user, *found_user = NULL;
-	struct group group, *found_group = NULL;
-
-	while (file && line) {
-		if (is_group ? fgetgrent_r(file, &group, line, LINE_MAX_BYTES, &found_group) != 0
-			     : fgetpwent_r(file, &user, line, LINE_MAX_BYTES, &found_user) != 0)
-			return -1;
-		if (is_group && !strcmp(group.gr_name, name))
-			return group.gr_gid;
-		if (!is_group && !strcmp(user.pw_name, name))
-			return user.pw_uid;
-	}
-	return -1;
-}
 
 /* One member in the making. */
 struct entry {
@@ -57,11 +34,14 @@ static bool has_control(const char *s)
 }
 
 /* Name and number must mean one account, as far as can be told here. */
-static void settle_number(struct findings *f, const char *pointer, struct entry *e)
+static int settle_number(struct findings *f, const char *pointer, struct entry *e,
+			 struct berth_error *err)
 {
 	const char *what = e->is_group ? "group" : "user", *id = e->is_group ? "gid" : "uid";
-	int64_t known = *e->name ? local_number(e->is_group, e->name) : -1;
+	int64_t known = -1;
 
+	if (*e->name && account_number(e->is_group, e->name, &known, err))
+		return err->code;
 	if (e->number < 0 && known < 0)
 		findings_add(f, pointer, "unknown-account",
 			     "no %s '%s' in this system's files: give its %s as well", what,
@@ -71,25 +51,27 @@ static void settle_number(struct findings *f, const char *pointer, struct entry 
 			     e->name, id, (long long)known);
 	else if (e->number < 0)
 		e->number = known;
+	return 0;
 }
 
 /* The account as it was given, or else as the files have it now. */
-static void settle_account(struct findings *f, const char *pointer, const json_t *member,
-			   struct entry *e)
+static int settle_account(struct findings *f, const char *pointer, const json_t *member,
+			  struct entry *e, struct berth_error *err)
 {
 	const char *given = js_str(member, "account", NULL);
 
 	if (!given)
-		(void)account_name(e->is_group, (uint32_t)e->number, e->account);
-	else if (strlen(given) >= sizeof(e->account) || has_control(given))
+		return account_name(e->is_group, (uint32_t)e->number, e->account, err);
+	if (strlen(given) >= sizeof(e->account) || has_control(given))
 		findings_add(f, pointer, "bad-name", "account is no name of this system's files");
 	else
 		snprintf(e->account, sizeof(e->account), "%s", given);
+	return 0;
 }
 
-/* Reads {"user","uid"} or {"group","gid"}; false: a finding was added. */
-static bool read_entry(const json_t *member, const char *pointer, struct findings *f,
-		       struct entry *ret)
+/* Reads {"user","uid"} or {"group","gid"}; findings where it is none. */
+static int read_entry(const json_t *member, const char *pointer, struct findings *f,
+		      struct entry *ret, struct berth_error *err)
 {
 	bool is_user = json_object_get(member, "user") || json_object_get(member, "uid");
 	bool is_group = json_object_get(member, "group") || json_object_get(member, "gid");
@@ -103,23 +85,16 @@ static bool read_entry(const json_t *member, const char *pointer, struct finding
 			     "expected a user (user, uid) or a group (group, gid)");
 	else if (has_control(ret->name))
 		findings_add(f, pointer, "bad-name", "the name has a control character");
-	else
-		settle_number(f, pointer, ret);
-	if (f->count == before)
-		settle_account(f, pointer, member, ret);
-	return f->count == before;
+	else if (settle_number(f, pointer, ret, err))
+		return err->code;
+	return f->count == before ? settle_account(f, pointer, member, ret, err) : 0;
 }
 
 static json_t *normal_of(const struct entry *e, const char *role)
 {
-	json_t *one = json_pack("{s:I, s:s*}", e->is_group ? "gid" : "uid", (json_int_t)e->number,
-				"role", role);
-
-	if (one && *e->name)
-		json_object_set_new(one, e->is_group ? "group" : "user", json_string(e->name));
-	if (one && *e->account)
-		json_object_set_new(one, "account", json_string(e->account));
-	return one;
+	return json_pack("{s:I, s:s*, s:s*, s:s*}", e->is_group ? "gid" : "uid",
+			 (json_int_t)e->number, "role", role, e->is_group ? "group" : "user",
+			 *e->name ? e->name : NULL, "account", *e->account ? e->account : NULL);
 }
 
 static bool principal_parse(const char *principal, struct entry *ret)
@@ -167,39 +142,55 @@ static long place_of(const json_t *list, const json_t *member)
 	return place;
 }
 
-json_t *members_normal(const json_t *members, struct findings *f)
+/* One member into the sorted list. */
+static int add_normal(json_t *list, const json_t *member, const char *pointer, struct findings *f,
+		      struct berth_error *err)
 {
-	json_t *list = json_array();
+	size_t before = f->count;
+	struct entry e;
+
+	if (read_entry(member, pointer, f, &e, err) || f->count != before)
+		return err->code;
+	json_t *one AUTO_JSON = normal_of(&e, js_str(member, "role", "workspace-member"));
+	if (!one)
+		return berth_fail_memory(err);
+	long place = place_of(list, one);
+	if (place < 0) {
+		findings_add(f, pointer, "twice", "%s %lld is in the list already",
+			     e.is_group ? "group" : "user", (long long)e.number);
+		return 0;
+	}
+	return json_array_insert(list, (size_t)place, one) ? berth_fail_memory(err) : 0;
+}
+
+int members_normal(const json_t *members, struct findings *f, json_t **ret, struct berth_error *err)
+{
+	json_t *list AUTO_JSON = json_array();
 	const json_t *member;
 	size_t i;
 
+	if (!list)
+		return berth_fail_memory(err);
 	accounts_look();
 	json_array_foreach (members, i, member) {
 		char pointer[48];
-		struct entry e;
 		snprintf(pointer, sizeof(pointer), "/members/%zu", i);
-		if (!read_entry(member, pointer, f, &e))
-			continue;
-		json_t *one = normal_of(&e, js_str(member, "role", "workspace-member"));
-		long place = place_of(list, one);
-		if (place < 0) {
-			findings_add(f, pointer, "twice", "%s %lld is in the list already",
-				     e.is_group ? "group" : "user", (long long)e.number);
-			json_decref(one);
-		} else if (!one || json_array_insert_new(list, (size_t)place, one)) {
-			json_decref(list);
-			return NULL;
-		}
+		if (add_normal(list, member, pointer, f, err))
+			return err->code;
 	}
-	return list;
+	*ret = STEAL(list);
+	return 0;
 }
 
-json_t *members_of_others(const json_t *members)
+int members_of_others(const json_t *members, json_t **ret, struct berth_error *err)
 {
-	json_t *list = json_array();
+	json_t *list AUTO_JSON = json_array();
 	const json_t *one;
 	size_t i;
 
+	*ret = NULL;
+	if (!list)
+		return berth_fail_memory(err);
 	accounts_look();
 	json_array_foreach (members, i, one) {
 		bool is_group = json_object_get(one, "gid") != NULL;
@@ -207,15 +198,18 @@ json_t *members_of_others(const json_t *members)
 		int64_t number = js_int(one, id, -1);
 		char is[ACCOUNT_NAME_ROOM];
 
-		if (*was && account_name(is_group, (uint32_t)number, is) && strcmp(was, is) != 0)
-			json_array_append_new(list,
-					      json_pack("{s:I, s:s, s:s}", id, (json_int_t)number,
-							"was", was, "is", is));
+		if (!*was)
+			continue;
+		if (account_name(is_group, (uint32_t)number, is, err))
+			return err->code;
+		if (*is && strcmp(was, is) != 0 &&
+		    json_array_append_new(list, json_pack("{s:I, s:s, s:s}", id, (json_int_t)number,
+							  "was", was, "is", is)))
+			return berth_fail_memory(err);
 	}
 	if (json_array_size(list))
-		return list;
-	json_decref(list);
-	return NULL;
+		*ret = STEAL(list);
+	return 0;
 }
 
 int members_store(struct store *s, const char *workspace_id, const json_t *members,

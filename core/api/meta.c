@@ -69,6 +69,7 @@ void api_meta_server(struct request *q, struct answer *a)
 {
 	const struct caller *caller = request_caller(q);
 	const struct http_hooks *hooks = hooks_of(q);
+	struct berth_error err = ERROR_INIT;
 	json_t *extensions = json_array();
 	for (size_t i = 0; api_extensions[i]; i++)
 		json_array_append_new(extensions, json_string(api_extensions[i]));
@@ -80,8 +81,12 @@ void api_meta_server(struct request *q, struct answer *a)
 	if (body)
 		json_object_set_new(body, "abi",
 				    json_sprintf("%u.%u", BERTH_ABI_MAJOR, BERTH_ABI_MINOR));
-	if (body && hooks && hooks->describe)
-		hooks->describe(request_daemon(q), caller, body);
+	if (body && hooks && hooks->describe &&
+	    hooks->describe(request_daemon(q), caller, body, &err)) {
+		json_decref(body);
+		answer_error(a, &err);
+		return;
+	}
 	answer_json(a, 200, body);
 }
 

@@ -20,7 +20,11 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	if (!*ret)
 		return berth_fail_memory(err);
 	js_put_str(*ret, "digest", it->digest);
-	if (*it->cause && !api_parse(it->cause, &cause, err))
+	if (*it->cause && api_parse(it->cause, &cause, err)) {
+		json_decref(STEAL(*ret));
+		return err->code;
+	}
+	if (cause)
 		json_object_set_new(*ret, "error", cause);
 	return 0;
 }

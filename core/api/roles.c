@@ -158,11 +158,14 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 		js_put_time(shown, "created_at", it->created_ms);
 		js_put_time(shown, "updated_at", it->updated_ms);
 	}
-	if (request_is_platform(q))
-		json_object_set_new(
-			shown, "status",
-			json_pack("{s:I, s:o*}", "held", (json_int_t)held, "other_accounts",
-				  members_of_others(json_object_get(shown, "members"))));
+	if (request_is_platform(q)) {
+		json_t *others = NULL;
+		if (members_of_others(json_object_get(shown, "members"), &others, err))
+			return err->code;
+		json_object_set_new(shown, "status",
+				    json_pack("{s:I, s:o*}", "held", (json_int_t)held,
+					      "other_accounts", others));
+	}
 	*ret = STEAL(shown);
 	return 0;
 }
@@ -282,12 +285,16 @@ static bool check(struct answer *a, struct making *m)
 {
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
-	json_t *members = members_normal(json_object_get(m->desired, "members"), &f), *one;
+	json_t *members AUTO_JSON = NULL, *one;
 	size_t i;
 
+	if (members_normal(json_object_get(m->desired, "members"), &f, &members, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
 	json_array_foreach (members, i, one)
 		json_object_del(one, "role");
-	if (!members || json_object_set_new(m->desired, "members", members))
+	if (json_object_set(m->desired, "members", members))
 		(void)berth_fail_memory(&err);
 	else if (read_points(m, &f, &err) == 0 && json_array_size(members) &&
 		 strcmp(m->scope, "platform") != 0)

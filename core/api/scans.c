@@ -95,9 +95,9 @@ int scan_show(const struct scan *row, json_t **ret, struct berth_error *err)
 	static const char *const shown[] = {"percent", "severity",  "scanner",
 					    "counts",  "artifacts", "started_at"};
 	json_t *run AUTO_JSON = NULL;
-	json_t *error = NULL;
+	json_t *error AUTO_JSON = NULL;
 
-	if (api_parse(row->run, &run, err))
+	if (api_parse(row->run, &run, err) || (*row->error && api_parse(row->error, &error, err)))
 		return err->code;
 	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "id", row->id, "operation",
 			 row->id, "integration", row->integration, "target", row->target, "scope",
@@ -110,8 +110,8 @@ int scan_show(const struct scan *row, json_t **ret, struct berth_error *err)
 	for (size_t i = 0; i < ARRAY_COUNT(shown); i++)
 		if (json_object_get(run, shown[i]))
 			json_object_set(*ret, shown[i], json_object_get(run, shown[i]));
-	if (*row->error && !api_parse(row->error, &error, err))
-		json_object_set_new(*ret, "error", error);
+	if (error)
+		json_object_set(*ret, "error", error);
 	js_put_time(*ret, "created_at", row->created_ms);
 	js_put_time(*ret, "updated_at", row->updated_ms);
 	js_put_time(*ret, "ended_at", row->ended_ms);

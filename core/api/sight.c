@@ -28,7 +28,8 @@ static int add_principal(struct buf *to, bool is_group, uint32_t number, struct 
 	char account[ACCOUNT_NAME_ROOM], text[PRINCIPAL_ROOM];
 
 	principal_format(is_group, number, "", text);
-	if (buf_printf(to, err, "%s ", text) || !account_name(is_group, number, account))
+	if (buf_printf(to, err, "%s ", text) || account_name(is_group, number, account, err) ||
+	    !*account)
 		return err->code;
 	principal_format(is_group, number, account, text);
 	return buf_printf(to, err, "%s ", text);
@@ -194,10 +195,11 @@ bool sight_integrations(struct request *q, struct answer *a, struct sight *ret)
 }
 
 /* What is done with one integration alone, and says nothing of others. */
-#define OPERATIONS_OWN_SQL                                                                                                     \
-	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('artifact-delete', "                                                   \
-	"'integration-change', 'overview', 'probe', 'refresh', 'repository-delete', 'repository-describe', 'tag-delete') AND " \
-	"integration IN (SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
+#define OPERATIONS_OWN_SQL                                                                         \
+	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('artifact-delete', "                       \
+	"'integration-change', 'overview', 'probe', 'refresh', 'repository-delete', "              \
+	"'repository-describe', 'tag-delete') AND integration IN "                                 \
+	"(SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
 
 static int look_at_operations(struct request *q, struct sight *s, struct berth_error *err)
 {
@@ -286,8 +288,10 @@ int sight_integration(struct request *q, const char *name, struct integration *r
 	enum point point = request_route(q)->point;
 	int code = get_with(q, name, point, ret, err);
 
-	if (code != BERTH_E_NOT_FOUND || request_is_platform(q) ||
-	    get_with(q, name, POINT_INTEGRATIONS_READ, &seen, &(struct berth_error){.code = 0}))
+	if (code != BERTH_E_NOT_FOUND || request_is_platform(q))
+		return code;
+	code = get_with(q, name, POINT_INTEGRATIONS_READ, &seen, err);
+	if (code)
 		return code;
 	return berth_fail(err, BERTH_E_DENIED, "your role in workspace %s lacks %s", seen.scope,
 			  points[point].name);
@@ -380,8 +384,10 @@ int sight_login(struct request *q, const char *id, struct login *ret, struct ber
 	enum point point = request_route(q)->point;
 	int code = get_login(q, id, point, ret, err);
 
-	if (code != BERTH_E_NOT_FOUND || request_is_platform(q) ||
-	    get_login(q, id, POINT_LOGINS_READ, &seen, &(struct berth_error){.code = 0}))
+	if (code != BERTH_E_NOT_FOUND || request_is_platform(q))
+		return code;
+	code = get_login(q, id, POINT_LOGINS_READ, &seen, err);
+	if (code)
 		return code;
 	return berth_fail(err, BERTH_E_DENIED, "your role in the workspace of %s lacks %s",
 			  seen.integration, points[point].name);

@@ -43,6 +43,8 @@ void space_of_item(struct space *to, const json_t *item, int64_t now_ms);
  * *ret is the space's. */
 MUST_USE int space_reference(const struct space *space, const char *text, struct reference *ret,
 			     struct berth_error *err);
+/* Answers what it says is wrong. */
+void space_reference_refused(struct answer *a, const struct berth_error *why);
 /* The row of a repository in the index, made where it is new. */
 MUST_USE int space_repository(struct daemon_state *d, const char *integration_id, const char *name,
 			      int64_t *ret_id, struct berth_error *err);

@@ -48,6 +48,10 @@ void space_create_there(struct request *q, struct answer *a, const struct integr
 			   of->name, name);
 		return;
 	}
+	if (err.code && err.code != BERTH_E_NOT_FOUND) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	char *path AUTO_FREE = text_printf("/v1/spaces (%s/%s)", of->name, name);
 	char *lock AUTO_FREE = lock_of(of->name, name);
 	json_t *args AUTO_JSON =

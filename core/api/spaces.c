@@ -64,7 +64,6 @@ static const char *const q_columns[] = {"s.name", "i.name", NULL};
 void api_spaces_list(struct request *q, struct answer *a)
 {
 	struct sight sight AUTO_SIGHT = {.is_all = false};
-
 	json_t *more AUTO_JSON = NULL;
 	struct berth_error err = ERROR_INIT;
 
@@ -89,7 +88,6 @@ void api_spaces_list(struct request *q, struct answer *a)
 void api_integrations_spaces(struct request *q, struct answer *a)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
-
 	json_t *more AUTO_JSON = NULL;
 	struct berth_error err = ERROR_INIT;
 
@@ -114,7 +112,6 @@ void api_integrations_spaces(struct request *q, struct answer *a)
 bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 {
 	struct berth_error err = ERROR_INIT;
-
 	const char *id = request_param(q, "id");
 	int code = sight_space(q, id, &err);
 
@@ -129,6 +126,7 @@ bool space_of_route(struct request *q, struct answer *a, struct space *ret)
 bool owned_space(struct request *q, struct answer *a, const char *id, struct space *ret)
 {
 	struct berth_error err = ERROR_INIT;
+
 	int code = sight_owned_space(q, id, &err);
 
 	if (!code)
@@ -201,8 +199,13 @@ int space_add_default(struct daemon_state *d, const char *integration_id, const 
 
 	if (*kind && catalog_has_own_spaces(catalog_find(d, kind)))
 		return 0;
-	if (!space_get_by_name(d->store, integration_id, SPACE_DEFAULT, &there, &absent))
+	int code = space_get_by_name(d->store, integration_id, SPACE_DEFAULT, &there, &absent);
+	if (!code)
 		return 0;
+	if (code != BERTH_E_NOT_FOUND) {
+		*err = absent;
+		return code;
+	}
 	return put_declared(d, integration_id, SPACE_DEFAULT, err);
 }
 
@@ -269,7 +272,7 @@ static bool may_declare(struct request *q, struct answer *a, const struct integr
 	struct berth_error err = ERROR_INIT;
 
 	if (reference_check_repository(name, &err))
-		findings_add(&f, "/name", "prefix-invalid", "%s", err.message);
+		findings_add_error(&f, "/name", "prefix-invalid", &err);
 	for (size_t i = 0; i < ARRAY_COUNT(of_servers); i++)
 		if (json_object_get(request_body(q), of_servers[i] + 1))
 			findings_add(&f, of_servers[i], "prefix-only",
@@ -281,7 +284,10 @@ static bool may_declare(struct request *q, struct answer *a, const struct integr
 			   of->name, name);
 		return false;
 	}
-	return true;
+	if (err.code == BERTH_E_NOT_FOUND)
+		return true;
+	api_fail(a, &err, NULL);
+	return false;
 }
 
 static int declare(struct daemon_state *d, const struct integration *of, const char *name,
@@ -344,6 +350,14 @@ int space_reference(const struct space *space, const char *text, struct referenc
 	char *full AUTO_FREE = text_printf("%s/%s", space->integration, text);
 
 	return full ? reference_parse(full, ret, err) : berth_fail_memory(err);
+}
+
+void space_reference_refused(struct answer *a, const struct berth_error *why)
+{
+	if (why->code == BERTH_E_NO_MEMORY)
+		api_fail(a, why, NULL);
+	else
+		answer_problem(a, 400, "reference-invalid", why, NULL);
 }
 
 int space_repository(struct daemon_state *d, const char *integration_id, const char *name,

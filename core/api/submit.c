@@ -215,9 +215,10 @@ void api_number_name(uid_t uid, char *to, size_t room)
 void api_user_name(uid_t uid, char *to, size_t room)
 {
 	char name[ACCOUNT_NAME_ROOM];
+	struct berth_error ignored = ERROR_INIT;
 
 	accounts_look();
-	if (account_name(false, uid, name))
+	if (!account_name(false, uid, name, &ignored) && *name)
 		snprintf(to, room, "%s", name);
 	else
 		api_number_name(uid, to, room);

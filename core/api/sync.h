@@ -22,7 +22,7 @@ struct sync_end {
 MUST_USE int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *err);
 
 /* The engine's rule (core/transfer/rule.h) of a copy rule. Findings name the
- * API's members. NULL: there were findings. */
+ * API's members. NULL: there were findings, or, where none was added, no memory. */
 json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
 /* The same of the body of POST /v1/copies, with its first target; *ret_targets (new): all of
  * them where there are several, else empty. */
@@ -101,7 +101,8 @@ bool sync_fits(struct request *q, struct answer *a, const char *name, const char
 	       json_t *desired);
 
 /* Are two integrations one registry, by their addresses? */
-bool sync_same_registry(struct daemon_state *d, const char *one, const char *other);
+MUST_USE int sync_same_registry(struct daemon_state *d, const char *one, const char *other,
+				bool *ret, struct berth_error *err);
 /* Are both ends of an engine's rule integrations that there are? false: answered
  * with findings. */
 bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule);

@@ -30,17 +30,21 @@ static void routes_done(struct routes *r)
 	free(r->items);
 }
 
-/* An integration that is gone has no address that another could share. */
-static char *address_of(struct daemon_state *d, const char *integration)
+/* An integration that is gone has no address that another could share: its name is
+ * taken for it. */
+static int address_of(struct daemon_state *d, const char *integration, char **ret,
+		      struct berth_error *err)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
-	struct berth_error err = ERROR_INIT;
 	json_t *desired AUTO_JSON = NULL;
+	int code = integration_get(d->store, integration, &row, err);
 
-	if (integration_get(d->store, integration, &row, &err) ||
-	    api_parse(row.desired, &desired, &err))
-		return strdup(integration);
-	return strdup(js_str(desired, "address", integration));
+	if (code == BERTH_E_NOT_FOUND)
+		*err = (struct berth_error)ERROR_INIT;
+	else if (code || api_parse(row.desired, &desired, err))
+		return err->code;
+	*ret = strdup(js_str(desired, "address", integration));
+	return *ret ? 0 : berth_fail_memory(err);
 }
 
 static int add_route(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
@@ -56,11 +60,11 @@ static int add_route(struct routes *r, const char *name, json_t *desired, struct
 	r->count++;
 	route->name = strdup(name);
 	route->desired = json_incref(desired);
-	route->source_address = address_of(r->d, route->source.integration);
-	route->target_address = address_of(r->d, route->target.integration);
-	if (!route->name || !route->source_address || !route->target_address)
+	if (!route->name)
 		return berth_fail_memory(err);
-	return 0;
+	if (address_of(r->d, route->source.integration, &route->source_address, err))
+		return err->code;
+	return address_of(r->d, route->target.integration, &route->target_address, err);
 }
 
 static int add_row(void *user, const void *row, struct berth_error *err)
@@ -86,33 +90,51 @@ static int routes_load(struct routes *r, const char *name, json_t *desired, stru
 	return api_each(r->d->store, &sync_rules_table, NULL, add_row, r, err);
 }
 
-/* A way from route `from` back to the first one, over rules not yet walked;
- * the names on it go into chain. */
-static bool leads_back(const struct routes *r, size_t from, bool *walked, struct buf *chain)
-{
-	struct berth_error err = ERROR_INIT;
+#define CHAIN_ROOM 512
 
+/* As much of it as fits. */
+static void add_link(char chain[CHAIN_ROOM], const char *between, const char *name)
+{
+	size_t used = strlen(chain);
+
+	snprintf(chain + used, CHAIN_ROOM - used, "%s%s", between, name);
+}
+
+/* A way from route `from` back to the first one, over rules not yet walked; the names on
+ * it go into chain. */
+static bool leads_back(const struct routes *r, size_t from, bool *walked, char chain[CHAIN_ROOM])
+{
 	walked[from] = true;
-	if (from && sync_feeds(&r->items[from], &r->items[0]))
-		return !buf_printf(chain, &err, "%s", r->items[from].name);
+	if (from && sync_feeds(&r->items[from], &r->items[0])) {
+		add_link(chain, "", r->items[from].name);
+		return true;
+	}
 	for (size_t i = 1; i < r->count; i++) {
-		if (walked[i] || !sync_feeds(&r->items[from], &r->items[i]))
+		if (walked[i] || !sync_feeds(&r->items[from], &r->items[i]) ||
+		    !leads_back(r, i, walked, chain))
 			continue;
-		if (leads_back(r, i, walked, chain))
-			return !buf_printf(chain, &err, " <- %s", r->items[from].name);
+		add_link(chain, " <- ", r->items[from].name);
+		return true;
 	}
 	return false;
 }
 
+/* True: answered. */
 static bool closes_ring(struct answer *a, const struct routes *r)
 {
-	struct buf chain AUTO_BUF = {.max = 512};
+	char chain[CHAIN_ROOM] = "";
 	bool *walked AUTO_FREE = calloc(r->count + 1, sizeof(*walked));
+	struct berth_error err = ERROR_INIT;
 
-	if (!walked || !leads_back(r, 0, walked, &chain))
+	if (!walked) {
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return true;
+	}
+	if (!leads_back(r, 0, walked, chain))
 		return false;
 	api_refuse(a, 409, "sync-ring", "berthctl sync list", "copy rule %s would close a ring: %s",
-		   r->items[0].name, buf_text(&chain));
+		   r->items[0].name, chain);
 	return true;
 }
 
@@ -153,12 +175,29 @@ bool sync_fits(struct request *q, struct answer *a, const char *name, const char
 	return false;
 }
 
-bool sync_same_registry(struct daemon_state *d, const char *one, const char *other)
+int sync_same_registry(struct daemon_state *d, const char *one, const char *other, bool *ret,
+		       struct berth_error *err)
 {
-	char *address AUTO_FREE = address_of(d, one);
-	char *other_address AUTO_FREE = address_of(d, other);
+	char *address AUTO_FREE = NULL, *other_address AUTO_FREE = NULL;
 
-	return !strcmp(one, other) || (address && other_address && !strcmp(address, other_address));
+	if (address_of(d, one, &address, err) || address_of(d, other, &other_address, err))
+		return err->code;
+	*ret = !strcmp(one, other) || !strcmp(address, other_address);
+	return 0;
+}
+
+/* A finding where there is no integration of that name. */
+static void check_known(struct request *q, struct findings *f, const char *name,
+			const char *pointer)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+	int code = integration_get(request_daemon(q)->store, name, &row, &err);
+
+	if (code == BERTH_E_NOT_FOUND)
+		findings_add(f, pointer, "no-integration", "%s", err.message);
+	else if (code)
+		findings_fail(f, &err);
 }
 
 bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule)
@@ -168,12 +207,8 @@ bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule)
 	char pointer[16];
 
 	for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
-		const char *name = js_str(json_object_get(rule, ends[i]), "instance", "");
-		struct integration row AUTO_INTEGRATION = {.id = NULL};
-		struct berth_error err = ERROR_INIT;
 		snprintf(pointer, sizeof(pointer), "/%s", ends[i]);
-		if (integration_get(request_daemon(q)->store, name, &row, &err))
-			findings_add(&f, pointer, "no-integration", "%s", err.message);
+		check_known(q, &f, js_str(json_object_get(rule, ends[i]), "instance", ""), pointer);
 	}
 	return f.count == 0;
 }
@@ -186,12 +221,8 @@ bool copy_targets_known(struct request *q, struct answer *a, const json_t *targe
 	size_t i;
 
 	json_array_foreach (targets, i, one) {
-		struct integration row AUTO_INTEGRATION = {.id = NULL};
-		struct berth_error err = ERROR_INIT;
 		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
-		if (integration_get(request_daemon(q)->store, js_str(one, "instance", ""), &row,
-				    &err))
-			findings_add(&f, pointer, "no-integration", "%s", err.message);
+		check_known(q, &f, js_str(one, "instance", ""), pointer);
 	}
 	return f.count == 0;
 }

@@ -42,12 +42,12 @@ void sync_check_clock(const json_t *desired, struct findings *f)
 	int64_t next_ms;
 
 	if (cron_check_zone(zone, &err)) {
-		findings_add(f, "/time_zone", "zone-unknown", "%s", err.message);
+		findings_add_error(f, "/time_zone", "zone-unknown", &err);
 		return;
 	}
 	if (*text && (cron_parse(text, &cron, &err) ||
 		      cron_next(&cron, zone, clock_unix_ms(), &next_ms, &err)))
-		findings_add(f, "/cron", "cron-invalid", "%s", err.message);
+		findings_add_error(f, "/cron", "cron-invalid", &err);
 }
 
 struct look {

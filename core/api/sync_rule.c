@@ -61,8 +61,7 @@ bool engine_rule_is_right(const json_t *rule, struct findings *f)
 
 	if (!rule_parse(rule, &parsed, &err))
 		return true;
-	findings_add(f, "", "rule-invalid", "%s%s%s", err.message, *err.cause ? ": " : "",
-		     err.cause);
+	findings_add_error(f, "", "rule-invalid", &err);
 	return false;
 }
 
@@ -83,11 +82,12 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 {
 	struct sync_end source, target;
 	struct berth_error err = ERROR_INIT;
+	unsigned losses = js_losses();
 
 	if (sync_end_parse(js_str(desired, "source", ""), &source, &err))
-		findings_add(f, "/source", "reference-invalid", "%s", err.message);
+		findings_add_error(f, "/source", "reference-invalid", &err);
 	if (sync_end_parse(js_str(desired, "target", ""), &target, &err))
-		findings_add(f, "/target", "reference-invalid", "%s", err.message);
+		findings_add_error(f, "/target", "reference-invalid", &err);
 	check_values(desired, f);
 	if (f->count)
 		return NULL;
@@ -96,7 +96,7 @@ json_t *sync_engine_rule(const json_t *desired, struct findings *f)
 	js_put_str(json_object_get(rule, "source"), "prefix", source.path);
 	js_put_str(json_object_get(rule, "target"), "prefix", target.path);
 	put_common(rule, desired);
-	return rule;
+	return js_whole(rule, losses); /* one that lacks a choice would copy more */
 }
 
 /* Tags: those asked for, all, or the one of the reference. */
@@ -132,7 +132,7 @@ static void put_target(json_t *target, const char *text, const struct reference 
 		return;
 	}
 	if (reference_parse(text, &to, &err)) {
-		findings_add(f, pointer, "reference-invalid", "%s", err.message);
+		findings_add_error(f, pointer, "reference-invalid", &err);
 		return;
 	}
 	if (*to.digest)
@@ -174,7 +174,7 @@ json_t *copy_engine_rule(const json_t *body, json_t **ret_targets, struct findin
 	bool has_one = json_object_get(body, "target"), has_more = json_object_get(body, "targets");
 
 	if (reference_parse(js_str(body, "source", ""), &source, &err)) {
-		findings_add(f, "/source", "reference-invalid", "%s", err.message);
+		findings_add_error(f, "/source", "reference-invalid", &err);
 		return NULL;
 	}
 	json_t *rule = json_pack("{s:{s:s, s:s}, s:{}}", "source", "instance", source.integration,
@@ -217,8 +217,12 @@ static bool may_meet(const char *a, const char *b)
 	return b[literal_b] || literal_b >= literal_a;
 }
 
-/* The i-th pattern of full names below an end; NULL: no more. free(). */
-static char *pattern_of(const json_t *desired, const char *prefix, size_t i, bool is_target)
+/* A prefix, and a glob of at most 255 characters below it. */
+#define PATTERN_ROOM (REPOSITORY_MAX_BYTES + 1 + 255 * 4 + 1)
+
+/* The i-th pattern of full names below an end; false: no more. */
+static bool pattern_of(const json_t *desired, const char *prefix, size_t i, bool is_target,
+		       char to[PATTERN_ROOM])
 {
 	const json_t *names = json_object_get(desired, "repositories");
 	size_t count = json_array_size(names);
@@ -226,8 +230,9 @@ static char *pattern_of(const json_t *desired, const char *prefix, size_t i, boo
 	const char *below = is_flat || !count ? "**" : json_string_value(json_array_get(names, i));
 
 	if (i >= (is_flat || !count ? 1 : count))
-		return NULL;
-	return *prefix ? text_printf("%s/%s", prefix, below) : strdup(below);
+		return false;
+	snprintf(to, PATTERN_ROOM, "%s%s%s", prefix, *prefix ? "/" : "", below);
+	return true;
 }
 
 static bool names_meet(const struct sync_route *a, bool a_target, const struct sync_route *b,
@@ -235,19 +240,13 @@ static bool names_meet(const struct sync_route *a, bool a_target, const struct s
 {
 	const char *prefix_a = !a_target || !*a->target.path ? a->source.path : a->target.path;
 	const char *prefix_b = !b_target || !*b->target.path ? b->source.path : b->target.path;
+	char one[PATTERN_ROOM], other[PATTERN_ROOM];
 
-	for (size_t i = 0;; i++) {
-		char *one AUTO_FREE = pattern_of(a->desired, prefix_a, i, a_target);
-		if (!one)
-			return false;
-		for (size_t j = 0;; j++) {
-			char *other AUTO_FREE = pattern_of(b->desired, prefix_b, j, b_target);
-			if (!other)
-				break;
+	for (size_t i = 0; pattern_of(a->desired, prefix_a, i, a_target, one); i++)
+		for (size_t j = 0; pattern_of(b->desired, prefix_b, j, b_target, other); j++)
 			if (may_meet(one, other))
 				return true;
-		}
-	}
+	return false;
 }
 
 /* May both rules mean one tag? False only where no tag is of both. */

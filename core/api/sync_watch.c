@@ -245,7 +245,7 @@ static int engine_rule(struct daemon_state *d, const char *name, json_t **ret,
 	if (api_parse(row.desired, &desired, err))
 		return err->code;
 	*ret = sync_engine_rule(desired, &f);
-	return 0;
+	return *ret || f.count ? 0 : berth_fail_memory(err);
 }
 
 int look_call(struct operation *op, json_t **ret, struct berth_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/syncs: copy rules, their plans and their runs; /v1/copies: one copy
- * without a rule. What a run does is in sync_ops.c.
+/* /v1/syncs: copy rules, made, changed and removed. Their runs are started in
+ * copies.c and done by copy_ops.c; their plans are in sync_plans.c. Runs in berthd.
  */
 #include <stdio.h>
 #include <string.h>
@@ -217,6 +217,10 @@ void api_syncs_create(struct request *q, struct answer *a)
 			   "there is a copy rule %s already", name);
 		return;
 	}
+	if (err.code != BERTH_E_NOT_FOUND) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	json_t *desired AUTO_JSON = json_deep_copy(request_body(q));
 	finish(q, a, &none, name, desired);
 }
@@ -288,5 +292,5 @@ void api_syncs_delete(struct request *q, struct answer *a)
 	if (!begin_change(q, a, &row, &before))
 		return;
 	path_of(row.name, path, sizeof(path));
-	api_remove(q, a, path, row.id, remove_rule);
+	(void)api_remove(q, a, path, row.id, remove_rule);
 }

@@ -88,8 +88,10 @@ int vault_settle(struct daemon_state *d, const char *owner, const char *integrat
 		int code;
 		if (json_is_null(value))
 			code = secret_remove(d->store, integration_id, field, err);
-		else if (!(code = vault_load(d, owner, field, &text, err)) && text)
-			code = secret_store(d->store, d->sealer, integration_id, field, text, err);
+		else if (!(code = vault_load(d, owner, field, &text, err)))
+			code = text ? secret_store(d->store, d->sealer, integration_id, field, text,
+						   err)
+				    : berth_fail(err, BERTH_E_INTERNAL, "it is not there any more");
 		if (code)
 			return berth_wrap(err, "cannot keep %s", field);
 	}
@@ -109,16 +111,41 @@ int vault_drop(struct daemon_state *d, const char *owner, const json_t *fields,
 	return 0;
 }
 
-bool vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
-		     const char *field)
+int vault_will_have(struct daemon_state *d, const char *owner, const json_t *secrets,
+		    const char *field, bool *ret, struct berth_error *err)
 {
 	const json_t *given = json_object_get(secrets, field);
 	struct secret_info info = {.set = false};
+
+	if (!given && owner && secret_info(d->store, owner, field, &info, err))
+		return err->code;
+	*ret = given ? json_is_string(given) : info.set;
+	return 0;
+}
+
+void vault_submit(struct request *q, struct answer *a, const struct op_request *request,
+		  const char *owner, const json_t *secrets)
+{
+	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 
-	if (given)
-		return json_is_string(given);
-	return owner && !secret_info(d->store, owner, field, &info, &err) && info.set;
+	if (store_begin(d->store, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	struct store *undo AUTO_UNDO = d->store;
+	if (vault_put(d, owner, secrets, request_dry_run(q), &err)) {
+		api_fail(a, &err, "berthctl api GET /v1/readyz");
+		return;
+	}
+	if (!api_submit(q, a, request)) {
+		vault_forget(owner);
+		return;
+	}
+	if (store_commit(STEAL(undo), &err)) {
+		vault_forget(owner);
+		api_fail(a, &err, NULL);
+	}
 }
 
 int vault_sweep(struct daemon_state *d, struct berth_error *err)

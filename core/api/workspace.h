@@ -7,14 +7,16 @@
 #include "core/api/sight.h"
 
 /* The members of a body, each {"user" and/or "uid", or "group" and/or "gid",
- * "account", "role"}, in their one form: number, name ("" where none was given),
- * account (where this system's files have the number), role, sorted by principal. What is wrong
- * goes into f, below /members. Names are looked up in the local files only, because this thread
- * must not wait for a directory server: others come with their number. NULL: out of memory. */
-json_t *members_normal(const json_t *members, struct findings *f) MUST_USE;
+ * "account", "role"}, in their one form: number, name ("" where none was given), account
+ * (where this system's files have the number), role, sorted by principal; *ret is new. What
+ * is wrong goes into f, below /members. Names are looked up in the local files only, because
+ * this thread must not wait for a directory server: others come with their number. An error
+ * is of memory or of reading these files. */
+MUST_USE int members_normal(const json_t *members, struct findings *f, json_t **ret,
+			    struct berth_error *err);
 /* Those whose number this system has given to another account since they were added,
- * each {"uid" or "gid", "was", "is"}: they are not let in. NULL: there are none; new. */
-json_t *members_of_others(const json_t *members) MUST_USE;
+ * each {"uid" or "gid", "was", "is"}: they are not let in. *ret is new, NULL: there are none. */
+MUST_USE int members_of_others(const json_t *members, json_t **ret, struct berth_error *err);
 /* Writes a normal list in place of what the workspace had. */
 MUST_USE int members_store(struct store *s, const char *workspace_id, const json_t *members,
 			   struct berth_error *err);

@@ -62,21 +62,22 @@ static int show(struct request *q, const void *row, json_t **ret, struct berth_e
 	struct store *s = request_daemon(q)->store;
 	const struct workspace *it = row;
 	json_t *shown AUTO_JSON = NULL;
-	json_t *secrets = NULL;
+	json_t *others AUTO_JSON = NULL, *secrets = NULL;
 	int64_t bound = 0, owned = 0;
 
 	if (desired_of(s, it, &shown, err) || count_bindings(s, it->id, &bound, err) ||
-	    count_integrations(s, it->name, &owned, err) || pull_counts(s, it->id, &secrets, err))
+	    count_integrations(s, it->name, &owned, err) ||
+	    members_of_others(json_object_get(shown, "members"), &others, err) ||
+	    pull_counts(s, it->id, &secrets, err))
 		return err->code;
 	json_object_set_new(shown, "id", json_string(it->id));
 	json_object_set_new(shown, "name", json_string(it->name));
 	js_put_time(shown, "created_at", it->created_ms);
 	js_put_time(shown, "updated_at", it->updated_ms);
 	json_object_set_new(shown, "status",
-			    json_pack("{s:I, s:I, s:o, s:o*}", "spaces", (json_int_t)bound,
+			    json_pack("{s:I, s:I, s:o, s:O*}", "spaces", (json_int_t)bound,
 				      "integrations", (json_int_t)owned, "pull_secrets", secrets,
-				      "other_accounts",
-				      members_of_others(json_object_get(shown, "members"))));
+				      "other_accounts", others));
 	*ret = STEAL(shown);
 	return 0;
 }
@@ -162,24 +163,20 @@ static bool check(struct store *s, struct answer *a, json_t *desired)
 {
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
-	json_t *members = members_normal(json_object_get(desired, "members"), &f);
-	json_t *namespaces = pull_namespaces_normal(json_object_get(desired, "namespaces"), &f);
+	json_t *members AUTO_JSON = NULL;
+	json_t *namespaces AUTO_JSON =
+		pull_namespaces_normal(json_object_get(desired, "namespaces"), &f);
+	json_t *none AUTO_JSON = json_pack("{s:s}", "description", "");
 
-	if (members && roles_check_members(s, members, &f, &err)) {
-		json_decref(members);
-		json_decref(namespaces);
-		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (json_object_set_new(desired, "members", members) ||
-	    json_object_set_new(desired, "namespaces", namespaces)) {
+	if (!members_normal(json_object_get(desired, "members"), &f, &members, &err) &&
+	    !roles_check_members(s, members, &f, &err) &&
+	    (!namespaces || json_object_set(desired, "members", members) ||
+	     json_object_set(desired, "namespaces", namespaces) || !none ||
+	     json_object_update_missing(desired, none)))
 		(void)berth_fail_memory(&err);
+	if (err.code)
 		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (!json_object_get(desired, "description"))
-		json_object_set_new(desired, "description", json_string(""));
-	return f.count == 0;
+	return !err.code && f.count == 0;
 }
 
 /* Adds or changes row, members and namespaces, with the event, in one transaction;
@@ -277,6 +274,10 @@ void api_workspaces_create(struct request *q, struct answer *a)
 			   "there is a workspace %s already", name);
 		return;
 	}
+	if (err.code != BERTH_E_NOT_FOUND) {
+		api_fail(a, &err, NULL);
+		return;
+	}
 	if (!strcmp(name, PLATFORM_SCOPE)) {
 		struct findings f = {.answer = a};
 		findings_add(&f, "/name", "reserved", "%s is the scope of what is no workspace's",
@@ -350,9 +351,7 @@ static bool owns_none(struct request *q, struct answer *a, const struct workspac
 
 void api_workspaces_delete(struct request *q, struct answer *a)
 {
-	struct daemon_state *d = request_daemon(q);
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
-	struct berth_error err = ERROR_INIT;
 	json_t *before AUTO_JSON = NULL;
 	char path[96], what[96];
 
@@ -365,18 +364,5 @@ void api_workspaces_delete(struct request *q, struct answer *a)
 		return;
 	if (!pull_namespaces_none(q, a, "n.workspace_id = ? AND n.is_wanted = 1", row.id, what))
 		return;
-	if (request_dry_run(q)) {
-		answer_json(a, 200, api_plan(NULL, NULL, path));
-		return;
-	}
-	if (store_begin(d->store, &err)) {
-		api_fail(a, &err, NULL);
-		return;
-	}
-	struct store *undo AUTO_UNDO = d->store;
-	if (workspace_remove(d->store, row.id, &err) || api_tell(d, path, "deleted", NULL, &err) ||
-	    store_commit(STEAL(undo), &err))
-		api_fail(a, &err, NULL);
-	else
-		answer_empty(a, 204);
+	(void)api_remove(q, a, path, row.id, workspace_remove);
 }

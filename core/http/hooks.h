@@ -65,8 +65,10 @@ struct http_hooks {
 	void (*user_name)(uid_t uid, char *to, size_t room);
 	/* Appends {"name","ready","detail"} for each component to components. */
 	void (*ready)(struct daemon_state *daemon, json_t *components);
-	/* Fills members of GET /v1: plugins, maintenance, caller.workspaces. */
-	void (*describe)(struct daemon_state *daemon, const struct caller *caller, json_t *server);
+	/* Fills members of GET /v1: plugins, maintenance, caller.workspaces; what the store
+	 * can't say is left out. BERTH_E_NO_MEMORY. */
+	int (*describe)(struct daemon_state *daemon, const struct caller *caller, json_t *server,
+			struct berth_error *err);
 	/* Adds samples to GET /v1/metrics, by core/http/metrics.h. */
 	void (*metrics)(struct daemon_state *daemon, bool is_openmetrics, struct buf *out);
 };

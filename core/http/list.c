@@ -67,10 +67,11 @@ struct making {
 static int add_row(void *user, const void *row, struct berth_error *err)
 {
 	struct making *m = user;
-	json_t *item = m->make(m->user, row);
-	if (item && json_array_append_new(m->list->items, item))
+	json_t *item = NULL;
+	int code = m->make(m->user, row, &item, err);
+	if (!code && item && json_array_append_new(m->list->items, item))
 		return berth_fail_memory(err);
-	return 0;
+	return code;
 }
 
 /* Answers l->items, or why there are none; ends the listing. */

@@ -28,8 +28,8 @@ struct list {
 MUST_USE bool list_begin(struct list *l, const struct request *q, struct answer *a,
 			 const struct store_table *table);
 /* Reads the page and answers it (or the problem). make turns one row into an
- * object; NULL: leave the row out. */
-typedef json_t *list_make(void *user, const void *row);
+ * object, new; *ret NULL: leave the row out. An error ends the list. */
+typedef int list_make(void *user, const void *row, json_t **ret, struct berth_error *err);
 void list_end(struct list *l, const struct request *q, struct answer *a, struct store *store,
 	      list_make *make, void *user);
 /* The same for what lives in memory: items are the objects as they are shown, of which the

@@ -479,6 +479,14 @@ class Syncs(Case):
         os.rename(path, path + ".hidden")
         return lambda: os.rename(path + ".hidden", path)
 
+    def test_a_ring_is_found_however_long_its_names_are(self):
+        names = [f"{n}-" + "long" * 15 for n in range(10)]
+        for n, name in enumerate(names):
+            self.make(name, f"hub/ring{n}", f"hub/ring{n + 1}")
+        problem = self.refused(409, "sync-ring", "POST", "/v1/syncs",
+                               {"name": "last", "source": "hub/ring10", "target": "hub/ring0"})
+        self.assertIn(names[9], problem["detail"])
+
     def test_rules_that_would_hurt_each_other_are_refused_by_name(self):
         self.refused(409, "sync-onto-itself", "POST", "/v1/syncs",
                      {"name": "self", "source": "hub/shop", "target": "hub/shop"})

@@ -10,6 +10,9 @@
  *	once:N:ERRNO    only the N-th does
  *	while:ERRNO     they fail as long as the file BERTH_FAULT_FILE is there
  *	malloc:N        the N-th allocation gives NULL
+ *	request         what is received while BERTH_FAULT_FILE holds a number N takes
+ *	                that file away, and the N-th allocation after it gives NULL;
+ *	                BERTH_FAULT_COUNT is then there
  *	connect:N:ERRNO the N-th connect over IP fails
  *	forks           no process can be made as long as BERTH_FAULT_FILE is there
  *	names           each look-up of a name below .test reads BERTH_FAULT_FILE: its
@@ -54,11 +57,12 @@ enum fault {
 	CONNECT,
 	CLOCK,
 	NAMES,
-	FORKS
+	FORKS,
+	REQUEST
 };
 static enum fault fault;
 static long at, number;
-static atomic_long calls, allocations, connects;
+static atomic_long calls, allocations, connects, left;
 
 /* BERTH_FAULT_SKIP is a word of the command lines that are left alone: a
  * program whose children are the same program. */
@@ -81,7 +85,7 @@ __attribute__((constructor)) static void start(void)
 {
 	static const char *const names[] = {"",      "count", "kill",  "torn",   "cut",
 					    "fail",  "once",  "while", "malloc", "connect",
-					    "clock", "names", "forks"};
+					    "clock", "names", "forks", "request"};
 	const char *spec = getenv("BERTH_FAULT");
 	const char *colon = spec ? strchr(spec, ':') : NULL;
 	size_t length = colon ? (size_t)(colon - spec) : spec ? strlen(spec) : 0;
@@ -92,7 +96,7 @@ __attribute__((constructor)) static void start(void)
 		at = strtol(colon + 1, &end, 10);
 		number = *end == ':' ? strtol(end + 1, NULL, 10) : EIO;
 	}
-	for (int i = COUNT; i <= FORKS && !is_left_alone(); i++)
+	for (int i = COUNT; i <= REQUEST && !is_left_alone(); i++)
 		if (spec && strlen(names[i]) == length && !strncmp(names[i], spec, length))
 			fault = (enum fault)i;
 }
@@ -103,7 +107,7 @@ static void report(void)
 	char text[32];
 	int fd, length;
 
-	if (!path || !fault)
+	if (!path || !fault || fault == REQUEST)
 		return;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	length = snprintf(text, sizeof(text), "%ld\n",
@@ -416,8 +420,36 @@ extern void *__libc_malloc(size_t count);
 extern void *__libc_calloc(size_t count, size_t each);
 extern void *__libc_realloc(void *p, size_t count);
 
+EXPORT ssize_t recv(int socket, void *bytes, size_t count, int flags)
+{
+	const char *path = getenv("BERTH_FAULT_FILE");
+	ssize_t n = syscall(SYS_recvfrom, socket, bytes, count, flags, NULL, NULL);
+	int fd = fault == REQUEST && n > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char text[32] = "";
+
+	if (fd < 0)
+		return n;
+	if (syscall(SYS_read, fd, text, sizeof(text) - 1) > 0)
+		atomic_store(&left, strtol(text, NULL, 10));
+	syscall(SYS_unlink, path);
+	close(fd);
+	return n;
+}
+
+/* Is this the one that the file of that request meant? */
+static bool is_request_hit(void)
+{
+	if (atomic_load(&left) <= 0 || atomic_fetch_sub(&left, 1) != 1)
+		return false;
+	close(open(getenv("BERTH_FAULT_COUNT"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	errno = ENOMEM;
+	return true;
+}
+
 static bool is_allocation_hit(void)
 {
+	if (fault == REQUEST)
+		return is_request_hit();
 	if (fault != MALLOC || atomic_fetch_add(&allocations, 1) + 1 != at)
 		return false;
 	errno = ENOMEM;
