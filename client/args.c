@@ -258,13 +258,29 @@ static int check_operands(struct cli *c)
 	return EXIT_USAGE;
 }
 
-/* "{name} is {status.phase}": each brace that opens closes. */
-static int take_template(struct cli *c, const char *text)
+/* "{name} is {status.phase}": each brace that opens closes, {{ is one brace and names
+ * nothing. What is wrong with it, or NULL. */
+static const char *template_fault(const char *text)
 {
 	const char *open = strrchr(text, '{');
+	bool has_member = false;
 
-	if (!*text || (open && !strchr(open, '}'))) {
-		cli_usage(c, *text ? "a { of the template has no }" : "the template is empty");
+	for (const char *s = text; *s; s++) {
+		has_member = has_member || (*s == '{' && s[1] != '{');
+		s += *s == '{' && s[1] == '{';
+	}
+	return !*text                       ? "the template is empty"
+	       : open && !strchr(open, '}') ? "a { of the template has no }"
+	       : !has_member ? "the template names no member: every line would be the same"
+			     : NULL;
+}
+
+static int take_template(struct cli *c, const char *text)
+{
+	const char *fault = template_fault(text);
+
+	if (fault) {
+		cli_usage(c, "%s", fault);
 		cli_hint(c, "-o template='{name} {status.phase}'");
 		return EXIT_USAGE;
 	}

@@ -69,6 +69,7 @@ struct cli {
 	json_t *problem; /* NULL, or what the daemon said went wrong; owned */
 	json_t *fault;   /* NULL, or with -o json or ndjson what went wrong, unsaid yet; owned */
 	char request_id[72];
+	char told_request[72]; /* of the error that was said last, whose line is not printed yet */
 	char etag[128];
 	int status;
 	char *head;        /* status line and headers; owned */

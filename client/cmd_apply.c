@@ -178,7 +178,7 @@ static int run_plan(struct cli *c, const struct plan *p)
 	}
 	AUTO_FREE char *what =
 		text_printf("This deletes %zu things that the file does not name.", pruned);
-	if (pruned && what && !confirm(c, what, &status))
+	if (pruned && !confirm(c, what, &status))
 		return status;
 	status = carry_out_all(c, p);
 	if (status == EXIT_OK)

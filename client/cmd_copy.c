@@ -76,9 +76,9 @@ const struct command copy_commands[] = {
 			"each in an integration of its own: one that is slow or fails does not "
 			"stop the others, and the report has a line for each image at each of "
 			"them.",
-		.operands = {{"SRC", OPERAND_ONE, NAMES_REFERENCE,
+		.operands = {{"SOURCE", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG][@DIGEST]"},
-			     {"DST", OPERAND_ONE, NAMES_REFERENCE,
+			     {"TARGET", OPERAND_ONE, NAMES_REFERENCE,
 			      "INTEGRATION/REPOSITORY[:TAG]; the tag defaults to the source's"}},
 		.flags = flags,
 		.examples = {{"berthctl copy hub/team/app:1.2 lab/team/app:1.2 --plan",

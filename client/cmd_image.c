@@ -261,7 +261,7 @@ static int delete_one(struct cli *c)
 		return status;
 	AUTO_FREE char *path = thing_path(&ref, id);
 	AUTO_FREE char *what = path ? what_goes(c, &ref, path) : NULL;
-	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+	if (!confirm(c, what, &status))
 		return status;
 	const char *name = strchr(cli_operand(c, 0), '/') + 1;
 	AUTO_FREE char *full = path ? api_query(STEAL(path), "confirm", name) : NULL;

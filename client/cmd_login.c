@@ -187,7 +187,7 @@ static int end_login(struct cli *c)
 	AUTO_FREE char *what = text_printf(
 		"This ends login %s for %s/%s.", js_str(now, "username", js_str(now, "name", "?")),
 		js_str(now, "integration", "?"), js_str(now, "space", "?"));
-	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+	if (!confirm(c, what, &status))
 		return status;
 	AUTO_FREE char *done = text_printf("login %s revoked", cli_operand(c, 0));
 	struct change change = {.call = {.method = "DELETE", .path = path, .if_match = etag},

@@ -46,7 +46,7 @@ static int cancel(struct cli *c)
 	AUTO_FREE char *what =
 		text_printf("This cancels operation %s (%s, %s).", cli_operand(c, 0),
 			    js_str(operation, "kind", "?"), js_str(operation, "state", "?"));
-	if (what && !confirm(c, what, &status))
+	if (!confirm(c, what, &status))
 		return status;
 	struct api_call call = {.method = "DELETE", .path = path};
 	if (api_send(c, &call, &body, &err))

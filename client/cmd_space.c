@@ -177,7 +177,7 @@ static int delete_one(struct cli *c)
 					  "empty and has %lld repositories.",
 					  cli_operand(c, 0), count);
 	AUTO_FREE char *done = text_printf("space %s deleted", cli_operand(c, 0));
-	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+	if (!confirm(c, what, &status))
 		return status;
 	if (!is_declared)
 		path = api_query(path, "confirm", js_str(now, "name", ""));

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "client/cli.h"
+#include "client/dial.h"
 #include "client/show.h"
 #include "core/base/text.h"
 
@@ -24,8 +25,17 @@ static bool is_for_program(const struct cli *c)
 	return c->format == FORMAT_JSON || c->format == FORMAT_NDJSON;
 }
 
+/* The request's id is the last line: what the command has to add comes before it. */
+static void request_line(struct cli *c)
+{
+	if (*c->told_request)
+		line(c, PAINT_DIM, "request", c->told_request);
+	*c->told_request = '\0';
+}
+
 void cli_fault_print(struct cli *c)
 {
+	request_line(c);
 	if (!c->fault)
 		return;
 	AUTO_FREE char *text =
@@ -197,11 +207,15 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	upstream_line(c, problem);
 	if (js_int(problem, "retry_after_s", 0))
 		cli_hint(c, "try again in %lld s", (long long)js_int(problem, "retry_after_s", 0));
-	if (js_str(problem, "hint", NULL))
-		line(c, PAINT_GREEN, "hint", js_str(problem, "hint", ""));
-	const char *id = js_str(problem, "instance", c->request_id);
-	if (*id)
-		line(c, PAINT_DIM, "request", id);
+	const char *hint = js_str(problem, "hint", "");
+	/* The API's manual is for those who speak it. */
+	if (!strcmp(hint, "man berth-api") && c->command && strcmp(c->command->noun, "api") != 0)
+		cli_hint(c, "berthctl %s%s%s --help", c->command->noun, c->command->verb ? " " : "",
+			 c->command->verb ? c->command->verb : "");
+	else if (*hint)
+		line(c, PAINT_GREEN, "hint", hint);
+	snprintf(c->told_request, sizeof(c->told_request), "%s",
+		 js_str(problem, "instance", c->request_id));
 }
 
 static int cli_exit_of_problem(const json_t *problem)
@@ -249,6 +263,9 @@ static void local_hint(struct cli *c, const struct berth_error *err)
 {
 	if (err->code == BERTH_E_UNAVAILABLE && c->target && !strncmp(c->target, "ssh://", 6))
 		cli_hint(c, "ssh %s berthctl version", c->target + 6);
+	else if (err->code == BERTH_E_UNAVAILABLE && c->target &&
+		 strcmp(c->target, DIAL_DEFAULT_SOCKET) != 0)
+		cli_hint(c, "ls -l %s", c->target);
 	else if (err->code == BERTH_E_UNAVAILABLE)
 		cli_hint(c, "systemctl status berthd.socket berthd.service");
 }
@@ -268,6 +285,7 @@ int cli_report(struct cli *c, const struct berth_error *err)
 				   : fault_of(berth_code_name(err->code), err->message, err->cause);
 	bool is_kept = is_for_program(c) && keep_fault(c, fault);
 	if (c->problem) {
+		request_line(c);
 		if (!is_kept)
 			problem_lines(c, c->problem);
 		return cli_exit_of_problem(c->problem);

@@ -344,7 +344,7 @@ int run_delete(struct cli *c)
 	snprintf(etag, sizeof(etag), "%s", c->etag);
 	AUTO_FREE char *what = what_goes(c, now);
 	AUTO_FREE char *done = text_printf("%s %s deleted", c->command->noun, cli_operand(c, 0));
-	if (!cli_has(c, "dry-run") && what && !confirm(c, what, &status))
+	if (!confirm(c, what, &status))
 		return status;
 	AUTO_FREE char *full = path_with_flags(c, STEAL(path));
 	struct change change = {

@@ -142,7 +142,13 @@ bool ask_yes(struct cli *c, const char *what)
 
 bool confirm(struct cli *c, const char *what, int *ret_exit)
 {
-	if (cli_has(c, "yes"))
+	if (!what) {
+		*ret_exit = cli_no_memory(c);
+		return false;
+	}
+	if (cli_has(c, "dry-run") && (c->format == FORMAT_TABLE || c->format == FORMAT_WIDE))
+		cli_note(c, "%s", what);
+	if (cli_has(c, "yes") || cli_has(c, "dry-run"))
 		return true;
 	*ret_exit = EXIT_USAGE;
 	if (!can_ask(c)) {

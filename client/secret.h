@@ -21,7 +21,8 @@ MUST_USE int file_text(struct cli *c, const char *path, char **ret, struct berth
 bool can_ask(const struct cli *c);
 /* Asks; true for y or yes. what names what goes, in one line. */
 bool ask_yes(struct cli *c, const char *what);
-/* true: go on (--yes, or the answer was yes); else *ret_exit is set and the
+/* true: go on (--yes, or the answer was yes, or it is a dry run, which is told what
+ * would go); else, also where what is NULL for want of memory, *ret_exit is set and the
  * reason was said. */
 bool confirm(struct cli *c, const char *what, int *ret_exit);
 

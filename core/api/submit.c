@@ -10,6 +10,7 @@
 #include "core/api/accounts.h"
 #include "core/api/pull.h"
 #include "core/api/sight.h"
+#include "core/base/text.h"
 #include "core/http/problem.h"
 #include "core/ops/events.h"
 
@@ -45,6 +46,24 @@ bool api_may_cancel(struct request *q, int64_t uid, const char *user_name)
 		request_may_somewhere(q, POINT_OPERATIONS_CANCEL));
 }
 
+/* The hint of a kind speaks of NAME; an operation knows which integration that is. */
+static void name_hint(const json_t *document, json_t *problem)
+{
+	static const char place[] = "/v1/integrations/";
+	const char *of =
+		json_string_value(json_array_get(json_object_get(document, "resources"), 0));
+	const char *hint = js_str(problem, "hint", ""), *at = strstr(hint, " NAME");
+
+	if (!at || !of || strncmp(of, place, strlen(place)) != 0 ||
+	    strncmp(hint, "berthctl integration ", 21) != 0)
+		return;
+	const char *name = of + strlen(place);
+	char *named AUTO_FREE = text_printf("%.*s %.*s%s", (int)(at - hint), hint,
+					    (int)strcspn(name, "/"), name, at + 5);
+	bool is_new = !strcmp(js_str(document, "kind", ""), "integration-create");
+	js_put_str(problem, "hint", is_new ? "berthctl integration create --help" : named);
+}
+
 /* The error of an operation is kept as the modules have it, and shown as a
  * problem. */
 void api_show_error(json_t *document)
@@ -57,6 +76,7 @@ void api_show_error(json_t *document)
 	js_to_error(kept, &err);
 	json_t *problem = problem_document(NULL, &err, js_str(document, "id", ""));
 	js_put_str(json_object_get(problem, "upstream"), "host", js_str(kept, "host", ""));
+	name_hint(document, problem);
 	json_object_set_new(document, "error", problem);
 }
 

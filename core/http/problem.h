@@ -16,6 +16,7 @@ struct problem_kind {
 	int status;
 	const char *title;
 	const char *detail; /* what it means and what to do, for a person */
+	const char *hint;   /* the command to type next, where no better one is known */
 };
 extern const struct problem_kind problem_kinds[];
 extern const size_t problem_kind_count;

@@ -66,7 +66,7 @@ class WithoutDaemon(unittest.TestCase):
         problem = json.loads(done.stderr)
         self.assertEqual((6, "unavailable"), (done.returncode, problem["code"]))
         self.assertIn(self.dir + "/none", problem["detail"])
-        self.assertIn("systemctl", problem["hint"])
+        self.assertEqual(f"ls -l {self.dir}/none", problem["hint"])
         for words in (["space", "list", "--nope", "-o", "json"], ["spce", "--output=ndjson"],
                       ["image", "show", "-ojson"], ["image", "show", "x", "-o", "json"]):
             done = run(*words, env=self.env)
@@ -372,6 +372,7 @@ class Live(unittest.TestCase):
     def test_exit_3_for_what_is_not_there_with_a_suggestion(self):
         done = self.ctl("integration", "show", "hubb", status=3)
         self.assertIn("did you mean hub?", done.stderr)
+        self.assertTrue(done.stderr.splitlines()[-1].startswith("request: "), done.stderr)
         self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
         self.ctl("space", "show", "hub/nope", status=3)
 

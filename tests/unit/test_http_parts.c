@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/js.h"
 #include "core/http/filter.h"
 #include "core/http/internal.h"
 #include "core/http/patch.h"
@@ -344,6 +345,9 @@ static void every_kind_of_problem_is_whole(void **state)
 		assert_ptr_equal(problem_kind_find(k->code), k);
 		assert_in_range(k->status, 400, 599);
 		assert_true(k->title[0] && k->detail[0]);
+		assert_non_null(k->hint);
+		AUTO_JSON json_t *shown = problem_document(k->code, NULL, "id");
+		assert_string_equal(js_str(shown, "hint", ""), k->hint);
 		assert_true(problem_bytes(k->code, "id", bytes, sizeof bytes) > 0);
 	}
 	assert_null(problem_kind_find("nothing-like-it"));
