@@ -28,9 +28,10 @@ static int add_principal(struct buf *to, bool is_group, uint32_t number, struct 
 	char account[ACCOUNT_NAME_ROOM], text[PRINCIPAL_ROOM];
 
 	principal_format(is_group, number, "", text);
-	if (buf_printf(to, err, "%s ", text) || account_name(is_group, number, account, err) ||
-	    !*account)
+	if (buf_printf(to, err, "%s ", text) || account_name(is_group, number, account, err))
 		return err->code;
+	if (!*account)
+		return 0;
 	principal_format(is_group, number, account, text);
 	return buf_printf(to, err, "%s ", text);
 }
@@ -290,9 +291,9 @@ int sight_integration(struct request *q, const char *name, struct integration *r
 
 	if (code != BERTH_E_NOT_FOUND || request_is_platform(q))
 		return code;
-	code = get_with(q, name, POINT_INTEGRATIONS_READ, &seen, err);
-	if (code)
-		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	if (get_with(q, name, POINT_INTEGRATIONS_READ, &seen, err))
+		return err->code;
 	return berth_fail(err, BERTH_E_DENIED, "your role in workspace %s lacks %s", seen.scope,
 			  points[point].name);
 }
@@ -386,9 +387,9 @@ int sight_login(struct request *q, const char *id, struct login *ret, struct ber
 
 	if (code != BERTH_E_NOT_FOUND || request_is_platform(q))
 		return code;
-	code = get_login(q, id, POINT_LOGINS_READ, &seen, err);
-	if (code)
-		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	if (get_login(q, id, POINT_LOGINS_READ, &seen, err))
+		return err->code;
 	return berth_fail(err, BERTH_E_DENIED, "your role in the workspace of %s lacks %s",
 			  seen.integration, points[point].name);
 }
