@@ -97,15 +97,8 @@ int api_parse(const char *text, json_t **ret, struct berth_error *err)
 
 json_t *api_plan(const char *create, const char *update, const char *remove)
 {
-	json_t *plan =
-		json_pack("{s:b, s:[], s:[], s:[]}", "dry_run", 1, "create", "update", "delete");
-	if (create)
-		json_array_append_new(json_object_get(plan, "create"), json_string(create));
-	if (update)
-		json_array_append_new(json_object_get(plan, "update"), json_string(update));
-	if (remove)
-		json_array_append_new(json_object_get(plan, "delete"), json_string(remove));
-	return plan;
+	return json_pack("{s:b, s:[s*], s:[s*], s:[s*]}", "dry_run", 1, "create", create, "update",
+			 update, "delete", remove);
 }
 
 bool api_planned(struct request *q, struct answer *a, const char *path, bool is_new)

@@ -111,7 +111,7 @@ static inline void scope_undo(struct store **s)
 #define AUTO_UNDO CLEANUP(scope_undo)
 
 /* A plan document (convention 20): paths that a change would make, alter and
- * remove. NULL texts are left out. */
+ * remove. NULL texts are left out. New; NULL: no memory. */
 json_t *api_plan(const char *create, const char *update, const char *remove) MUST_USE;
 /* A dry run of a POST or PATCH that is right: answered with the plan to make or alter
  * path, and nothing is to be written. False: it is no dry run. */

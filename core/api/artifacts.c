@@ -38,19 +38,6 @@ static json_t *arguments_of(const struct space *space, const struct reference *o
 			 *of->digest ? of->digest : NULL);
 }
 
-/* Without its arguments, its name or its locks there is no operation. */
-static void submit_whole(struct request *q, struct answer *a, const struct op_request *request)
-{
-	struct berth_error err = ERROR_INIT;
-
-	if (request->arguments && request->resources && request->locks) {
-		(void)api_submit(q, a, request);
-		return;
-	}
-	(void)berth_fail_memory(&err);
-	api_fail(a, &err, NULL);
-}
-
 static char *artifact_path(const struct space *space, const struct reference *of)
 {
 	char *text AUTO_FREE = text_printf("%s%s%s", of->repository, *of->digest ? "@" : ":",
@@ -145,7 +132,7 @@ void api_artifacts_get(struct request *q, struct answer *a)
 				     .locks = locks,
 				     .integration = space.integration,
 				     .joins = true};
-	submit_whole(q, a, &request);
+	(void)api_submit(q, a, &request);
 }
 
 /* What a removal would do, as the index knows it: the registry is not asked. */
@@ -205,7 +192,7 @@ void image_remove(struct request *q, struct answer *a, const struct space *space
 				     .resources = resources,
 				     .locks = locks,
 				     .integration = space->integration};
-	submit_whole(q, a, &request);
+	(void)api_submit(q, a, &request);
 }
 
 void api_artifacts_delete(struct request *q, struct answer *a)

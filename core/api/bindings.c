@@ -218,21 +218,28 @@ static int change(struct binding_change *c, const json_t *body, struct berth_err
 	return api_tell(c->d, path, "bindings-changed", NULL, err);
 }
 
-static json_t *plan_of(const struct binding_change *c)
+/* false: no memory. */
+static bool plan_each(json_t *to, const struct binding_change *c, const json_t *workspaces)
 {
-	json_t *plan = api_plan(NULL, NULL, NULL);
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach (c->bound, i, one)
-		json_array_append_new(json_object_get(plan, "create"),
-				      json_sprintf("/v1/spaces/%s/bindings (%s)", c->space->id,
-						   json_string_value(one)));
-	json_array_foreach (c->unbound, i, one)
-		json_array_append_new(json_object_get(plan, "delete"),
-				      json_sprintf("/v1/spaces/%s/bindings (%s)", c->space->id,
-						   json_string_value(one)));
-	return plan;
+	json_array_foreach (workspaces, i, one)
+		if (json_array_append_new(to, json_sprintf("/v1/spaces/%s/bindings (%s)",
+							   c->space->id, json_string_value(one))))
+			return false;
+	return true;
+}
+
+/* All of it, or NULL. */
+static json_t *plan_of(const struct binding_change *c)
+{
+	json_t *plan AUTO_JSON = api_plan(NULL, NULL, NULL);
+
+	return plan_each(json_object_get(plan, "create"), c, c->bound) &&
+			       plan_each(json_object_get(plan, "delete"), c, c->unbound)
+		       ? STEAL(plan)
+		       : NULL;
 }
 
 /* What is not at its server can't be used, and what a workspace brought along is its own;
@@ -264,7 +271,7 @@ void api_bindings_change(struct request *q, struct answer *a)
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
 	json_t *bound AUTO_JSON = json_array(), *unbound AUTO_JSON = json_array();
-	json_t *now = NULL;
+	json_t *now AUTO_JSON = NULL;
 	char user[USER_NAME_ROOM];
 
 	if (!space_of_route(q, a, &space) || !may_bind(q, a, &space))
@@ -296,11 +303,10 @@ void api_bindings_change(struct request *q, struct answer *a)
 		return;
 	}
 	if (workspaces_of_space(q, space.id, &now, &err) || store_commit(STEAL(undo), &err)) {
-		json_decref(now);
 		api_fail(a, &err, NULL);
 		return;
 	}
 	answer_json(a, 200,
-		    json_pack("{s:O, s:O, s:o}", "bound", bound, "unbound", unbound, "workspaces",
+		    json_pack("{s:O, s:O, s:O}", "bound", bound, "unbound", unbound, "workspaces",
 			      now));
 }

@@ -182,18 +182,12 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 		c->name, "desired", c->desired, "fields", vault_names(c->secrets), "owner", owner,
 		"generation", (json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
-	json_t *locks AUTO_JSON = json_pack("[s]", instance);
-	if (!arguments || !resources || !locks) {
-		struct berth_error err = ERROR_INIT;
-		(void)berth_fail_memory(&err);
-		api_fail(a, &err, NULL);
-		return;
-	}
+	json_t *locks AUTO_JSON = is_dry_run ? json_array() : json_pack("[s]", instance);
 	struct op_request request = {
 		.kind = is_new ? "cluster-create" : "cluster-change",
 		.arguments = arguments,
 		.resources = resources,
-		.locks = is_dry_run ? NULL : locks,
+		.locks = locks,
 		.integration = instance,
 	};
 	vault_submit(q, a, &request, owner, c->secrets);

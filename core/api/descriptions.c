@@ -14,13 +14,14 @@
 /* It travels in one frame of a job, where escapes make it longer. */
 #define ENCODED_MAX_BYTES ((size_t)40 * 1024)
 
-static json_t *desired_of(const struct repository *row, struct berth_error *err)
+static int desired_of(const struct repository *row, json_t **ret, struct berth_error *err)
 {
 	json_t *more AUTO_JSON = NULL;
 
 	if (api_parse(row->more, &more, err))
-		return NULL;
-	return json_pack("{s:s}", "description", js_str(more, "description", ""));
+		return err->code;
+	*ret = json_pack("{s:s}", "description", js_str(more, "description", ""));
+	return *ret ? 0 : berth_fail_memory(err);
 }
 
 void api_descriptions_get(struct request *q, struct answer *a)
@@ -28,15 +29,15 @@ void api_descriptions_get(struct request *q, struct answer *a)
 	struct space space AUTO_SPACE = {.id = NULL};
 	struct repository row AUTO_REPOSITORY = {.name = NULL};
 	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
 
 	if (!space_of_route(q, a, &space) || !repository_of_route(q, a, &space, &row))
 		return;
-	json_t *desired AUTO_JSON = desired_of(&row, &err);
-	json_t *shown = desired ? json_deep_copy(desired) : NULL;
-	if (!shown) {
-		api_fail(a, err.code ? &err : (berth_fail_memory(&err), &err), NULL);
+	if (desired_of(&row, &desired, &err)) {
+		api_fail(a, &err, NULL);
 		return;
 	}
+	json_t *shown = json_deep_copy(desired);
 	js_put_str(shown, "integration", space.integration);
 	js_put_str(shown, "space", space.name);
 	js_put_str(shown, "repository", row.name);
@@ -48,12 +49,17 @@ void api_descriptions_get(struct request *q, struct answer *a)
 static bool fits(struct request *q, struct answer *a)
 {
 	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
 	char *text AUTO_FREE = js_text(request_body(q));
 
-	if (!text || strlen(text) > ENCODED_MAX_BYTES)
+	if (!text) {
+		(void)berth_fail_memory(&err);
+		findings_fail(&f, &err);
+	} else if (strlen(text) > ENCODED_MAX_BYTES) {
 		findings_add(&f, "/description", "too-long",
 			     "a description may have %zu bytes, escapes included",
 			     ENCODED_MAX_BYTES);
+	}
 	return !f.count;
 }
 
@@ -62,20 +68,21 @@ void api_descriptions_put(struct request *q, struct answer *a)
 	struct space space AUTO_SPACE = {.id = NULL};
 	struct repository row AUTO_REPOSITORY = {.name = NULL};
 	struct berth_error err = ERROR_INIT;
+	json_t *desired AUTO_JSON = NULL;
 
 	if (api_resumed(q, a) || !owned_space_of_route(q, a, &space) ||
 	    !repository_of_route(q, a, &space, &row))
 		return;
-	json_t *desired AUTO_JSON = desired_of(&row, &err);
-	if (err.code) {
+	if (desired_of(&row, &desired, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	if (!answer_precondition(a, q, true, desired, 0) || !fits(q, a))
 		return;
 	char *encoded AUTO_FREE = text_url_encode(row.name);
-	char *path AUTO_FREE = text_printf("/v1/spaces/%s/images/%s/description", space.id,
-					   encoded ? encoded : "");
+	char *path AUTO_FREE =
+		encoded ? text_printf("/v1/spaces/%s/images/%s/description", space.id, encoded)
+			: NULL;
 	char *lock AUTO_FREE = text_printf("repository/%s/%s", space.integration, row.name);
 	json_t *args AUTO_JSON = json_pack("{s:s, s:O}", "repository", row.name, "text",
 					   json_object_get(request_body(q), "description"));

@@ -126,7 +126,13 @@ bool image_confirmed(struct request *q, struct answer *a, const char *name, cons
 	if (typed && !strcmp(typed, name))
 		return true;
 	char *encoded AUTO_FREE = text_url_encode(name);
-	snprintf(hint, sizeof(hint), "repeat it with ?confirm=%s", encoded ? encoded : "");
+	if (!encoded) {
+		struct berth_error err = ERROR_INIT;
+		(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	snprintf(hint, sizeof(hint), "repeat it with ?confirm=%s", encoded);
 	api_refuse(a, 422, "confirmation-missing", hint, "%s would be deleted: %s", name, what);
 	return false;
 }

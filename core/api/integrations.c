@@ -125,11 +125,11 @@ static char *scope_of(const char *name)
 static void submit_proof(struct request *q, struct answer *a, const struct change *c)
 {
 	bool is_dry_run = request_dry_run(q), is_new = !c->row.id;
-	struct berth_error err = ERROR_INIT;
 	char owner[UUID_ROOM], path[96];
 
 	uuid_make(owner);
 	snprintf(path, sizeof(path), "/v1/integrations/%s", c->name);
+	/* Without a scope there are no arguments, and without these no operation. */
 	char *scope AUTO_FREE = scope_of(c->name);
 	json_t *arguments AUTO_JSON = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:s, s:I, s:b}", "id",
@@ -138,17 +138,13 @@ static void submit_proof(struct request *q, struct answer *a, const struct chang
 		c->desired, "fields", vault_names(c->secrets), "owner", owner, "generation",
 		(json_int_t)c->row.generation, "dry_run", is_dry_run ? 1 : 0);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
-	json_t *locks AUTO_JSON = json_pack("[s+]", "integration/", c->name);
-	if (!arguments || !resources || !locks) {
-		(void)berth_fail_memory(&err);
-		api_fail(a, &err, NULL);
-		return;
-	}
+	json_t *locks AUTO_JSON =
+		is_dry_run ? json_array() : json_pack("[s+]", "integration/", c->name);
 	struct op_request request = {
 		.kind = is_new ? "integration-create" : "integration-change",
 		.arguments = arguments,
 		.resources = resources,
-		.locks = is_dry_run ? NULL : locks,
+		.locks = locks,
 		.integration = c->name,
 	};
 	vault_submit(q, a, &request, owner, c->secrets);

@@ -247,11 +247,10 @@ static void intend(struct request *q, const struct space *space, const char *spa
 static json_t *making_args(const struct login *row, json_t *spaces)
 {
 	int64_t ttl_s = (row->expires_ms - row->created_ms) / 1000;
-	json_t *request = json_pack("{s:s, s:O, s:o, s:I}", "name", row->name, "spaces", spaces,
-				    "rights", rights_of(row), "ttl_s", (json_int_t)ttl_s);
 
-	js_put_str(request, "description", row->description);
-	return json_pack("{s:o}", "request", request);
+	return json_pack("{s:{s:s, s:O, s:o, s:I, s:s*}}", "request", "name", row->name, "spaces",
+			 spaces, "rights", rights_of(row), "ttl_s", (json_int_t)ttl_s,
+			 "description", *row->description ? row->description : NULL);
 }
 
 /* Intent and operation are one transaction: neither is there without the other. */
@@ -308,6 +307,7 @@ void api_space_logins_create(struct request *q, struct answer *a)
 	struct slot_work work = {.kind = "login-create",
 				 .slot = "login_create",
 				 .path = path,
+				 .lock = SLOT_UNLOCKED,
 				 .args = args,
 				 .about = about};
 	if (request_dry_run(q)) {

@@ -54,16 +54,16 @@ static int submit_login(struct daemon_state *d, const struct login *row, const j
 		json_pack("{s:s, s:s, s:{s:o}, s:{s:s}}", "id", row->integration_id, "name",
 			  integration, "args", "request", request, "about", "login", row->id);
 	json_t *resources AUTO_JSON = json_pack("[s]", path);
+	json_t *locks AUTO_JSON = json_array();
 	struct op_request op = {.kind = "login-create",
 				.arguments = arguments,
 				.resources = resources,
+				.locks = locks,
 				.integration = integration,
 				.user_name = "berthd",
 				.request_id = "pull-secrets",
 				.uid = getuid()};
 
-	if (!arguments || !resources)
-		return berth_fail_memory(err);
 	return ops_submit(d->ops, &op, ret, err);
 }
 
@@ -325,7 +325,7 @@ static int submit_cluster(struct daemon_state *d, const char *cluster_id, struct
 }
 
 /* A cluster whose last operation has not ended waits for that: what becomes due
- * meanwhile is one batch. */
+ * meanwhile is one batch. One that fails does not hold up the others. */
 static int submit_due(struct daemon_state *d, struct berth_error *err)
 {
 	json_t *ids AUTO_JSON = json_array();
@@ -337,9 +337,10 @@ static int submit_due(struct daemon_state *d, struct berth_error *err)
 	if (namespaces_due(d->store, clock_unix_ms(), collect, ids, err))
 		return err->code;
 	json_array_foreach (ids, i, one) {
-		if (submit_cluster(d, json_string_value(one), err) && err->code != BERTH_E_CONFLICT)
-			return err->code;
-		*err = (struct berth_error)ERROR_INIT;
+		struct berth_error why = ERROR_INIT;
+		if (submit_cluster(d, json_string_value(one), &why) && why.code != BERTH_E_CONFLICT)
+			log_warning("cannot bring a cluster its pull secrets: %s: %s", why.message,
+				    why.cause);
 	}
 	return 0;
 }

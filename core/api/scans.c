@@ -249,6 +249,7 @@ void api_scan_states_create(struct request *q, struct answer *a)
 				 .table = "scan",
 				 .slot = "status",
 				 .path = t.path,
+				 .lock = SLOT_UNLOCKED,
 				 .args = args,
 				 .about = about};
 	(void)slot_submit(q, a, t.of.id, &work);
@@ -263,8 +264,11 @@ void api_integrations_scanners(struct request *q, struct answer *a)
 	    !scan_can(q, a, &row, "scanners"))
 		return;
 	snprintf(path, sizeof(path), "/v1/integrations/%s", row.name);
-	struct slot_work work = {
-		.kind = "scanners", .table = "scan", .slot = "scanners", .path = path};
+	struct slot_work work = {.kind = "scanners",
+				 .table = "scan",
+				 .slot = "scanners",
+				 .path = path,
+				 .lock = SLOT_UNLOCKED};
 	(void)slot_submit(q, a, row.id, &work);
 }
 

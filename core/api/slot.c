@@ -33,9 +33,11 @@ static bool find(struct request *q, struct answer *a, const char *integration_id
 {
 	struct berth_error err = ERROR_INIT;
 
-	if (!integration_get_by_id(request_daemon(q)->store, integration_id, ret, &err))
+	if (!w->path || !w->lock)
+		(void)berth_fail_memory(&err);
+	else if (!integration_get_by_id(request_daemon(q)->store, integration_id, ret, &err))
 		return slot_usable(q, a, ret, w);
-	api_fail(a, &err, "berthctl integration list");
+	api_fail(a, &err, err.code == BERTH_E_NOT_FOUND ? "berthctl integration list" : NULL);
 	return false;
 }
 
@@ -68,7 +70,7 @@ bool slot_submit_id(struct request *q, struct answer *a, const char *integration
 		json_pack("{s:s, s:s, s:O*, s:O*}", "id", row.id, "name", row.name, "args",
 			  (json_t *)(uintptr_t)w->args, "about", (json_t *)(uintptr_t)w->about);
 	json_t *resources AUTO_JSON = json_pack("[s]", w->path);
-	json_t *locks AUTO_JSON = w->lock ? json_pack("[s]", w->lock) : NULL;
+	json_t *locks AUTO_JSON = *w->lock ? json_pack("[s]", w->lock) : json_array();
 	struct op_request request = {.kind = w->kind,
 				     .arguments = arguments,
 				     .resources = resources,

@@ -9,27 +9,27 @@
 #include "core/api/integration.h"
 #include "core/api/job.h"
 
+#define SLOT_UNLOCKED ""
+
 struct slot_work {
 	const char *kind;    /* of the operation and of its job */
 	const char *table;   /* where the slot is; NULL: "integration" */
 	const char *slot;    /* "describe": what the plugin must have */
-	const char *path;    /* the resource that it works on */
-	const char *lock;    /* a name held until the end, or NULL */
+	const char *path;    /* the resource that it works on; NULL: no memory for it */
+	const char *lock;    /* a name held until the end, or SLOT_UNLOCKED; NULL: as path */
 	const json_t *args;  /* of the job (core/worker/job.h), never a secret; or NULL */
 	const json_t *about; /* for the type's own functions, in arguments; or NULL */
 	bool joins;          /* a second one of the same path joins the first */
 };
-/* The same check by the integration's id, then 200 with the plan. */
+/* 200 with the plan, where the integration of that id is enabled and well and its plugin
+ * has the slot; else answered with 404, 409, or 422 "unsupported" with a sentence, or 503
+ * where there was no memory for a part of w. */
 void slot_plan(struct request *q, struct answer *a, const char *integration_id,
 	       const struct slot_work *w, json_t *take_plan);
-/* The same check, then api_submit. The operation's
- * arguments are {"id", "name", "args", "about"}. */
+/* The same check, then api_submit. The operation's arguments are {"id", "name", "args",
+ * "about"}. */
 bool slot_submit(struct request *q, struct answer *a, const char *integration_id,
 		 const struct slot_work *w);
-/* The same, telling which operation it became. */
-bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
-		    const struct slot_work *w, struct op_submitted *ret);
-
 /* The same, telling which operation it became: within a transaction of the caller. */
 bool slot_submit_id(struct request *q, struct answer *a, const char *integration_id,
 		    const struct slot_work *w, struct op_submitted *ret);

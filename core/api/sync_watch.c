@@ -178,8 +178,6 @@ static int start_look(struct turn *t, const char *integration, json_t *rules,
 				     .request_id = "sync-look",
 				     .uid = getuid(),
 				     .joins = true};
-	if (!arguments || !resources || !locks)
-		return berth_fail_memory(err);
 	return ops_submit(t->d->ops, &request, &done, err);
 }
 

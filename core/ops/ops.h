@@ -146,13 +146,14 @@ struct store *ops_store(struct ops *o);
 struct events *ops_events(struct ops *o); /* core/ops/events.h */
 struct budget *ops_budget(struct ops *o); /* core/ops/budget.h */
 
-/* What is asked for. Borrowed for the call. */
+/* What is asked for. Borrowed for the call. One of the three documents that is NULL was
+ * not made for want of memory: BERTH_E_NO_MEMORY. */
 struct op_request {
 	const char *kind;
-	const json_t *arguments; /* never a secret */
-	const json_t *resources; /* array of paths, or NULL */
-	/* Names held until the end. One that another operation holds: conflict. A
-	 * name that begins with "~" is waited for instead. NULL: none. */
+	const json_t *arguments; /* object, never a secret */
+	const json_t *resources; /* array of paths */
+	/* Array of names held until the end. One that another operation holds: conflict. A
+	 * name that begins with "~" is waited for instead. */
 	const json_t *locks;
 	const char *integration; /* for the limit, or NULL */
 	const char *user_name, *request_id;

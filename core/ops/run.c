@@ -408,11 +408,14 @@ static void keep_host(struct entry *e, const json_t *instances)
 static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 {
 	const struct ops *o = e->op.ops;
+	unsigned losses = js_losses();
 	int rc = e->op.type->build_call(&e->op, ret, err);
 	json_t *call = *ret;
 
 	if (rc)
 		return rc;
+	if (js_losses() != losses) /* it may lack a part: a rule, an exclusion */
+		return berth_fail_memory(err);
 	bool is_short = json_object_set_new(call, "t", json_string("call")) ||
 			json_object_set_new(call, "job", json_string(e->op.id));
 	if (!json_object_get(call, "kind"))

@@ -156,7 +156,7 @@ static int check_names(const json_t *list, const char *what, struct berth_error 
 	size_t i;
 	json_t *name;
 
-	if (list && !json_is_array(list))
+	if (!json_is_array(list))
 		return berth_fail(err, BERTH_E_INTERNAL, "an operation's %s are no list", what);
 	json_array_foreach (list, i, name) {
 		if (!json_is_string(name) || !*json_string_value(name))
@@ -213,20 +213,15 @@ static void scope_texts(struct texts *t)
 	free(t->locks);
 }
 
-static char *text_of(const json_t *value, const char *absent)
-{
-	return value ? js_canonical(value) : strdup(absent);
-}
-
 /* Makes the entry and its row, its event too, in one transaction. */
 static int store_new(struct ops *o, const struct op_request *q, struct entry **ret,
 		     struct berth_error *err)
 {
 	CLEANUP(scope_texts)
 	struct texts t = {
-		text_of(q->arguments, "{}"),
-		text_of(q->resources, "[]"),
-		text_of(q->locks, "[]"),
+		js_canonical(q->arguments),
+		js_canonical(q->resources),
+		js_canonical(q->locks),
 	};
 	char id[UUID_ROOM];
 	struct operation_row row = {
@@ -284,6 +279,8 @@ int ops_submit(struct ops *o, const struct op_request *request, struct op_submit
 	if (!type_find(o, request->kind))
 		return berth_fail(err, BERTH_E_INTERNAL, "no operations of kind '%s'",
 				  request->kind);
+	if (!request->arguments || !request->resources || !request->locks)
+		return berth_fail_memory(err);
 	rc = check(o, request, ret, &join, err);
 	ret->joined = join;
 	if (rc || join)

@@ -22,7 +22,7 @@ struct fake {
 	struct ops *ops;
 	struct job_client *jobs;
 	unsigned started, results_told, items_told, item_calls;
-	bool is_unreachable, refuse_items, refuse_result, refuse_call;
+	bool is_unreachable, refuse_items, refuse_result, refuse_call, lacks_member;
 	int told_code;
 	struct sealer *sealer;
 	uint32_t open_max, attempts_max;
@@ -68,11 +68,27 @@ static inline void fake_free(void *user, struct job_client *c)
 	free(c);
 }
 
+static inline void *no_memory(size_t byte_count)
+{
+	(void)byte_count;
+	return NULL;
+}
+
+/* A call's member that there was no memory for, as those who put it do not see it. */
+static inline void lose_member(json_t *call)
+{
+	js_count_losses(no_memory);
+	js_put_str(call, "only", "these");
+	js_count_losses(NULL);
+}
+
 static inline int build_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	if (fake->refuse_call)
 		return berth_fail(err, BERTH_E_NOT_FOUND, "the integration is gone");
 	*ret = json_pack("{sO s{s{}}}", "args", op->arguments, "instances", "a");
+	if (fake->lacks_member)
+		lose_member(*ret);
 	return *ret ? 0 : berth_fail_memory(err);
 }
 static inline int build_short_call(struct operation *op, json_t **ret, struct berth_error *err)

@@ -76,8 +76,12 @@ static void a_second_run_joins_the_first(void **state)
 	struct fake *k = *state;
 	AUTO_JSON json_t *resources = json_pack("[s]", "/v1/syncs/a");
 	AUTO_JSON json_t *locks = json_pack("[s]", "sync/a");
-	struct op_request q = {
-		.kind = "refresh", .resources = resources, .locks = locks, .joins = true};
+	AUTO_JSON json_t *arguments = json_object();
+	struct op_request q = {.kind = "refresh",
+			       .arguments = arguments,
+			       .resources = resources,
+			       .locks = locks,
+			       .joins = true};
 	struct op_submitted first, second;
 
 	OK(ops_submit(k->ops, &q, &first, &err));
@@ -88,6 +92,37 @@ static void a_second_run_joins_the_first(void **state)
 	assert_int_equal(count(k, &operations_table), 1);
 	q.kind = "delete";
 	FAILS(BERTH_E_CONFLICT, ops_submit(k->ops, &q, &second, &err));
+}
+
+/* Without its locks it would be one that nothing keeps from being done twice. */
+static void what_there_was_no_memory_for_is_not_accepted(void **state)
+{
+	struct fake *k = *state;
+	AUTO_JSON json_t *list = json_array(), *object = json_object();
+	struct op_submitted s;
+
+	for (int lacks = 0; lacks < 3; lacks++) {
+		struct op_request q = {.kind = "refresh",
+				       .arguments = lacks == 0 ? NULL : object,
+				       .resources = lacks == 1 ? NULL : list,
+				       .locks = lacks == 2 ? NULL : list};
+		FAILS(BERTH_E_NO_MEMORY, ops_submit(k->ops, &q, &s, &err));
+	}
+	assert_int_equal(count(k, &operations_table), 0);
+}
+
+/* What the job would be told lacks what narrows it down. */
+static void a_call_that_lacks_a_part_is_not_made(void **state)
+{
+	struct fake *k = *state;
+	struct op_submitted s = submitted(k, "delete", "x");
+
+	k->lacks_member = true;
+	ops_turn(k->ops);
+	assert_int_equal(k->started, 0);
+	assert_state(k, s.id, "failed");
+	AUTO_JSON json_t *d = document(k, s.id);
+	assert_string_equal(js_str(json_object_get(d, "error"), "code", ""), "no-memory");
 }
 
 static void a_lock_with_a_tilde_is_waited_for_in_order(void **state)
@@ -507,6 +542,8 @@ int main(void)
 		OPS_TEST(what_the_caller_rolls_back_was_never_submitted),
 		OPS_TEST(a_second_writer_is_told_of_the_first),
 		OPS_TEST(a_second_run_joins_the_first),
+		OPS_TEST(what_there_was_no_memory_for_is_not_accepted),
+		OPS_TEST(a_call_that_lacks_a_part_is_not_made),
 		OPS_TEST(a_lock_with_a_tilde_is_waited_for_in_order),
 		OPS_TEST(limits_hold_jobs_back),
 		OPS_TEST(too_many_open_ones_are_refused),
