@@ -93,14 +93,6 @@ class Logins(LoginCase):
         self.assertEqual(0, question.returncode, question.stderr)
         self.daemon.ctl_ok("login", "revoke", made["username"], "--yes")
 
-    def test_spaces_of_two_registries_are_refused(self):
-        self.daemon.add("plain", self.registry)
-        self.settle()
-        done = self.daemon.ctl("login", "create", self.where(), "plain/default")
-        self.assertEqual(2, done.returncode, done.stderr)
-        self.assertIn("expected a space of harbor", done.stderr)
-        self.daemon.ctl_ok("integration", "delete", "plain", "--yes")
-
     def test_with_push_it_may_push(self):
         made = self.create("--push", "--ttl", "90s", "--description", "for a build")
         with Client(self.url, made["username"], made["secret"]) as client:
@@ -243,6 +235,14 @@ class Lost(LoginCase):
         self.assertTrue(gate.reached.wait(60), "the robot was not asked for")
         self.assertEqual(1, len(self.robots()))
         return operation, gate
+
+    def test_spaces_of_two_registries_are_refused(self):
+        self.daemon.add("plain", self.registry)
+        self.settle()
+        done = self.daemon.ctl("login", "create", self.where(), "plain/default")
+        self.assertEqual(2, done.returncode, done.stderr)
+        self.assertIn("expected a space of harbor", done.stderr)
+        self.daemon.ctl_ok("integration", "delete", "plain", "--yes")
 
     def test_a_crash_between_the_answer_and_our_commit_leaves_no_robot(self):
         operation, gate = self.begin()
