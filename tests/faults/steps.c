@@ -216,7 +216,12 @@ static void make_integration(void)
 static void submit(const char *kind, const char *request, char *ret_id)
 {
 	AUTO_JSON json_t *arguments = json_pack("{ss}", "request", request);
-	struct op_request q = {.kind = kind, .arguments = arguments, .request_id = request};
+	AUTO_JSON json_t *none = json_array();
+	struct op_request q = {.kind = kind,
+			       .arguments = arguments,
+			       .resources = none,
+			       .locks = none,
+			       .request_id = request};
 	struct op_submitted s;
 
 	NEED(ops_submit(ops, &q, &s, &err));
