@@ -36,10 +36,14 @@ const struct point_row points[POINT_COUNT] = {
 				  .needs = {POINT_CLUSTERS_READ, POINT_OPERATIONS_READ}},
 	[POINT_CLUSTERS_READ] = {"clusters.read", "see clusters and their nodes",
 				 OF_PLATFORM(VIEWER)},
-	[POINT_COPIES_READ] = {"copies.read", "see copies and what became of each image",
-			       OF_PLATFORM(VIEWER)},
-	[POINT_COPIES_RUN] = {"copies.run", "copy images between any integrations, now",
-			      OF_PLATFORM(OPERATOR),
+	[POINT_COPIES_READ] = {"copies.read",
+			       "see copies and what became of each image: in a workspace of one's "
+			       "own copies, else of all",
+			       OF_BOTH(VIEWER, ADMIN)},
+	[POINT_COPIES_RUN] = {"copies.run",
+			      "copy images now: in a workspace from spaces that it may use to its "
+			      "integrations, else between any integrations",
+			      OF_BOTH(OPERATOR, ADMIN),
 			      .needs = {POINT_COPIES_READ, POINT_IMAGES_READ}},
 	[POINT_DAEMON_RELOAD] = {"daemon.reload", "make the daemon read its configuration again",
 				 OF_PLATFORM(ADMIN)},

@@ -175,6 +175,8 @@ static bool is_copy_right(struct request *q, struct answer *a, const json_t *rul
 	const json_t *to;
 	size_t i;
 
+	if (!copy_ends_allowed(q, a, rule, targets))
+		return false;
 	if (!json_array_size(targets))
 		return sync_ends_known(q, a, rule) &&
 		       goes_elsewhere(q, a, rule, json_object_get(rule, "target")) &&
@@ -477,5 +479,6 @@ void api_sync_runs_get(struct request *q, struct answer *a)
 
 void api_copies_get(struct request *q, struct answer *a)
 {
-	answer_run(q, a, NULL);
+	if (copy_is_seen(q, a))
+		answer_run(q, a, NULL);
 }

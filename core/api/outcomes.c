@@ -116,7 +116,8 @@ static void list_of_run(struct request *q, struct answer *a, const struct sync_r
 
 void api_copies_outcomes(struct request *q, struct answer *a)
 {
-	list_of_run(q, a, NULL);
+	if (copy_is_seen(q, a))
+		list_of_run(q, a, NULL);
 }
 
 void api_sync_runs_outcomes(struct request *q, struct answer *a)

@@ -365,6 +365,59 @@ int sight_owned_space(struct request *q, const char *space_id, struct berth_erro
 				  points[point].name);
 }
 
+/* The id of the space that holds a repository, "" where there is none: that is asked for alike. */
+static int find_space_of(struct request *q, const char *integration, const char *repository,
+			 char ret_id[UUID_ROOM], struct berth_error *err)
+{
+	struct store *s = request_daemon(q)->store;
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct space space AUTO_SPACE = {.id = NULL};
+
+	*ret_id = 0;
+	int code = integration_get(s, integration, &row, err);
+	if (code && code != BERTH_E_NOT_FOUND)
+		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	code = space_of_repository(s, row.id ? row.id : "", repository, &space, err);
+	if (code && code != BERTH_E_NOT_FOUND)
+		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	snprintf(ret_id, UUID_ROOM, "%s", space.id ? space.id : "");
+	return 0;
+}
+
+/* Seen with the route's point; BERTH_E_DENIED: without it. */
+static int use_space(struct request *q, const char *space_id, struct berth_error *err)
+{
+	enum point point = request_route(q)->point;
+	struct berth_error why = ERROR_INIT;
+	int code = see_space(q, point, space_id, &why);
+
+	if (code == BERTH_E_NOT_FOUND && !see_space(q, POINT_SPACES_READ, space_id, err))
+		return berth_fail(err, BERTH_E_DENIED,
+				  "this needs %s in a workspace that may use the space, or in the "
+				  "platform",
+				  points[point].name);
+	if (!err->code)
+		*err = why;
+	return err->code;
+}
+
+int sight_repository(struct request *q, const char *integration, const char *repository,
+		     bool is_owner, struct berth_error *err)
+{
+	char id[UUID_ROOM];
+
+	if (find_space_of(q, integration, repository, id, err))
+		return err->code;
+	int code = is_owner ? sight_owned_space(q, id, err) : use_space(q, id, err);
+	if (code != BERTH_E_NOT_FOUND)
+		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	return berth_fail(err, BERTH_E_NOT_FOUND, "no space that you may use holds %s/%s",
+			  integration, repository);
+}
+
 static int get_login(struct request *q, const char *id, enum point point, struct login *ret,
 		     struct berth_error *err)
 {

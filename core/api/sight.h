@@ -50,6 +50,11 @@ MUST_USE int sight_space(struct request *q, const char *space_id, struct berth_e
  * BERTH_E_DENIED: it is seen, but the route's point is not the caller's in the workspace
  * that owns its integration, or it is the platform's. */
 MUST_USE int sight_owned_space(struct request *q, const char *space_id, struct berth_error *err);
+/* May the caller use the route on the space that holds that repository: to read of it, or, as
+ * its owner, to write there? BERTH_E_NOT_FOUND: there is none that the caller may see, whether
+ * it is there or not; BERTH_E_DENIED: it is seen, and the route's point is missing as above. */
+MUST_USE int sight_repository(struct request *q, const char *integration, const char *repository,
+			      bool is_owner, struct berth_error *err);
 /* The login of that id, where the caller may see logins. BERTH_E_NOT_FOUND: it is not there
  * for this caller; BERTH_E_DENIED: it is, and the route's point is missing. */
 MUST_USE int sight_login(struct request *q, const char *id, struct login *ret,

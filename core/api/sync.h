@@ -106,6 +106,13 @@ MUST_USE int sync_same_registry(struct daemon_state *d, const char *one, const c
 /* Are both ends of an engine's rule integrations that there are? false: answered
  * with findings. */
 bool sync_ends_known(struct request *q, struct answer *a, const json_t *rule);
+/* May the caller copy so: from spaces that it may use to spaces of its own, where the platform
+ * does not allow it? targets: all of them where there are several. False: answered with
+ * findings, or 403. */
+bool copy_ends_allowed(struct request *q, struct answer *a, const json_t *rule,
+		       const json_t *targets);
+/* Is the run of the route's id for this caller's eyes? False: answered 404. */
+bool copy_is_seen(struct request *q, struct answer *a);
 /* Finds by the route's name; false: answered 404. */
 bool sync_of_route(struct request *q, struct answer *a, struct sync_rule *ret);
 /* The newest run as the API shows it; *ret NULL: none yet. */

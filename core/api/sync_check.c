@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/api/integration.h"
+#include "core/api/sight.h"
 #include "core/api/sync.h"
 
 #define ROUTES_MAX 1000
@@ -225,6 +226,64 @@ bool copy_targets_known(struct request *q, struct answer *a, const json_t *targe
 		check_known(q, &f, js_str(one, "instance", ""), pointer);
 	}
 	return f.count == 0;
+}
+
+/* One end; the answer does not tell what is another's from what is not there. */
+static bool end_allowed(struct request *q, struct answer *a, const json_t *end, const char *pointer)
+{
+	const char *repository = js_str(end, "repository", "");
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+	int code = sight_repository(q, js_str(end, "instance", ""), repository,
+				    strcmp(pointer, "/source") != 0, &err);
+
+	if (code == BERTH_E_DENIED)
+		api_refuse(a, 403, "forbidden", NULL, "%s", err.message);
+	else if (code == BERTH_E_NOT_FOUND)
+		findings_add(&f, pointer, "no-space", "%s", err.message);
+	else if (code)
+		api_fail(a, &err, NULL);
+	return !code;
+}
+
+bool copy_ends_allowed(struct request *q, struct answer *a, const json_t *rule,
+		       const json_t *targets)
+{
+	char pointer[24];
+	const json_t *one;
+	size_t i;
+
+	if (request_is_platform(q))
+		return true;
+	if (!end_allowed(q, a, json_object_get(rule, "source"), "/source"))
+		return false;
+	if (!json_array_size(targets))
+		return end_allowed(q, a, json_object_get(rule, "target"), "/target");
+	json_array_foreach (targets, i, one) {
+		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
+		if (!end_allowed(q, a, one, pointer))
+			return false;
+	}
+	return true;
+}
+
+bool copy_is_seen(struct request *q, struct answer *a)
+{
+	const char *id = request_param(q, "id");
+	struct berth_error err = ERROR_INIT;
+	json_t *document AUTO_JSON = NULL;
+
+	if (request_is_platform(q))
+		return true;
+	int code = ops_document(request_daemon(q)->ops, id, false, &document, &err);
+	const json_t *by = json_object_get(document, "requester");
+	if (!code && api_is_caller(q, js_int(by, "uid", -1), js_str(by, "name", "")))
+		return true;
+	if (code && code != BERTH_E_NOT_FOUND)
+		api_fail(a, &err, NULL);
+	else
+		api_refuse(a, 404, "not-found", "berthctl operation list", "no copy '%s'", id);
+	return false;
 }
 
 static bool end_usable(struct request *q, struct answer *a, const char *integration,

@@ -313,6 +313,97 @@ class Life(OwnCase):
             self.drop("brief~hub")
 
 
+class Copies(OwnCase):
+    """Copies by members, from what their workspace may use to what is its own: Y2 A2."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name in ("red~hub", "blue~hub"):
+            cls.daemon.add(name, cls.own, "red", "canary-own-7")
+        cls.api.post("/v1/roles", {"name": "copier", "scope": "workspace",
+                                   "permissions": ["copies.run"]})
+        cls.api.post("/v1/workspaces", {"name": "green", "members": [
+            {"uid": 72006, "role": "copier"}, {"uid": 72007}]})
+        cls.daemon.add("green~hub", cls.own, "red", "canary-own-7")
+        cls.settle()
+
+    def bind(self, *names):
+        path = f"/v1/spaces/{self.space('hub')}/bindings"
+        self.api.post(path, {"bind": names})
+        self.addCleanup(self.api.post, path, {"unbind": names})
+
+    def copy(self, person, source, target, status, code, query=""):
+        answer = person.ask("POST", f"/v1/copies{query}", {"source": source, "target": target})
+        self.assertEqual((status, code), (answer.status, answer.body.get("code")), answer.body)
+        return answer.body
+
+    def test_who_may_copies_from_what_is_bound_to_what_is_the_workspaces(self):
+        self.bind("green", "red")
+        for person, name in ((self.person(72006), "green"), (self.admin, "red")):
+            body = {"source": "hub/shop/web:1.0.0", "target": f"{name}~hub/{name}/web:1"}
+            plan = self.ended(person, "POST", "/v1/copies?dry_run=true", body)
+            self.assertEqual("succeeded", plan["state"], plan)
+            done = self.ended(person, "POST", "/v1/copies", body)
+            self.assertEqual("succeeded", done["state"], done)
+            outcome, = person.get(f"/v1/copies/{done['id']}")["outcomes"]
+            self.assertEqual(("copied", f"{name}~hub/{name}/web:1"),
+                             (outcome["state"], outcome["target"]))
+            self.assertEqual([outcome], person.get(f"/v1/copies/{done['id']}/outcomes")["items"])
+            again = self.ended(person, "POST", "/v1/copies", {  # within what is theirs
+                "source": f"{name}~hub/{name}/web:1", "target": f"{name}~hub/{name}/two:1"})
+            self.assertEqual("succeeded", again["state"], again)
+        with Client(self.own.url, "red", "canary-own-7") as client:
+            self.assertEqual(["1"], client.tags("green/web"))
+
+    def test_who_may_not_is_refused(self):
+        self.bind("green", "red")
+        plain = self.person(72007)
+        self.copy(plain, "hub/shop/web:1.0.0", "green~hub/x:1", 403, "forbidden")
+        self.assertEqual(403, plain.ask("GET", "/v1/copies/" + "0" * 8).status)
+        # A binding is for seeing and pulling.
+        refused = self.copy(self.admin, "red~hub/shop/web:1.0.0", "hub/shop/new:1", 403, "forbidden")
+        self.assertIn("copies.run", refused["detail"])
+        self.done(self.api.post("/v1/copies", {"source": "hub/shop/web:1.0.0",
+                                               "target": "hub/copied/web:1"}))
+
+    def test_a_role_counts_for_its_own_workspace_alone(self):
+        self.bind("red")
+        for name, role in (("red", "workspace-member"), ("green", "copier")):
+            members = self.api.get(f"/v1/workspaces/{name}")["members"]
+            self.ask("PATCH", f"/v1/workspaces/{name}", {
+                "members": members + [{"uid": 72008, "role": role}]}, If_Match="*")
+        both = self.person(72008)
+        for source, target in (("hub/shop/web:1.0.0", "green~hub/x:1"),
+                               ("green~hub/shop/web:1.0.0", "red~hub/x:1")):
+            refused = self.copy(both, source, target, 403, "forbidden")
+            self.assertIn("this needs copies.run in", refused["detail"])
+
+    def test_what_is_anothers_answers_as_what_is_not_there(self):
+        mine = "red~hub/shop/web:1.0.0"
+        for foreign, absent, other in (("blue~hub", "blue~nil", None), ("hub", "nil", None),
+                                       ("mirror", "nowhere", "targets")):
+            pairs = []
+            for name in (foreign, absent):
+                there = f"{name}/shop/web:1.0.0"
+                bodies = [{"source": there, "target": "red~hub/taken/web:1"},
+                          {"source": mine, "target": there},
+                          {"source": mine, "targets": ["red~hub/two/web:1", there]}]
+                answers = [self.admin.ask("POST", "/v1/copies", body) for body in bodies]
+                self.assertEqual([422] * 3, [one.status for one in answers], other)
+                pairs.append([str({**one.body, "instance": 0}).replace(name, "X")
+                              for one in answers])
+            self.assertEqual(pairs[1], pairs[0])
+        theirs = self.done(self.api.post("/v1/copies", {
+            "source": "hub/shop/web:1.0.0", "target": "red~hub/by/platform:1"}))["id"]
+        for path in ("", "/outcomes"):
+            pair = [self.admin.ask("GET", f"/v1/copies/{one}{path}") for one in (
+                theirs, "00000000-0000-4000-8000-000000000000")]
+            self.assertEqual([404, 404], [one.status for one in pair])
+            self.assertEqual(*[str({**one.body, "instance": 0}).replace(ident, "X") for one, ident
+                               in zip(pair, (theirs, "00000000-0000-4000-8000-000000000000"))])
+
+
 class Commands(OwnCase):
     def test_berthctl_makes_lists_copies_from_and_deletes_one(self):
         ctl = self.daemon.ctl_ok
