@@ -76,6 +76,16 @@ static void fixture_close(void *self)
 	free(self);
 }
 
+/* The C library sees it and aborts; free is called through a pointer, so that the
+ * compiler lets it pass. */
+static void free_twice(void)
+{
+	void (*volatile give_back)(void *) = free;
+	char *bytes = malloc(24);
+	give_back(bytes);
+	give_back(bytes);
+}
+
 static void sleep_ms(long ms)
 {
 	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -143,6 +153,8 @@ static int misbehave(struct fixture *f, const struct berth_call *call, struct be
 		raise(SIGSEGV);
 	if (is_act(f, "exit"))
 		_exit(3);
+	if (is_act(f, "free-twice"))
+		free_twice();
 	if (is_act(f, "write-to-nobody"))
 		return write_to_nobody(err);
 	if (is_act(f, "hang") || is_act(f, "hang-deaf"))
