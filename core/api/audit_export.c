@@ -43,26 +43,31 @@ static json_t *seal_document(const struct chain_seal *seal)
 			 seal->signature);
 }
 
-static bool push(struct export *x, const json_t *line)
+static int push(struct export *x, const json_t *line, struct berth_error *err)
 {
 	AUTO_FREE char *text = line ? js_canonical(line) : NULL;
 
-	return text && stream_push(x->stream, 0, "row", text);
+	if (!text)
+		return berth_fail_memory(err);
+	return stream_push(x->stream, 0, "row", text)
+		       ? 0
+		       : berth_fail(err, BERTH_E_UNAVAILABLE, "the reader is gone");
 }
 
-static bool push_head(struct export *x)
+static int push_head(struct export *x, struct berth_error *err)
 {
 	AUTO_JSON json_t *head =
 		json_pack("{s:i, s:s, s:o, s:o}", "berth_audit", 1, "public_key", seal_public_key(),
 			  "start", seal_document(&x->start), "end", seal_document(&x->end));
 
-	return push(x, head);
+	return push(x, head, err);
 }
 
 static int push_row(void *user, const void *each, struct berth_error *err)
 {
 	const struct audit_row *row = each;
 	struct export *x = user;
+	unsigned losses = js_losses();
 
 	if (stream_is_full(x->stream))
 		return berth_fail(err, BERTH_E_CANCELLED, "enough until the reader took some");
@@ -70,12 +75,27 @@ static int push_row(void *user, const void *each, struct berth_error *err)
 		return berth_fail(err, BERTH_E_DIGEST, "row %lld is not there any more",
 				  (long long)x->number + 1);
 	AUTO_JSON json_t *line = audit_document(row);
-	if (!line || json_object_set_new(line, "hash", json_string(row->hash)))
+	if (!line || json_object_set_new(line, "hash", json_string(row->hash)) ||
+	    js_losses() != losses)
 		return berth_fail_memory(err);
-	if (!push(x, line))
-		return berth_fail(err, BERTH_E_UNAVAILABLE, "the reader is gone");
+	if (push(x, line, err))
+		return err->code;
 	x->number = row->number;
 	return 0;
+}
+
+static int push_page(struct export *x, struct berth_error *err)
+{
+	const struct store_value values[] = {V_INT(x->number), V_INT(x->end.number)};
+	const struct store_page page = {.within = "number > ? AND number <= ?",
+					.within_values = values,
+					.within_count = 2,
+					.tail = "ORDER BY number LIMIT 100"};
+
+	if (!x->has_begun && push_head(x, err))
+		return err->code;
+	x->has_begun = true;
+	return store_list(x->store, &audit_table, &page, push_row, x, NULL, err);
 }
 
 /* What ends early is no whole trail, and verifying it says so. */
@@ -83,17 +103,9 @@ static void pull(struct stream *stream, void *user)
 {
 	struct export *x = user;
 	struct berth_error err = ERROR_INIT;
-	const struct store_value values[] = {V_INT(x->number), V_INT(x->end.number)};
-	const struct store_page page = {.within = "number > ? AND number <= ?",
-					.within_values = values,
-					.within_count = 2,
-					.tail = "ORDER BY number LIMIT 100"};
 
 	x->stream = stream;
-	if (!x->has_begun && !push_head(x))
-		return;
-	x->has_begun = true;
-	int code = store_list(x->store, &audit_table, &page, push_row, x, NULL, &err);
+	int code = push_page(x, &err);
 	if (code && code != BERTH_E_CANCELLED) {
 		log_warning("an export of the audit trail ends early: %s", err.message);
 		stream_end(stream);

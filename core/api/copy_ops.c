@@ -143,7 +143,7 @@ static int keep_outcome(struct operation *op, const json_t *item, struct berth_e
 {
 	const json_t *more = json_object_get(item, "more");
 	const json_t *why = json_object_get(more, "error");
-	char *cause AUTO_FREE = why ? js_canonical(why) : NULL;
+	char *cause AUTO_FREE = why ? js_canonical(why) : strdup("");
 	char source[512], target[512];
 	struct sync_outcome row = {
 		.run_id = op->id,
@@ -151,12 +151,14 @@ static int keep_outcome(struct operation *op, const json_t *item, struct berth_e
 		.target = target,
 		.digest = (char *)js_str(item, "digest", ""),
 		.state = (char *)js_str(more, "state", "failed"),
-		.cause = cause ? cause : (char *)"",
+		.cause = cause,
 		.attempts = js_int(more, "attempts", 1),
 		.bytes = js_int(item, "bytes", 0),
 		.updated_ms = clock_unix_ms(),
 	};
 
+	if (!cause)
+		return berth_fail_memory(err);
 	put_name(source, sizeof(source), js_str(op->arguments, "source", ""),
 		 js_str(more, "source", ""));
 	put_target_name(target, sizeof(target), op, item);
@@ -171,21 +173,21 @@ static int index_image(struct operation *op, const json_t *item, struct berth_er
 	const char *state = js_str(more, "state", "");
 	struct integration at AUTO_INTEGRATION = {.id = NULL};
 	struct reference to = {.integration = ""};
-	struct berth_error ignored = ERROR_INIT;
+	struct berth_error why = ERROR_INIT;
 	char target[512];
 	int64_t repository_id = 0;
 
 	put_target_name(target, sizeof(target), op, item);
 	if ((strcmp(state, "copied") != 0 && strcmp(state, "present") != 0) ||
-	    js_bool(more, "referrer", false) || reference_parse(target, &to, &ignored) || !*to.tag)
+	    js_bool(more, "referrer", false) || reference_parse(target, &to, &why) || !*to.tag)
 		return 0;
-	int code = integration_get(d->store, to.integration, &at, &ignored);
+	int code = integration_get(d->store, to.integration, &at, &why);
 	if (!code)
-		code = space_repository(d, at.id, to.repository, &repository_id, &ignored);
+		code = space_repository(d, at.id, to.repository, &repository_id, &why);
 	if (code == BERTH_E_NOT_FOUND)
 		return 0; /* of a space that the next refresh will find */
 	if (code) {
-		*err = ignored;
+		*err = why;
 		return code;
 	}
 	struct tag row = {.repository_id = repository_id,

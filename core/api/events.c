@@ -52,10 +52,11 @@ static void told(void *user, const struct event_row *row)
 		http_wake(r->server, r->topic);
 }
 
-/* NULL: it is not for this reader. */
+/* *ret NULL: it is not for this reader. */
 static int event_document(struct reader *r, const struct event_row *row, json_t **ret,
 			  struct berth_error *err)
 {
+	unsigned losses = js_losses();
 	json_t *data = NULL;
 	bool is_seen = false;
 
@@ -72,11 +73,10 @@ static int event_document(struct reader *r, const struct event_row *row, json_t 
 		api_show_error(data);
 	*ret = json_pack("{s:I, s:s, s:o}", "id", (json_int_t)row->id, "type", row->type, "data",
 			 data);
-	if (!*ret)
-		return berth_fail_memory(err);
 	js_put_str(*ret, "resource", row->resource);
 	js_put_time(*ret, "at", row->time_ms);
-	return 0;
+	*ret = js_whole(*ret, losses);
+	return *ret ? 0 : berth_fail_memory(err);
 }
 
 /* "operation,health" as bits; 0: answered, for an unknown word or want of memory. */
@@ -154,28 +154,31 @@ static int list_after(struct reader *r, store_each *each, void *user, struct ber
 	return code;
 }
 
-/* Did the ring drop what this reader has not seen? Then the gap's end. */
-static int64_t gap_end(struct reader *r)
+/* *ret: the end of the gap where the ring dropped what this reader has not seen, else 0. */
+static int find_gap(struct reader *r, int64_t *ret, struct berth_error *err)
 {
-	struct berth_error err = ERROR_INIT;
 	int64_t first_id = 0, oldest;
 
-	if (event_row_first(r->d->store, &first_id, &err))
-		return 0;
+	*ret = 0;
+	if (event_row_first(r->d->store, &first_id, err))
+		return err->code;
 	oldest = events_last(ops_events(r->d->ops)) - MEMBER_ROWS;
 	if (!r->sight.is_all && first_id < oldest)
 		first_id = oldest;
-	return first_id <= r->last_id + 1 ? 0 : first_id - 1;
+	if (first_id > r->last_id + 1)
+		*ret = first_id - 1;
+	return 0;
 }
 
+/* Its reader comes again with what it has where this ends. */
 static void pull(struct stream *stream, void *user)
 {
 	struct reader *r = user;
 	struct berth_error err = ERROR_INIT;
-	int64_t missed = gap_end(r);
+	int64_t missed = 0;
 
 	r->stream = stream;
-	if (event_sight_is_old(&r->sight)) { /* its reader comes again with what it has */
+	if (event_sight_is_old(&r->sight) || find_gap(r, &missed, &err)) {
 		stream_end(stream);
 		return;
 	}
@@ -229,26 +232,39 @@ static int keep_row(void *user, const void *row, struct berth_error *err)
 	return json_array_append_new(p->items, document) ? berth_fail_memory(err) : 0;
 }
 
+/* What the ring dropped is an item, too. */
+static int keep_gap(struct poll *p, struct berth_error *err)
+{
+	struct reader *r = p->reader;
+	int64_t missed = 0;
+
+	if (find_gap(r, &missed, err) || !missed)
+		return err->code;
+	if (json_array_append_new(p->items,
+				  json_pack("{s:I, s:s, s:{s:I, s:I}}", "id", (json_int_t)missed,
+					    "type", "gap", "data", "since", (json_int_t)r->last_id,
+					    "until", (json_int_t)missed)))
+		return berth_fail_memory(err);
+	r->last_id = missed;
+	return 0;
+}
+
 /* One answer: what there is, else held until there is some. */
 static void answer_poll(struct answer *a, struct reader *r, uint32_t wait_s)
 {
 	json_t *items AUTO_JSON = json_array();
 	struct poll p = {.reader = r, .items = items};
 	struct berth_error err = ERROR_INIT;
-	int64_t missed = gap_end(r);
 	uint64_t now_ms = clock_monotonic_ms();
 	char next[96];
 
-	if (missed) {
-		json_array_append_new(items, json_pack("{s:I, s:s, s:{s:I, s:I}}", "id",
-						       (json_int_t)missed, "type", "gap", "data",
-						       "since", (json_int_t)r->last_id, "until",
-						       (json_int_t)missed));
-		r->last_id = missed;
-	}
-	if (event_sight_is_old(&r->sight)) {
+	if (!items)
+		(void)berth_fail_memory(&err);
+	else if (!keep_gap(&p, &err) && event_sight_is_old(&r->sight))
 		r->until_ms = 0;
-	} else if (list_after(r, keep_row, &p, &err)) {
+	else if (!err.code)
+		(void)list_after(r, keep_row, &p, &err);
+	if (err.code) {
 		api_fail(a, &err, NULL);
 		return;
 	}

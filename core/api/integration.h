@@ -123,7 +123,7 @@ MUST_USE int rates_configured(struct daemon_state *d, struct berth_error *err);
 MUST_USE int rates_of_integration(struct daemon_state *d, const char *id, const json_t *desired,
 				  struct berth_error *err);
 /* The rates that the bytes of a copy to so many targets count in: budget_join's wanted; new.
- * An empty id: a target that is not written to. */
+ * An empty id: a target that is not written to. NULL: no memory. */
 json_t *rates_of_copy(const char *source_id, char (*target_ids)[UUID_ROOM], size_t count) MUST_USE;
 /* The names of copy rules that an integration is an end of: an array. */
 MUST_USE int sync_users(struct daemon_state *d, const char *integration, json_t **ret,

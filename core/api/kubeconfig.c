@@ -63,7 +63,7 @@ static int refuse(const json_t *of, const char *what, const char *name, const st
 	return 0;
 }
 
-static int list_names(const json_t *list, char *to, size_t room)
+static bool list_names(const json_t *list, char *to, size_t room)
 {
 	size_t at = 0, i;
 	const json_t *one;
@@ -124,9 +124,12 @@ static int inlined(const json_t *of, const char *key, json_t **ret, struct berth
 	bytes[count < 0 ? 0 : count] = '\0';
 	if (count <= 0 || memchr(bytes, 0, (size_t)count) || !strstr((char *)bytes, "-----BEGIN "))
 		return berth_fail(err, BERTH_E_INVALID, "%s is not PEM in base64", key);
-	*ret = json_string((char *)bytes);
+	bool is_text = text_is_utf8((char *)bytes, (size_t)count);
+	*ret = is_text ? json_string((char *)bytes) : NULL;
 	explicit_bzero(bytes, length / 4 * 3);
-	return *ret ? 0 : berth_fail(err, BERTH_E_INVALID, "%s is not UTF-8", key);
+	if (!is_text)
+		return berth_fail(err, BERTH_E_INVALID, "%s is not UTF-8", key);
+	return *ret ? 0 : berth_fail_memory(err);
 }
 
 static int put_inlined(json_t *tls, const char *field, const json_t *of, const char *key,
@@ -170,8 +173,9 @@ static int read_cluster(const json_t *cluster, const char *name, json_t *to, jso
 	    put_text(to, "proxy", cluster, "proxy-url", err) ||
 	    put_inlined(tls, "ca", cluster, "certificate-authority-data", err))
 		return err->code;
-	json_object_set_new(tls, "verify", json_boolean(!json_is_true(skips)));
-	return 0;
+	return json_object_set_new(tls, "verify", json_boolean(!json_is_true(skips)))
+		       ? berth_fail_memory(err)
+		       : 0;
 }
 
 static int read_user(const json_t *user, const char *name, json_t *to, json_t *tls,

@@ -14,7 +14,8 @@
 /* context NULL: the current one. *ret has the members of a cluster's body that
  * the text speaks of: address, token, proxy, tls {verify, ca, client_cert,
  * client_key}; json_decref. BERTH_E_INVALID or BERTH_E_LIMIT say what is wrong
- * and what to do; no value of the text is in the message but names. */
+ * and what to do; no value of the text is in the message but names. BERTH_E_NO_MEMORY
+ * says nothing of the text. */
 MUST_USE int kubeconfig_read(const char *text, const char *context, json_t **ret,
 			     struct berth_error *err);
 

@@ -119,12 +119,13 @@ static int push_line(void *user, const void *row, struct berth_error *err)
 {
 	const struct operation_log_row *it = row;
 	struct log_stream *s = user;
+	unsigned losses = js_losses();
 	json_t *line AUTO_JSON = json_pack("{s:I, s:I, s:s}", "number", (json_int_t)it->number,
 					   "level", (json_int_t)it->level, "text", it->text);
 
 	js_put_time(line, "at", it->time_ms);
 	char *text AUTO_FREE = line ? js_text(line) : NULL;
-	if (!text)
+	if (!text || js_losses() != losses)
 		return berth_fail_memory(err);
 	s->last_number = it->number;
 	if (!stream_push(s->stream, (uint64_t)it->number, "log", text))

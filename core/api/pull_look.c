@@ -179,11 +179,13 @@ static json_t *entry_of(const char *username, const char *password)
 
 int pull_content(struct daemon_state *d, const json_t *plan, char **ret, struct berth_error *err)
 {
-	json_t *auths = json_object();
-	json_t *config AUTO_JSON = json_pack("{s:o}", "auths", auths);
+	json_t *config AUTO_JSON = json_pack("{s:{}}", "auths");
+	json_t *auths = json_object_get(config, "auths");
 	const json_t *one;
 	size_t i;
 
+	if (!config)
+		return berth_fail_memory(err);
 	json_array_foreach (json_object_get(plan, "integrations"), i, one) {
 		char *password AUTO_SECRET = NULL;
 		char field[64];
@@ -200,6 +202,6 @@ int pull_content(struct daemon_state *d, const json_t *plan, char **ret, struct 
 			    entry_of(js_str(one, "username", ""), password ? password : "")))
 			return berth_fail_memory(err);
 	}
-	*ret = config ? js_text(config) : NULL;
+	*ret = js_text(config);
 	return *ret ? 0 : berth_fail_memory(err);
 }

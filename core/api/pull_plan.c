@@ -186,6 +186,7 @@ json_t *pull_plan(const json_t *wants, const json_t *logins, int64_t now_ms)
 			     .surplus = json_object_get(plan, "surplus"),
 			     .hosts = hosts,
 			     .is_settled = true};
+	unsigned losses = js_losses();
 	const json_t *one;
 	size_t i;
 
@@ -198,7 +199,7 @@ json_t *pull_plan(const json_t *wants, const json_t *logins, int64_t now_ms)
 		if (!is_wanted(wants, one) && !strcmp(js_str(one, "state", ""), "active"))
 			put_surplus(&p, one, true);
 	json_object_set_new(plan, "is_settled", json_boolean(p.is_settled));
-	return STEAL(plan);
+	return js_whole(STEAL(plan), losses);
 }
 
 int pull_digest(const json_t *plan, bool patches_account, char *to, struct berth_error *err)

@@ -32,15 +32,15 @@ int rates_of_integration(struct daemon_state *d, const char *id, const json_t *d
 
 json_t *rates_of_copy(const char *source_id, char (*target_ids)[UUID_ROOM], size_t count)
 {
-	json_t *rates = json_pack("{s:[s, s+]}", "read", "all", "read:", source_id);
+	json_t *rates AUTO_JSON = json_pack("{s:[s, s+]}", "read", "all", "read:", source_id);
 	char chain[16] = "write";
 
-	for (size_t i = 0; rates && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (i)
 			snprintf(chain, sizeof(chain), "write%zu", i + 1);
-		if (*target_ids[i])
-			json_object_set_new(rates, chain,
-					    json_pack("[s+]", "write:", target_ids[i]));
+		if (*target_ids[i] &&
+		    json_object_set_new(rates, chain, json_pack("[s+]", "write:", target_ids[i])))
+			return NULL;
 	}
-	return rates;
+	return STEAL(rates);
 }

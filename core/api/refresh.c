@@ -96,15 +96,17 @@ static int take_repository(struct daemon_state *d, struct refresh *r, const json
 	struct space space AUTO_SPACE = {.id = NULL};
 	const char *name = js_str(item, "name", "");
 	const json_t *more = json_object_get(item, "more");
-	char *text AUTO_FREE = js_canonical(more);
+	char *text AUTO_FREE = more ? js_canonical(more) : strdup("{}");
 
+	if (!text)
+		return berth_fail_memory(err);
 	if (end_repository(d, r, err) || find_space(d, r, name, &space, err))
 		return berth_wrap(err, "cannot index repository %s", name);
 	struct repository row = {
 		.space_id = space.id,
 		.integration_id = r->integration_id,
 		.name = (char *)name,
-		.more = text ? text : (char *)"{}",
+		.more = text,
 		.updated_ms = js_int(item, "updated_ms", 0),
 		.seen_ms = r->seen_ms,
 	};

@@ -139,10 +139,13 @@ static int begin_pass(const char *id, struct berth_error *err)
 	if (store_query(all.store, &sql[SQL_NAME], VALUES(V_TEXT(id)), &rows, err) ||
 	    rows_next(rows, &has_row, err))
 		return err->code;
-	all.pass_name = strdup(has_row ? rows_text(rows, 0) : "");
-	all.pass_last = strdup("");
+	char *name AUTO_FREE = strdup(has_row ? rows_text(rows, 0) : "");
+	all.pass_last = name ? strdup("") : NULL;
+	if (!all.pass_last)
+		return berth_fail_memory(err);
+	all.pass_name = STEAL(name);
 	selector_set_pass(all.selector, ++all.pass);
-	return all.pass_name && all.pass_last ? 0 : berth_fail_memory(err);
+	return 0;
 }
 
 static void end_pass(const char *id)

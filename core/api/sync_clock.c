@@ -108,7 +108,9 @@ static void look(void *user, const char *entry)
 	size_t i;
 
 	(void)entry;
-	if (!due || api_each(l.d->store, &sync_rules_table, NULL, find_due, &l, &err))
+	if (!due)
+		(void)berth_fail_memory(&err);
+	if (err.code || api_each(l.d->store, &sync_rules_table, NULL, find_due, &l, &err))
 		log_warning("cannot look for copy rules that are due: %s", err.message);
 	json_array_foreach (due, i, one) {
 		struct berth_error why = ERROR_INIT;

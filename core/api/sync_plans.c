@@ -46,6 +46,8 @@ int plan_store_end(const char *plan_id, const json_t *totals, struct berth_error
 	struct store *s = api_daemon()->store;
 	char *text AUTO_FREE = json_is_object(totals) ? js_canonical(totals) : NULL;
 
+	if (json_is_object(totals) && !text)
+		return berth_fail_memory(err);
 	/* One that failed is no plan. */
 	return text ? sync_plan_finish(s, plan_id, text, err) : sync_plan_remove(s, plan_id, err);
 }

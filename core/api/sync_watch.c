@@ -190,7 +190,9 @@ static void turn(void *user, const char *entry)
 	const char *integration;
 
 	(void)entry;
-	if (!due || api_each(t.d->store, &sync_watches_table, NULL, find_due, &t, &err) ||
+	if (!due)
+		(void)berth_fail_memory(&err);
+	if (err.code || api_each(t.d->store, &sync_watches_table, NULL, find_due, &t, &err) ||
 	    (json_object_size(due) && sync_look_forget(t.d->store, t.now_ms - KEEP_MS, &err)))
 		log_warning("cannot look for sources that are due: %s", err.message);
 	json_object_foreach (due, integration, rules) {

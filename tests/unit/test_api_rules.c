@@ -9,6 +9,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "short_memory.h"
+
 #include "core/api/sync.h"
 
 /* The pure part asks for no answer unless it finds something. */
@@ -60,6 +62,41 @@ static void a_rule_becomes_the_engines(void **state)
 		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"}}");
 	expect_engine("{\"source\":\"hub\",\"target\":\"mirror\",\"semver\":\"\"}",
 		      "{\"source\":{\"instance\":\"hub\"},\"target\":{\"instance\":\"mirror\"}}");
+}
+
+/* One that lacks a choice would copy more than was asked for. */
+static void a_rule_is_whole_or_none(void **state)
+{
+	json_t *from AUTO_JSON = parse(
+		"{\"source\":\"hub/a\",\"target\":\"mirror/b\",\"repositories\":[\"x*\"],\"exclude\":"
+		"[\"xy\"],\"tags\":[\"1.*\"],\"semver\":\"^1\",\"newest\":3,\"override\":false}");
+	struct findings f = quiet();
+	json_t *whole AUTO_JSON = sync_engine_rule(from, &f);
+	bool failed;
+	int n = 0;
+
+	(void)state;
+	assert_non_null(whole);
+	do {
+		fail_at(++n);
+		json_t *got AUTO_JSON = sync_engine_rule(from, &f);
+		failed = has_failed();
+		assert_true(failed ? !got : json_equal(got, whole));
+		assert_int_equal(f.count, 0);
+	} while (failed);
+	assert_true(n > 5);
+}
+
+/* A stored rule that this build refuses is looked at by the clock, too. */
+static void findings_that_nobody_is_told_of_are_counted(void **state)
+{
+	json_t *from AUTO_JSON =
+		parse("{\"source\":\"Hub\",\"target\":\"mirror\",\"semver\":\"one\"}");
+	struct findings f = quiet();
+
+	(void)state;
+	assert_null(sync_engine_rule(from, &f));
+	assert_int_equal(f.count, 2);
 }
 
 static void a_copy_becomes_the_engines(void **state)
@@ -216,6 +253,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_becomes_the_engines),
+		cmocka_unit_test(a_rule_is_whole_or_none),
+		cmocka_unit_test(findings_that_nobody_is_told_of_are_counted),
 		cmocka_unit_test(a_copy_becomes_the_engines),
 		cmocka_unit_test(a_copy_to_several_has_the_rule_of_its_first_target),
 		cmocka_unit_test(ends_are_names_with_a_path),

@@ -4,6 +4,7 @@
 #include "http_exchange.h"
 
 #include "core/base/js.h"
+#include "short_memory.h"
 
 static void held_answers_come_when_woken(void **state)
 {
@@ -269,15 +270,7 @@ static void draining_refuses_and_ends(void **state)
 	close(fd);
 }
 
-/* Fails the n-th allocation of jansson, which holds nearly all that a request
- * makes; whatever comes, the next request is served. */
-static int allocations_left;
-
-static void *fail_one(size_t bytes)
-{
-	return --allocations_left ? malloc(bytes) : NULL;
-}
-
+/* Whatever comes, the next request is served. */
 static void every_failed_allocation_is_survived(void **state)
 {
 	static const char *const requests[] = {
@@ -293,12 +286,10 @@ static void every_failed_allocation_is_survived(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
 		int n = 0;
 		do {
-			allocations_left = ++n;
-			js_count_losses(fail_one);
+			fail_at(++n);
 			get(requests[i]);
-			js_count_losses(NULL);
 			assert_true(n < 1000);
-		} while (allocations_left <= 0);
+		} while (has_failed());
 		assert_true(status_of(answer) > 0);
 	}
 }
@@ -313,14 +304,12 @@ static void no_answer_lacks_a_part(void **state)
 	answers("GET /things" H END, 200);
 	snprintf(whole, sizeof whole, "%s", strstr(answer, "\r\n\r\n"));
 	do {
-		allocations_left = ++n;
-		js_count_losses(fail_one);
+		fail_at(++n);
 		get("GET /things" H END);
-		js_count_losses(NULL);
 		assert_true(n < 1000);
 		if (status_of(answer) == 200)
 			assert_string_equal(strstr(answer, "\r\n\r\n"), whole);
-	} while (allocations_left <= 0);
+	} while (has_failed());
 	assert_true(n > 3);
 	answers("GET /things" H END, 200);
 }

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "short_memory.h"
+
 #include "core/api/kubeconfig.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
@@ -159,10 +161,32 @@ static void no_refusal_repeats_a_credential(void **state)
 	assert_null(strstr(err.cause, "canary"));
 }
 
+/* It is not called wrong. */
+static void without_memory_nothing_is_said_of_it(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	char text[2048];
+	bool failed;
+	int n = 0, code;
+
+	(void)state;
+	with("server: \"https://a\", certificate-authority-data: " PEM_B64,
+	     "client-certificate-data: " PEM_B64 ", client-key-data: " PEM_B64, text, sizeof(text));
+	do {
+		json_t *found AUTO_JSON = NULL;
+		fail_at(++n);
+		code = kubeconfig_read(text, NULL, &found, &err);
+		failed = has_failed();
+		assert_int_equal(code, failed ? BERTH_E_NO_MEMORY : 0);
+	} while (failed);
+	assert_true(n > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_and_an_authority_are_taken),
+		cmocka_unit_test(without_memory_nothing_is_said_of_it),
 		cmocka_unit_test(a_client_certificate_is_taken_and_skipping_the_check_is_kept),
 		cmocka_unit_test(another_context_is_taken_by_its_name),
 		cmocka_unit_test(files_and_programs_are_refused_with_what_to_do),

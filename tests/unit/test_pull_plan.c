@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "short_memory.h"
+
 #include "core/api/pull.h"
 #include "core/base/digest.h"
 
@@ -193,10 +195,32 @@ static void two_integrations_of_one_host_are_one_entry(void **state)
 	assert_string_equal(member(p, "integrations", 1, "login"), "");
 }
 
+/* One that lacked a login's name or a surplus would let a namespace down for good. */
+static void a_plan_is_whole_or_none(void **state)
+{
+	AUTO_JSON json_t *wants = js("[" WANT_AB "]");
+	AUTO_JSON json_t *logins = js("[" LOGIN("l1", "['a']", "0") "," LOGIN(
+		"l2", "['a','b']", "1") "," LOGIN("l3", "['c']", "2") "]");
+	AUTO_JSON json_t *whole = pull_plan(wants, logins, DAY);
+	bool failed;
+	int n = 0;
+
+	(void)state;
+	assert_non_null(whole);
+	do {
+		fail_at(++n);
+		AUTO_JSON json_t *got = pull_plan(wants, logins, DAY);
+		failed = has_failed();
+		assert_true(failed ? !got : json_equal(got, whole));
+	} while (failed);
+	assert_true(n > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_wanted_is_nothing_made),
+		cmocka_unit_test(a_plan_is_whole_or_none),
 		cmocka_unit_test(a_first_login_is_made_for_exactly_the_spaces),
 		cmocka_unit_test(one_that_is_being_made_is_not_made_twice),
 		cmocka_unit_test(one_that_fits_is_used_and_all_is_settled),
