@@ -47,6 +47,9 @@ MUST_USE int integration_show(struct request *q, const void *row, json_t **ret,
 			      struct berth_error *err);
 /* Finds by the route's name; false: answered 404. */
 bool integration_of_route(struct request *q, struct answer *a, struct integration *ret);
+/* The same of a name that the body has. */
+bool owned_integration(struct request *q, struct answer *a, const char *name,
+		       struct integration *ret);
 /* Is it enabled and, where needs_health, not known as unhealthy? false:
  * answered 409. */
 bool integration_usable(struct answer *a, const struct integration *row, bool needs_health);

@@ -228,16 +228,22 @@ int instance_of_row(struct daemon_state *d, const struct integration *row, json_
 	return instance_build(d, &from, ret, err);
 }
 
-bool integration_of_route(struct request *q, struct answer *a, struct integration *ret)
+bool owned_integration(struct request *q, struct answer *a, const char *name,
+		       struct integration *ret)
 {
 	struct berth_error err = ERROR_INIT;
-	int code = sight_integration(q, request_param(q, "name"), ret, &err);
+	int code = sight_integration(q, name, ret, &err);
 
 	if (code == BERTH_E_DENIED)
 		api_refuse(a, 403, "forbidden", NULL, "%s", err.message);
 	else if (code)
 		api_fail(a, &err, "berthctl integration list");
 	return !code;
+}
+
+bool integration_of_route(struct request *q, struct answer *a, struct integration *ret)
+{
+	return owned_integration(q, a, request_param(q, "name"), ret);
 }
 
 /* Why it can't be used, as a code of core/http/problem.c; NULL: it can. err: why, or with

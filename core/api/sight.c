@@ -199,7 +199,8 @@ bool sight_integrations(struct request *q, struct answer *a, struct sight *ret)
 #define OPERATIONS_OWN_SQL                                                                         \
 	"(uid = ? AND user_name IN (?, ?)) OR (kind IN ('artifact-delete', "                       \
 	"'integration-change', 'overview', 'probe', 'refresh', 'repository-delete', "              \
-	"'repository-describe', 'tag-delete') AND integration IN "                                 \
+	"'repository-describe', 'space-change', 'space-create', 'space-delete', "                  \
+	"'tag-delete') AND integration IN "                                                        \
 	"(SELECT i.name FROM integrations i WHERE " INTEGRATION_OWN_SQL "))"
 
 static int look_at_operations(struct request *q, struct sight *s, struct berth_error *err)

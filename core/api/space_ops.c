@@ -81,7 +81,7 @@ void api_spaces_patch(struct request *q, struct answer *a)
 {
 	struct space row AUTO_SPACE = {.id = NULL};
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &row))
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &row))
 		return;
 	json_t *desired AUTO_JSON = space_desired(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation) || !is_native(a, &row))

@@ -261,6 +261,30 @@ static int space_resettle(struct daemon_state *d, const char *integration_id,
 	return space_recount_all(d, integration_id, err);
 }
 
+#define OWN_SPACES_MAX 1000 /* that a workspace's integration may have */
+
+/* False: answered. */
+static bool has_room(struct request *q, struct answer *a, const struct integration *of)
+{
+	const struct store_value v = V_TEXT(of->id);
+	struct berth_error err = ERROR_INIT;
+	int64_t count = 0;
+
+	if (!text_workspace_bytes(of->name))
+		return true;
+	if (store_count(request_daemon(q)->store, &spaces_table,
+			PAGE_OF("s.integration_id = ?", &v, 1), &count, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (count < OWN_SPACES_MAX)
+		return true;
+	api_refuse(a, 409, "conflict", "berthctl space list",
+		   "integration %s has %lld spaces, and more are not allowed", of->name,
+		   (long long)count);
+	return false;
+}
+
 /* May a prefix be declared there? False: answered. */
 static bool may_declare(struct request *q, struct answer *a, const struct integration *of,
 			const char *name)
@@ -318,17 +342,13 @@ void api_spaces_create(struct request *q, struct answer *a)
 	json_t *shown = NULL;
 	char path[512];
 
-	if (api_resumed(q, a))
+	if (api_resumed(q, a) || !owned_integration(q, a, of, &row))
 		return;
-	if (integration_get(d->store, of, &row, &err)) {
-		api_fail(a, &err, "berthctl integration list");
-		return;
-	}
 	if (catalog_has_own_spaces(catalog_find(d, row.kind))) {
 		space_create_there(q, a, &row);
 		return;
 	}
-	if (!may_declare(q, a, &row, name))
+	if (!may_declare(q, a, &row, name) || !has_room(q, a, &row))
 		return;
 	if (request_dry_run(q)) {
 		snprintf(path, sizeof(path), "/v1/spaces (%s/%s)", of, name);
@@ -407,7 +427,7 @@ void api_spaces_delete(struct request *q, struct answer *a)
 	struct berth_error err = ERROR_INIT;
 	char path[96];
 
-	if (api_resumed(q, a) || !space_of_route(q, a, &row))
+	if (api_resumed(q, a) || !owned_space_of_route(q, a, &row))
 		return;
 	json_t *desired AUTO_JSON = space_desired(&row);
 	if (!answer_precondition(a, q, true, desired, row.generation))

@@ -2,9 +2,10 @@
 """Spaces of a Harbor, made and changed there through berthctl (S1 S6 S7 M3)."""
 
 import json
+import os
 import unittest
 
-from berthtest.apicase import quote
+from berthtest.apicase import Person, quote
 from berthtest.harborcase import HarborCase
 from berthtest.images import Image, random_layer
 
@@ -17,6 +18,8 @@ def image(seed="spaces"):
 
 
 class Spaces(HarborCase):
+    config = 'networks: { workspace: { allow = ["127.0.0.1/32"]; }; };\n'
+
     def show(self, name):
         return json.loads(self.daemon.ctl_ok("space", "show", f"harbor/{name}", "-o", "json"))
 
@@ -61,6 +64,34 @@ class Spaces(HarborCase):
         shown = self.show(name)
         self.assertEqual(1, shown["status"]["repositories"])
         self.assertGreater(shown["used_bytes"], 1000)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
+    def test_a_workspaces_admin_makes_and_deletes_them_at_its_own_integration(self):
+        self.open_to_others()
+        for name, uid in (("tenant", 73011), ("stranger", 73013)):
+            self.api.post("/v1/workspaces", {"name": name, "members": [
+                {"uid": uid, "role": "workspace-admin"}]})
+        self.daemon.add("tenant~harbor", self.url, self.username, self.password, kind="harbor")
+        self.settle()
+        admin, stranger = (self.enter(Person(self.daemon.socket, uid)) for uid in (73011, 73013))
+        wanted = {"integration": "tenant~harbor", "name": self.name(), "quota_bytes": 50 * MIB}
+        self.assertEqual(404, stranger.ask("POST", "/v1/spaces", wanted).status)
+        made = admin.ask("POST", "/v1/spaces", wanted, Prefer="wait=60")
+        self.assertEqual("succeeded", made.body.get("state"), made.body)
+        path = made.body["result"]["space"]
+        self.assertEqual(50 * MIB, admin.get(path)["quota_bytes"])
+        operation = f"/v1/operations/{made.body['id']}"
+        self.assertEqual([200, 404], [one.ask("GET", operation).status
+                                      for one in (admin, stranger)])
+        changed = admin.ask("PATCH", path, {"public": True}, If_Match="*", Prefer="wait=60")
+        self.assertEqual("succeeded", changed.body.get("state"), changed.body)
+        # Public at its server or not, it is for that workspace alone.
+        self.assertEqual(404, stranger.ask("GET", path).status)
+        self.assertEqual(404, stranger.ask("DELETE", path, If_Match="*").status)
+        gone = admin.ask("DELETE", f"{path}?confirm={wanted['name']}", If_Match="*",
+                         Prefer="wait=60")
+        self.assertEqual("succeeded", gone.body.get("state"), gone.body)
+        self.assertEqual(404, admin.ask("GET", path).status)
 
     def test_what_is_not_empty_stays_and_the_reason_is_said(self):
         name = self.name("full", public=False)

@@ -204,6 +204,62 @@ class Life(OwnCase):
             self.assertEqual((403, "forbidden"), (answer.status, answer.body["code"]), path)
             self.assertIn("workspace that the space's integration", answer.body["detail"])
 
+    def test_an_admin_makes_and_deletes_spaces_of_it_and_of_nothing_else(self):
+        self.make(self.admin, "red~spaces")
+        self.addCleanup(self.drop, "red~spaces")
+        wanted = {"integration": "red~spaces", "name": "shop"}
+        plan = self.admin.ask("POST", "/v1/spaces?dry_run=true", wanted)
+        self.assertEqual((200, 1), (plan.status, len(plan.body["create"])), plan.body)
+        refused = [person.ask("POST", "/v1/spaces", wanted)
+                   for person in (self.member, self.other, self.outsider)]
+        self.assertEqual([403, 404, 403], [one.status for one in refused])
+        made = self.admin.ask("POST", "/v1/spaces", wanted)
+        self.assertEqual((201, "shop", ["red"]), (
+            made.status, made.body.get("name"), made.body.get("workspaces")), made.body)
+        path = f"/v1/spaces/{made.body['id']}"
+        self.assertEqual(409, self.admin.ask("POST", "/v1/spaces", wanted).status)
+        self.assertGreater(self.member.get(f"{path}/images")["total"], 0)
+        for method, body in (("PATCH", {"public": True}), ("DELETE", None)):
+            answers = [person.ask(method, path, body, If_Match="*")
+                       for person in (self.member, self.other)]
+            self.assertEqual([403, 404], [one.status for one in answers], method)
+        self.assertEqual("unsupported", self.admin.ask(
+            "PATCH", path, {"public": True}, If_Match="*").body["code"])
+        self.assertEqual(428, self.admin.ask("DELETE", path).status)
+        self.assertEqual(204, self.admin.ask("DELETE", path, If_Match="*").status)
+
+    def test_a_space_of_the_platforms_stays_its_own(self):
+        self.make(self.admin, "red~beside")
+        self.addCleanup(self.drop, "red~beside")
+        answers = []
+        for name in ("hub", "blue~hub", "nil"):
+            answer = self.admin.ask("POST", "/v1/spaces", {"integration": name, "name": "mine"})
+            self.assertEqual(404, answer.status, answer.body)
+            answers.append(str({**answer.body, "instance": 0}).replace(name, "X"))
+        self.assertEqual({answers[0]}, set(answers))
+        hub = f"/v1/spaces/{self.space('hub')}"
+        for status in (404, 403):  # unbound, and bound: a binding is for seeing and pulling
+            for method, body in (("PATCH", {"public": True}), ("DELETE", None)):
+                answer = self.admin.ask(method, hub, body, If_Match="*")
+                self.assertEqual(status, answer.status, answer.body)
+            self.api.post(f"{hub}/bindings", {"bind": ["red"]})
+        self.addCleanup(self.api.post, f"{hub}/bindings", {"unbind": ["red"]})
+        self.assertEqual(404, self.admin.ask("POST", "/v1/spaces", {
+            "integration": "hub", "name": "mine"}).status)
+
+    def test_one_of_a_workspace_has_1000_spaces_at_most(self):
+        self.make(self.admin, "red~many")
+        self.addCleanup(self.drop, "red~many")
+        self.in_store(
+            "INSERT INTO spaces (id, integration_id, name, origin, mode, is_public, can_push, "
+            "quota_bytes, used_bytes, is_present, seen_ms, repository_count, artifact_count, "
+            "generation, created_ms, updated_ms) SELECT ?1, id, ?1, 'declared', 'local', 0, 1, "
+            "-1, -1, 1, 0, 0, 0, 1, 0, 0 FROM integrations WHERE name = 'red~many'",
+            [(f"n{number}",) for number in range(999)])
+        answer = self.admin.ask("POST", "/v1/spaces", {"integration": "red~many", "name": "more"})
+        self.assertEqual((409, "conflict"), (answer.status, answer.body["code"]), answer.body)
+        self.assertIn("red~many has 1000 spaces", answer.body["detail"])
+
     def test_what_its_registry_has_not_is_told(self):
         self.make(self.admin, "red~plain")
         self.addCleanup(self.drop, "red~plain")
