@@ -55,7 +55,8 @@ static void name_hint(const json_t *document, json_t *problem)
 	const char *hint = js_str(problem, "hint", ""), *at = strstr(hint, " NAME");
 
 	if (!at || !of || strncmp(of, place, strlen(place)) != 0 ||
-	    strncmp(hint, "berthctl integration ", 21) != 0)
+	    (strncmp(hint, "berthctl integration ", 21) != 0 &&
+	     strncmp(hint, "berthctl maintain ", 18) != 0))
 		return;
 	const char *name = of + strlen(place);
 	char *named AUTO_FREE = text_printf("%.*s %.*s%s", (int)(at - hint), hint,

@@ -6,9 +6,12 @@
 #include "core/http/problem.h"
 
 #include <berth/error.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/js.h"
+
+#define HINT_ROOM 80
 
 const struct problem_kind problem_kinds[] = {
 	{"bad-request", 400, "Bad request",
@@ -249,8 +252,23 @@ const struct problem_kind *problem_kind_of_error(int code)
 	return problem_kind_find("internal");
 }
 
+/* Some kinds are berthd's own as well as a registry's, where its journal has nothing. */
+static const char *hint_of(const struct problem_kind *kind, const struct berth_error *err,
+			   const char *instance, char *room)
+{
+	if (!err || err->from != BERTH_FROM_HTTP)
+		return kind->hint;
+	if (!strcmp(kind->code, "read-only"))
+		return "berthctl maintain read-only NAME";
+	if (strcmp(kind->code, "conflict") != 0 && strcmp(kind->code, "internal") != 0)
+		return kind->hint;
+	snprintf(room, HINT_ROOM, "berthctl operation log %.36s", instance);
+	return room;
+}
+
 json_t *problem_document(const char *code, const struct berth_error *err, const char *instance)
 {
+	char command[HINT_ROOM];
 	const struct problem_kind *kind =
 		code ? problem_kind_find(code) : problem_kind_of_error(err ? err->code : 0);
 	if (!kind)
@@ -260,7 +278,7 @@ json_t *problem_document(const char *code, const struct berth_error *err, const 
 	json_t *p =
 		json_pack("{s:s+,s:s,s:i,s:s,s:s}", "type", "/v1/problems/", code, "title",
 			  kind->title, "status", kind->status, "code", code, "instance", instance);
-	js_put_str(p, "hint", kind->hint);
+	js_put_str(p, "hint", hint_of(kind, err, instance, command));
 	if (!p || !err)
 		return p;
 	js_put_str(p, "detail", err->message);

@@ -3,7 +3,8 @@
  * what to do about it; Harbor's own words stay in the cause. Runs in a job.
  * Harbor's /health is asked before a password is called wrong and where core
  * failed inside: with its database down it answers 401 to the right password
- * and 500 without a reason (seen at 2.15.2 and 2.5.6).
+ * and 500 without a reason (seen at 2.15.2 and 2.5.6). What /health says is up to
+ * ten seconds old; the list of public projects needs the database each time.
  */
 #include "harbor.h"
 
@@ -35,6 +36,15 @@ static void unhealthy(struct harbor *h, char *to, size_t room)
 	}
 }
 
+/* Does Harbor fail at what anybody may ask? */
+static bool fails_for_all(struct harbor *h)
+{
+	AUTO_REPLY struct reply reply = {0};
+	struct berth_error why = ERROR_INIT;
+	struct ask ask = {.path = "/api/v2.0/projects?page=1&page_size=1", .anonymous = true};
+	return harbor_ask(h, &ask, &reply, &why) && why.upstream >= 500;
+}
+
 /* The registry's challenge tells whether Harbor saw our Authorization at all:
  * Basic where it did and refuses it, Bearer as for an anonymous caller where a
  * proxy has dropped it. */
@@ -55,7 +65,7 @@ static int harbor_refused(struct harbor *h, struct berth_error *err)
 {
 	char parts[WORDS_ROOM];
 	unhealthy(h, parts, sizeof parts);
-	if (strstr(parts, "database")) {
+	if (strstr(parts, "database") || fails_for_all(h)) {
 		err->code = BERTH_E_UNAVAILABLE;
 		return berth_wrap(err, "Harbor's database is down: it can check no password at "
 				       "present");
@@ -81,7 +91,7 @@ static int failed_inside(struct harbor *h, struct berth_error *err)
 	char parts[WORDS_ROOM];
 	unhealthy(h, parts, sizeof parts);
 	if (!*parts)
-		return err->code; /* Harbor's own words are all there is */
+		return berth_wrap(err, "Harbor failed inside: its core's log has the reason");
 	return berth_wrap(err, "Harbor failed inside: its health says that %s is down", parts);
 }
 

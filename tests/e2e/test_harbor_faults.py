@@ -69,6 +69,13 @@ class Proof(Case):
                 self.assertNotIn(self.password, said)
         self.assertNotIn("faulty", self.names("/v1/integrations"))
 
+    def test_nor_is_one_that_went_down_just_now(self):
+        """What Harbor says of its health is up to ten seconds old."""
+        self.world.down.add("database")
+        self.world.health_is_old = True
+        self.addCleanup(setattr, self.world, "health_is_old", False)
+        self.assertIn("database is down", self.said(*self.add("faulty")))
+
     def test_a_database_that_is_down_is_no_wrong_password(self):
         self.world.down.add("database")
         said = self.said(*self.add("faulty"))

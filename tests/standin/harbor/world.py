@@ -72,6 +72,7 @@ class World:
         self.scanners, self.all_scans = {}, []
         self.registries, self.policies, self.executions = {}, {}, {}
         self.immutable = {}
+        self.health_is_old = False  # /health still says what was
         self.down = set()  # of "database", "redis", "registry", "jobservice"
         self.settings = {
             "auth_mode": "db_auth", "read_only": False, "robot_name_prefix": "robot$",
