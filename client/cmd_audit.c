@@ -263,7 +263,8 @@ const struct command audit_commands[] = {
 		.summary = "List who did what and what was refused, newest first",
 		.details = "The detail has what was asked, with secrets masked, and what the "
 			   "resource was before and is after. Admins of a workspace get the rows "
-			   "of what is the workspace's, without numbers.",
+			   "of what is the workspace's, without numbers; -o name then prints the "
+			   "request, which --search finds.",
 		.flags = list_flags,
 		.examples = {{"berthctl audit list --limit 50", "the last fifty"},
 			     {"berthctl audit list --user alice --last 24h",
@@ -277,6 +278,7 @@ const struct command audit_commands[] = {
 		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = audit_columns,
 		.name_path = "number",
+		.name_else = "request",
 		.run = list,
 	},
 	{

@@ -122,6 +122,7 @@ struct command {
 	unsigned traits;
 	const struct column *columns;
 	const char *name_path; /* what -o name prints; NULL: name */
+	const char *name_else; /* what it prints of an item without that, or NULL */
 	/* Returns the exit code, after having said what went wrong. */
 	int (*run)(struct cli *c);
 };

@@ -278,8 +278,10 @@ static int print_names(struct cli *c, const json_t *items)
 {
 	size_t i;
 	const json_t *item;
-	const char *path = c->command && c->command->name_path ? c->command->name_path : "name";
+	const char *first = c->command && c->command->name_path ? c->command->name_path : "name";
+	const char *other = c->command ? c->command->name_else : NULL;
 	json_array_foreach (items, i, item) {
+		const char *path = other && !value_at(item, first) ? other : first;
 		AUTO_FREE char *text = strchr(path, '{')
 					       ? template_text(path, item)
 					       : cell_text(value_at(item, path), COL_TEXT, true);

@@ -4,8 +4,10 @@ delete them; its members use them; nobody else but the platform learns of them."
 
 import contextlib
 import os
+import shutil
 import socket
 import sqlite3
+import subprocess
 import unittest
 
 from berthtest import sets
@@ -132,6 +134,18 @@ class Audit(OwnCase):
         self.assertEqual([], self.rows(self.admin, "&sort=at,user&resource=/v1/workspaces/blue"))
         self.assertTrue(self.rows(self.other, "&sort=at,user&resource=*"
                                   "&filter=" + quote("uid eq 0")))
+
+    def test_berthctl_names_rows_by_their_requests(self):
+        self.ask("PATCH", "/v1/workspaces/red", {"description": "named"}, If_Match="*",
+                 X_Request_Id="named-1")
+        # A copy: the tree may be closed to others.
+        ctl = shutil.copy(self.daemon.program("berthctl"), os.path.dirname(self.daemon.socket))
+        args = [ctl, "audit", "list", "-q", "named-1", "-o", "name"]
+        self.assertTrue(self.daemon.ctl_ok(*args[1:]).strip().isdigit())
+        done = subprocess.run(args, user=ADMIN, group=ADMIN, extra_groups=[], check=True,
+                              capture_output=True, text=True, timeout=60,
+                              env={"BERTH_SOCKET": self.daemon.socket, "HOME": "/"})
+        self.assertEqual("named-1\n", done.stdout)
 
     def test_each_workspace_has_a_row_of_its_own_of_what_is_bound_to_it(self):
         path = f"/v1/spaces/{self.space('hub')}/bindings"
