@@ -2,13 +2,17 @@
 /* Whose an audit row is: see audit_owner.h. */
 #include "core/api/audit_owner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/api/api.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
 #include "core/http/route.h"
+#include "core/oci/reference.h"
+#include "core/store/integrations.h"
 #include "core/store/logins.h"
+#include "core/store/syncs.h"
 #include "core/store/workspaces.h"
 
 /* What is not there is nobody's. */
@@ -22,44 +26,177 @@ static int nobody_or(struct berth_error *why, char **ret, struct berth_error *er
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
-static int of_workspace(struct store *s, const char *name, char **ret, struct berth_error *err)
+static int of_workspace(struct store *s, const struct http_audit *e, const char *name, char **ret,
+			struct berth_error *err)
 {
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
 	struct berth_error why = ERROR_INIT;
 
+	(void)e;
 	if (workspace_get(s, name, &row, &why))
 		return nobody_or(&why, ret, err);
 	*ret = STEAL(row.id);
 	return 0;
 }
 
-static int of_space(struct store *s, const char *id, char **ret, struct berth_error *err)
+static int of_integration(struct store *s, const struct http_audit *e, const char *name, char **ret,
+			  struct berth_error *err)
+{
+	(void)e;
+	return audit_owner(s, name, ret, err);
+}
+
+/* One that was just deleted: of its integration, as what it was says. */
+static int of_gone_space(struct store *s, const struct http_audit *e, struct berth_error *why,
+			 char **ret, struct berth_error *err)
+{
+	const char *id = js_str(e->before, "integration", NULL);
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+
+	if (!id || why->code != BERTH_E_NOT_FOUND)
+		return nobody_or(why, ret, err);
+	*why = (struct berth_error)ERROR_INIT;
+	return integration_get_by_id(s, id, &row, why) ? nobody_or(why, ret, err)
+						       : audit_owner(s, row.name, ret, err);
+}
+
+static int of_space(struct store *s, const struct http_audit *e, const char *id, char **ret,
+		    struct berth_error *err)
 {
 	struct space row AUTO_SPACE = {.id = NULL};
 	struct berth_error why = ERROR_INIT;
 
-	return space_get(s, id, &row, &why) ? nobody_or(&why, ret, err)
+	return space_get(s, id, &row, &why) ? of_gone_space(s, e, &why, ret, err)
 					    : audit_owner(s, row.integration, ret, err);
 }
 
-static int of_login(struct store *s, const char *id, char **ret, struct berth_error *err)
+static int of_login(struct store *s, const struct http_audit *e, const char *id, char **ret,
+		    struct berth_error *err)
 {
 	struct login row AUTO_LOGIN = {.id = NULL};
 	struct berth_error why = ERROR_INIT;
 
+	(void)e;
 	return login_get(s, id, &row, &why) ? nobody_or(&why, ret, err)
 					    : audit_owner(s, row.integration, ret, err);
 }
 
+/* --- copies and copy rules: of two ends --- */
+
+/* Whose the ends are that were looked at: one workspace's, or the platform's. */
+struct ends {
+	char workspace[64]; /* its name; "" before the first */
+	bool is_platform;   /* one of no workspace, or of several */
+};
+
+/* INTEGRATION[/...]; NULL is none. */
+static void add_end(struct ends *ends, const char *text)
+{
+	char integration[64];
+
+	if (!text)
+		return;
+	snprintf(integration, sizeof(integration), "%.*s", (int)strcspn(text, "/"), text);
+	integration[text_workspace_bytes(integration)] = 0;
+	if (!*integration || (*ends->workspace && strcmp(ends->workspace, integration) != 0))
+		ends->is_platform = true;
+	snprintf(ends->workspace, sizeof(ends->workspace), "%s", integration);
+}
+
+static int owner_of_ends(struct store *s, const struct ends *ends, char **ret,
+			 struct berth_error *err)
+{
+	return of_workspace(s, NULL, ends->is_platform ? "" : ends->workspace, ret, err);
+}
+
+/* Each end that the row may name is the workspace's, since its admins read the row: what the
+ * rule was, is, and what was asked of it. */
+static int of_sync(struct store *s, const struct http_audit *e, const char *name, char **ret,
+		   struct berth_error *err)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	struct berth_error why = ERROR_INIT;
+	json_t *stored AUTO_JSON = NULL;
+	struct ends ends = {.workspace = ""};
+
+	int code = sync_rule_get(s, name, &row, &why);
+	if (code && code != BERTH_E_NOT_FOUND) {
+		*err = why;
+		return code;
+	}
+	if (!code && api_parse(row.desired, &stored, err))
+		return err->code;
+	const json_t *documents[] = {stored, e->before, e->after, e->asked};
+	for (size_t i = 0; i < ARRAY_COUNT(documents); i++) {
+		add_end(&ends, js_str(documents[i], "source", NULL));
+		add_end(&ends, js_str(documents[i], "target", NULL));
+	}
+	return owner_of_ends(s, &ends, ret, err);
+}
+
+/* May that workspace use the space which holds the repository? Then its admins may read of it. */
+static int may_use(struct store *s, const char *workspace_id, const char *text, bool *ret,
+		   struct berth_error *err)
+{
+	struct reference of = {.integration = ""};
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct space space AUTO_SPACE = {.id = NULL};
+	int64_t count = 0;
+
+	*ret = false;
+	int code = reference_parse(text, &of, err);
+	if (!code)
+		code = integration_get(s, of.integration, &row, err);
+	if (!code)
+		code = space_of_repository(s, row.id, of.repository, &space, err);
+	if (code == BERTH_E_NOT_FOUND || code == BERTH_E_INVALID) {
+		*err = (struct berth_error)ERROR_INIT;
+		return 0;
+	}
+	const struct store_value values[] = {V_TEXT(space.id), V_TEXT(workspace_id),
+					     V_TEXT(workspace_id)};
+	if (!code)
+		code = store_count(s, &spaces_table,
+				   PAGE_OF("s.id = ? AND s.is_present = 1 AND (" SPACE_PUBLIC_SQL
+					   " OR " SPACE_BOUND_SQL " OR " INTEGRATION_OF_SQL ")",
+					   values, ARRAY_COUNT(values)),
+				   &count, err);
+	*ret = count > 0;
+	return code;
+}
+
+/* Of the workspace that all targets are of, where it may use the source. */
+static int of_copy(struct store *s, const struct http_audit *e, const char *source, char **ret,
+		   struct berth_error *err)
+{
+	struct ends ends = {.workspace = ""};
+	bool is_seen = false;
+	const json_t *one;
+	size_t i;
+
+	add_end(&ends, js_str(e->asked, "target", NULL));
+	json_array_foreach (json_object_get(e->asked, "targets"), i, one)
+		add_end(&ends, json_string_value(one));
+	if (owner_of_ends(s, &ends, ret, err) || !**ret || may_use(s, *ret, source, &is_seen, err))
+		return err->code;
+	if (!is_seen)
+		**ret = 0;
+	return 0;
+}
+
+typedef int owner_fn(struct store *s, const struct http_audit *e, const char *key, char **ret,
+		     struct berth_error *err);
 static const struct kind {
 	const char *noun; /* "/v1/NOUN/..." */
 	const char *key;  /* of the body that makes one: what tells whose it will be; or NULL */
-	int (*of)(struct store *s, const char *key, char **ret, struct berth_error *err);
-	int (*of_new)(struct store *s, const char *key, char **ret, struct berth_error *err);
+	owner_fn *of;     /* NULL: one that is there has no changes of its own */
+	owner_fn *of_new;
 } kinds[] = {
-	{"integrations", "name", audit_owner, audit_owner},
+	{"copies", "source", NULL, of_copy},
+	{"integrations", "name", of_integration, of_integration},
 	{"logins", NULL, of_login, NULL},
-	{"spaces", "integration", of_space, audit_owner},
+	{"spaces", "integration", of_space, of_integration},
+	{"syncs", "name", of_sync, of_sync},
 	{"workspaces", "name", of_workspace, of_workspace},
 };
 
@@ -70,19 +207,19 @@ static bool is_of_many(const struct route_path *p)
 }
 
 /* Segments: "v1", the noun, the key, what is below. */
-static int find_owner(struct store *s, const struct route_path *p, const json_t *asked, char **ret,
-		      struct berth_error *err)
+static int find_owner(struct store *s, const struct route_path *p, const struct http_audit *e,
+		      char **ret, struct berth_error *err)
 {
 	for (size_t i = 0; p->count > 1 && !is_of_many(p) && i < ARRAY_COUNT(kinds); i++) {
 		const struct kind *k = &kinds[i];
-		const char *key = k->key ? js_str(asked, k->key, NULL) : NULL;
+		const char *key = k->key ? js_str(e->asked, k->key, NULL) : NULL;
 
 		if (strcmp(p->segments[1], k->noun) != 0)
 			continue;
-		if (p->count > 2)
-			return k->of(s, p->segments[2], ret, err);
-		if (key)
-			return k->of_new(s, key, ret, err);
+		if (p->count > 2 && k->of)
+			return k->of(s, e, p->segments[2], ret, err);
+		if (p->count == 2 && key)
+			return k->of_new(s, e, key, ret, err);
 	}
 	*ret = strdup("");
 	return *ret ? 0 : berth_fail_memory(err);
@@ -95,7 +232,7 @@ int audit_owner_of_request(struct store *s, const struct http_audit *entry, char
 
 	if (route_path_parse(entry->path, strlen(entry->path), &path, err))
 		return err->code;
-	return find_owner(s, &path, entry->asked, ret, err);
+	return find_owner(s, &path, entry, ret, err);
 }
 
 int audit_note_binding(const struct binding_note *n, const char *workspace, struct berth_error *err)

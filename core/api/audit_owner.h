@@ -2,8 +2,9 @@
 /* Whose an audit row is: the workspace whose admins see it beside the platform's. A
  * row is a workspace's where what was changed is: the workspace itself with its
  * members and namespaces, an integration of its own, the spaces, images and logins
- * there. A row of bindings names several workspaces and is the platform's alone: each
- * of them gets one of its own. Runs in berthd.
+ * there, a copy rule of which both ends are there, and a copy to there of what the
+ * workspace may use: the rows name the source, too. A row of bindings names several workspaces and
+ * is the platform's alone: each of them gets one of its own. Runs in berthd.
  */
 #ifndef CORE_API_AUDIT_OWNER_H
 #define CORE_API_AUDIT_OWNER_H

@@ -124,6 +124,49 @@ class Audit(OwnCase):
         red = self.api.get("/v1/workspaces/red")["id"]
         self.assertIn(f'"workspace":"{red}"', exported)
 
+    def test_rules_and_copies_are_the_workspaces_where_their_ends_are(self):
+        for name in ("red~one", "red~two", "blue~one"):
+            self.daemon.add(name, self.own, "red", "canary-own-7")
+            self.addCleanup(self.drop, name)
+        self.settle()
+        rule = {"source": "red~one/shop", "target": "red~two/kept", "enabled": False}
+        path, other = "/v1/syncs/inner", "/v1/syncs/outer"
+        self.api.post("/v1/syncs", {"name": "outer", **rule, "source": "blue~one/shop"})
+        self.ask("PATCH", other, {"description": "rule-0"}, If_Match="*")
+        for number, (method, target, body) in enumerate((
+                ("POST", "/v1/syncs", {"name": "inner", **rule}),
+                ("PATCH", path, {"tags": ["1.*"]}),
+                ("POST", f"{path}/runs", None),
+                ("PATCH", path, {"target": "blue~one/kept"}),  # no more from here on
+                ("PATCH", path, {"target": "red~two/kept"}),   # it was another's before
+                ("DELETE", path, None)), 1):
+            answer = self.ask(method, target, body, If_Match="*", X_Request_Id=f"rule-{number}")
+            self.assertIn(answer.status, (200, 201, 204, 409), answer.body)
+        self.assertEqual(["rule-1", "rule-2", "rule-3", "rule-6"],
+                         sorted(one["request"] for one in self.rows(self.admin, "&q=rule-")))
+        for person in (self.admin, self.other):
+            self.assertNotIn("outer", str(self.rows(person)))
+        self.assertEqual([], self.rows(self.other, "&q=rule-"))
+        for number, source in ((1, "red~one"), (2, "blue~one"), (3, "hub"), (4, "nil")):
+            self.ask("POST", "/v1/copies?dry_run=true", {
+                "source": f"{source}/shop/web:1.0.0", "target": "red~two/copied/web:1"},
+                X_Request_Id=f"copied-{number}")
+        self.assertEqual(["copied-1"],
+                         [one["request"] for one in self.rows(self.admin, "&q=copied-")])
+        self.ask("DELETE", other, If_Match="*")
+
+    def test_a_space_that_was_deleted_is_told(self):
+        self.make(self.admin, "red~gone")
+        self.addCleanup(self.drop, "red~gone")
+        for number in (1, 2):
+            made = self.ask("POST", "/v1/spaces", {"integration": "red~gone", "name": "shop"},
+                            X_Request_Id=f"gone-{number}")
+            self.ask("DELETE", f"/v1/spaces/{made.body['id']}", If_Match="*",
+                     X_Request_Id=f"gone-{number}")
+        self.assertEqual([("spaces_create", "succeeded"), ("spaces_delete", "succeeded")] * 2,
+                         [(one["action"], one["result"]) for one in
+                          self.rows(self.admin, "&q=gone-&sort=at")])
+
     def test_who_has_no_such_point_sees_none_and_the_chain_is_the_platforms(self):
         for person in (self.member, self.outsider):
             self.assertEqual(403, person.ask("GET", "/v1/audit").status)
