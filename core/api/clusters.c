@@ -10,6 +10,7 @@
 #include "core/api/integration.h"
 #include "core/api/pull.h"
 #include "core/base/clock.h"
+#include "core/store/records.h"
 
 static void path_of(const char *name, char *to, size_t room)
 {
@@ -302,10 +303,6 @@ void api_clusters_patch(struct request *q, struct answer *a)
 /* Answers 409 where work on it has not ended. */
 static bool is_free(struct request *q, struct answer *a, const struct cluster *row)
 {
-	static const struct store_sql open_ops = {
-		"cluster-open-operation",
-		"SELECT COUNT(*) FROM operations WHERE integration = ? AND state IN "
-		"('pending', 'running', 'cancelling')"};
 	struct berth_error err = ERROR_INIT;
 	char instance[CLUSTER_NAME_ROOM];
 	int64_t open_count = 0;
@@ -318,8 +315,7 @@ static bool is_free(struct request *q, struct answer *a, const struct cluster *r
 				   "pull secrets are still to be removed")))
 		return false;
 	cluster_instance_name(row->name, instance);
-	if (store_number(request_daemon(q)->store, &open_ops, VALUES(V_TEXT(instance)), &open_count,
-			 &err)) {
+	if (operation_row_count_open(request_daemon(q)->store, instance, &open_count, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}

@@ -219,38 +219,18 @@ struct sweep {
 	int64_t at_ms;
 };
 
-/* The space of that integration that has this one's id now. */
-static int find_other_name(struct store *s, const struct space *gone, json_t **ret,
-			   struct berth_error *err)
-{
-	static const struct store_sql sql = {"space-renamed",
-					     "SELECT name FROM spaces WHERE integration_id = ? AND "
-					     "remote_id = ? AND is_present = 1 AND id <> ?"};
-	AUTO(rows) struct store_rows *rows = NULL;
-	bool has_row = false;
-
-	if (!*gone->remote_id)
-		return 0;
-	if (store_query(
-		    s, &sql,
-		    VALUES(V_TEXT(gone->integration_id), V_TEXT(gone->remote_id), V_TEXT(gone->id)),
-		    &rows, err) ||
-	    rows_next(rows, &has_row, err))
-		return err->code;
-	if (has_row)
-		*ret = json_pack("{s:s}", "name", rows_text(rows, 0));
-	return 0;
-}
-
 static int is_gone(void *user, const void *row, struct berth_error *err)
 {
 	const struct sweep *w = user;
 	const struct space *it = row;
+	AUTO_FREE char *name = NULL;
 	AUTO_JSON json_t *now = NULL;
 	struct finding f = {.op = w->op, .before = it, .at_ms = w->at_ms};
 
-	if (find_other_name(api_daemon()->store, it, &now, err))
+	if (space_find_renamed(api_daemon()->store, it, &name, err))
 		return err->code;
+	if (name && !(now = json_pack("{s:s}", "name", name)))
+		return berth_fail_memory(err);
 	f.what = now ? RENAMED : REMOVED;
 	f.now = now;
 	return note(&f, err);

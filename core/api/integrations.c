@@ -14,6 +14,7 @@
 #include "core/http/patch.h"
 #include "core/store/logins.h"
 #include "core/store/natives.h"
+#include "core/store/records.h"
 #include "core/store/spaces.h"
 #include "core/store/syncs.h"
 
@@ -406,10 +407,6 @@ static bool is_clean_there(struct request *q, struct answer *a, const struct int
 /* Answers 409 where rules refer to it or work on it has not ended. */
 static bool is_free(struct request *q, struct answer *a, const struct integration *row)
 {
-	static const struct store_sql open_ops = {
-		"integration-open-operation",
-		"SELECT COUNT(*) FROM operations WHERE integration = ? AND state IN "
-		"('pending', 'running', 'cancelling')"};
 	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 	json_t *users AUTO_JSON = NULL;
@@ -418,7 +415,7 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	const json_t *one;
 
 	if (sync_users(d, row->name, &users, &err) ||
-	    store_number(d->store, &open_ops, VALUES(V_TEXT(row->name)), &open_count, &err)) {
+	    operation_row_count_open(d->store, row->name, &open_count, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}

@@ -218,15 +218,11 @@ static int recount(void *user, const void *row, struct berth_error *err)
 
 int space_recount_all(struct daemon_state *d, const char *integration_id, struct berth_error *err)
 {
-	static const struct store_sql tags = {
-		"repositories-recount",
-		"UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags t WHERE "
-		"t.repository_id = repositories.id) WHERE integration_id = ?"};
 	const struct store_value values[] = {V_TEXT(integration_id)};
 	struct store_page page = {
 		.within = "s.integration_id = ?", .within_values = values, .within_count = 1};
 
-	if (store_run(d->store, &tags, values, 1, NULL, err))
+	if (repository_recount_all(d->store, integration_id, err))
 		return err->code;
 	return api_each(d->store, &spaces_table, &page, recount, d->store, err);
 }
@@ -405,17 +401,14 @@ int space_repository(struct daemon_state *d, const char *integration_id, const c
 /* The prefix goes; its repositories go on in the next shorter one. */
 static int take_back(struct daemon_state *d, const struct space *row, struct berth_error *err)
 {
-	static const struct store_sql hide = {"space-hide",
-					      "UPDATE spaces SET name = '' WHERE id = ?"};
 	char path[96];
 
 	snprintf(path, sizeof(path), "/v1/spaces/%s", row->id);
 	if (store_begin(d->store, err))
 		return err->code;
 	struct store *undo AUTO_UNDO = d->store;
-	if (store_run(d->store, &hide, VALUES(V_TEXT(row->id)), NULL, err) ||
-	    space_resettle(d, row->integration_id, err) || space_remove(d->store, row->id, err) ||
-	    api_tell(d, path, "deleted", NULL, err))
+	if (space_hide(d->store, row->id, err) || space_resettle(d, row->integration_id, err) ||
+	    space_remove(d->store, row->id, err) || api_tell(d, path, "deleted", NULL, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);
 }

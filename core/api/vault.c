@@ -150,14 +150,7 @@ void vault_submit(struct request *q, struct answer *a, const struct op_request *
 
 int vault_sweep(struct daemon_state *d, struct berth_error *err)
 {
-	static const struct store_sql orphans = {
-		"secrets-orphans",
-		"DELETE FROM secrets WHERE owner NOT IN (SELECT id FROM integrations) AND owner "
-		"NOT IN (SELECT id FROM clusters) AND NOT EXISTS "
-		"(SELECT 1 FROM operations o WHERE o.ended_ms = 0 AND "
-		"o.arguments LIKE '%' || secrets.owner || '%')"};
-
-	return store_run(d->store, &orphans, NULL, 0, NULL, err);
+	return secret_sweep(d->store, err);
 }
 
 void vault_forget(const char *owner)

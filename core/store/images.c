@@ -12,6 +12,7 @@ enum {
 	SQL_REPOSITORY_PUT,
 	SQL_REPOSITORY_ID,
 	SQL_REPOSITORY_COUNT,
+	SQL_REPOSITORY_COUNT_ALL,
 	SQL_REPOSITORY_SWEEP,
 	SQL_REPOSITORY_SWEEP_SPACE,
 	SQL_REPOSITORY_REMOVE,
@@ -38,6 +39,10 @@ static const struct store_sql sql[] = {
 	[SQL_REPOSITORY_COUNT] = {"repository-count",
 				  "UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags "
 				  "t WHERE t.repository_id = repositories.id) WHERE id = ?"},
+	[SQL_REPOSITORY_COUNT_ALL] =
+		{"repository-count-all",
+		 "UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags t WHERE "
+		 "t.repository_id = repositories.id) WHERE integration_id = ?"},
 	[SQL_REPOSITORY_SWEEP] = {"repository-sweep",
 				  "DELETE FROM repositories WHERE integration_id = ? "
 				  "AND seen_ms < ?"},
@@ -212,6 +217,12 @@ int repository_remove(struct store *s, int64_t repository_id, struct berth_error
 {
 	store_tell_repository(s, repository_id);
 	return store_run(s, &sql[SQL_REPOSITORY_REMOVE], VALUES(V_INT(repository_id)), NULL, err);
+}
+
+int repository_recount_all(struct store *s, const char *integration_id, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_REPOSITORY_COUNT_ALL], VALUES(V_TEXT(integration_id)), NULL,
+			 err);
 }
 
 static int recount(struct store *s, int64_t repository_id, struct berth_error *err)

@@ -61,6 +61,9 @@ MUST_USE int secret_info(struct store *s, const char *owner, const char *field,
 MUST_USE int secret_remove(struct store *s, const char *owner, const char *field,
 			   struct berth_error *err);
 
+/* Drops those of no integration, no cluster and no operation that has not ended. */
+MUST_USE int secret_sweep(struct store *s, struct berth_error *err);
+
 /* Is this the key that the store was sealed with? The first call writes the
  * proof, later ones check it. BERTH_E_DENIED: another key; nothing is written. */
 MUST_USE int store_check_key(struct store *s, const struct sealer *sealer, struct berth_error *err);

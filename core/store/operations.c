@@ -4,7 +4,7 @@
 
 #include "core/store/texts.h"
 
-enum { SQL_ADD, SQL_CHANGE, SQL_PRUNE_AGE, SQL_PRUNE_COUNT, SQL_LOG_ADD };
+enum { SQL_ADD, SQL_CHANGE, SQL_COUNT_OPEN, SQL_PRUNE_AGE, SQL_PRUNE_COUNT, SQL_LOG_ADD };
 static const struct store_sql sql[] = {
 	[SQL_ADD] = {"operation-add",
 		     "INSERT INTO operations (id, kind, state, resources, locks, integration, "
@@ -15,6 +15,9 @@ static const struct store_sql sql[] = {
 			"UPDATE operations SET state = ?, progress = ?, result = ?, error = ?, "
 			"attempts = ?, started_ms = ?, updated_ms = ?, ended_ms = ? "
 			"WHERE id = ?"},
+	[SQL_COUNT_OPEN] = {"operation-count-open",
+			    "SELECT COUNT(*) FROM operations WHERE integration = ? AND state IN "
+			    "('pending', 'running', 'cancelling')"},
 	[SQL_PRUNE_AGE] = {"operation-prune-age",
 			   "DELETE FROM operations WHERE ended_ms > 0 AND ended_ms < ?"},
 	[SQL_PRUNE_COUNT] = {"operation-prune-count",
@@ -110,6 +113,12 @@ int operation_row_change(struct store *s, const struct operation_row *row, struc
 				    V_INT(row->started_ms), V_INT(row->updated_ms),
 				    V_INT(row->ended_ms), V_TEXT(row->id)),
 			     err);
+}
+
+int operation_row_count_open(struct store *s, const char *integration, int64_t *ret_count,
+			     struct berth_error *err)
+{
+	return store_number(s, &sql[SQL_COUNT_OPEN], VALUES(V_TEXT(integration)), ret_count, err);
 }
 
 int operation_row_open(struct store *s, store_each *each, void *user, struct berth_error *err)

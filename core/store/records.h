@@ -79,6 +79,9 @@ MUST_USE int operation_row_change(struct store *s, const struct operation_row *r
 /* Rows not ended, oldest first. */
 MUST_USE int operation_row_open(struct store *s, store_each *each, void *user,
 				struct berth_error *err);
+/* How many of that integration's, by name, have not ended. */
+MUST_USE int operation_row_count_open(struct store *s, const char *integration, int64_t *ret_count,
+				      struct berth_error *err);
 /* Drops ended ones that ended before then, and beyond the newest keep_count. */
 MUST_USE int operation_row_prune(struct store *s, int64_t ended_before_ms, int64_t keep_count,
 				 struct berth_error *err);

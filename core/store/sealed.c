@@ -14,7 +14,7 @@
 #define KEPT_FIELD "kept"
 #define PROOF_SETTING "key-proof"
 
-enum { SQL_PUT, SQL_GET, SQL_INFO, SQL_REMOVE };
+enum { SQL_PUT, SQL_GET, SQL_INFO, SQL_REMOVE, SQL_SWEEP };
 static const struct store_sql sql[] = {
 	[SQL_PUT] = {"secret-put",
 		     "INSERT INTO secrets (id, owner, field, sealed, fingerprint, updated_ms) "
@@ -25,6 +25,11 @@ static const struct store_sql sql[] = {
 	[SQL_INFO] = {"secret-info",
 		      "SELECT fingerprint, updated_ms FROM secrets WHERE owner = ? AND field = ?"},
 	[SQL_REMOVE] = {"secret-remove", "DELETE FROM secrets WHERE owner = ? AND field = ?"},
+	[SQL_SWEEP] = {"secret-sweep",
+		       "DELETE FROM secrets WHERE owner NOT IN (SELECT id FROM integrations) AND "
+		       "owner NOT IN (SELECT id FROM clusters) AND NOT EXISTS "
+		       "(SELECT 1 FROM operations o WHERE o.ended_ms = 0 AND "
+		       "o.arguments LIKE '%' || secrets.owner || '%')"},
 };
 const struct store_texts secrets_texts = {sql, ARRAY_COUNT(sql)};
 
@@ -85,6 +90,11 @@ int secret_info(struct store *s, const char *owner, const char *field, struct se
 int secret_remove(struct store *s, const char *owner, const char *field, struct berth_error *err)
 {
 	return store_run(s, &sql[SQL_REMOVE], VALUES(V_TEXT(owner), V_TEXT(field)), NULL, err);
+}
+
+int secret_sweep(struct store *s, struct berth_error *err)
+{
+	return store_run(s, &sql[SQL_SWEEP], NULL, 0, NULL, err);
 }
 
 int kept_store(struct store *s, const struct sealer *sealer, const char *integration_id,

@@ -6,7 +6,7 @@
 
 #include "core/store/texts.h"
 
-enum { SQL_PUT, SQL_CHANGE, SQL_DRIFT, SQL_RECOUNT, SQL_REMOVE, SQL_OF };
+enum { SQL_PUT, SQL_CHANGE, SQL_DRIFT, SQL_RECOUNT, SQL_HIDE, SQL_REMOVE, SQL_OF, SQL_RENAMED };
 static const struct store_sql sql[] = {
 	[SQL_PUT] = {"space-put",
 		     "INSERT INTO spaces (id, integration_id, name, origin, mode, is_public, "
@@ -31,12 +31,15 @@ static const struct store_sql sql[] = {
 			 "(SELECT DISTINCT t.repository_id, t.digest FROM tags t JOIN repositories "
 			 "r ON r.id = t.repository_id WHERE r.space_id = ? AND t.digest <> '') "
 			 "AS d), updated_ms = ? WHERE id = ?"},
+	[SQL_HIDE] = {"space-hide", "UPDATE spaces SET name = '' WHERE id = ?"},
 	[SQL_REMOVE] = {"space-remove", "DELETE FROM spaces WHERE id = ?"},
 	[SQL_OF] = {"space-of-repository",
 		    "SELECT id FROM spaces WHERE integration_id = ? AND (name = 'default' "
 		    "OR name = ? OR name || '/' = SUBSTR(?, 1, LENGTH(name) + 1)) "
 		    "ORDER BY CASE WHEN name = 'default' THEN 0 ELSE LENGTH(name) END DESC "
 		    "LIMIT 1"},
+	[SQL_RENAMED] = {"space-renamed", "SELECT name FROM spaces WHERE integration_id = ? AND "
+					  "remote_id = ? AND is_present = 1 AND id <> ?"},
 };
 const struct store_texts spaces_texts = {sql, ARRAY_COUNT(sql)};
 
@@ -155,4 +158,30 @@ int space_remove(struct store *s, const char *id, struct berth_error *err)
 {
 	store_tell_integration(s, NULL);
 	return store_run_one(s, &sql[SQL_REMOVE], VALUES(V_TEXT(id)), err);
+}
+
+int space_hide(struct store *s, const char *id, struct berth_error *err)
+{
+	return store_run_one(s, &sql[SQL_HIDE], VALUES(V_TEXT(id)), err);
+}
+
+int space_find_renamed(struct store *s, const struct space *gone, char **ret_name,
+		       struct berth_error *err)
+{
+	AUTO(rows) struct store_rows *rows = NULL;
+	bool has_row = false;
+
+	*ret_name = NULL;
+	if (!*gone->remote_id)
+		return 0;
+	if (store_query(
+		    s, &sql[SQL_RENAMED],
+		    VALUES(V_TEXT(gone->integration_id), V_TEXT(gone->remote_id), V_TEXT(gone->id)),
+		    &rows, err) ||
+	    rows_next(rows, &has_row, err))
+		return err->code;
+	if (!has_row)
+		return 0;
+	*ret_name = strdup(rows_text(rows, 0));
+	return *ret_name ? 0 : berth_fail_memory(err);
 }

@@ -50,6 +50,12 @@ MUST_USE int space_set_drift(struct store *s, const char *id, bool is_present, c
 /* Counts again what the index has for one space. */
 MUST_USE int space_recount(struct store *s, const char *id, int64_t now_ms,
 			   struct berth_error *err);
+/* The name that a space of the same integration and the same id at the server has now; new.
+ * NULL: there is none. */
+MUST_USE int space_find_renamed(struct store *s, const struct space *gone, char **ret_name,
+				struct berth_error *err);
+/* Takes its name away, so that no repository belongs to it any more: before it is removed. */
+MUST_USE int space_hide(struct store *s, const char *id, struct berth_error *err);
 /* Removes it with its part of the index. */
 MUST_USE int space_remove(struct store *s, const char *id, struct berth_error *err);
 
