@@ -28,6 +28,10 @@ static bool compile_filter(struct list *l, const struct request *q, struct answe
 		l->page.value_count = l->values.count;
 		return true;
 	}
+	if (err.code == BERTH_E_NO_MEMORY) {
+		answer_error(a, &err);
+		return false;
+	}
 	answer_problem(a, 0, "filter-invalid", &err, NULL);
 	answer_fault(a, "?filter", "bad-filter", "%s", err.message);
 	return false;

@@ -359,10 +359,10 @@ static json_t *array_of_text(const struct schema *schema, const char *text)
 	json_t *array = json_array();
 	for (;;) {
 		size_t n = strcspn(text, ",");
-		AUTO_FREE char *part = strndup(text, n);
-		json_t *item = !part           ? NULL
-			       : schema->items ? schema_value_of_text(schema->items, part)
-					       : json_string(part);
+		AUTO_JSON json_t *part = json_stringn(text, n);
+		json_t *item = part && schema->items ? schema_value_of_text(schema->items,
+									    json_string_value(part))
+						     : json_incref(part);
 		if (!item || json_array_append_new(array, item)) {
 			json_decref(array);
 			return NULL;

@@ -69,7 +69,8 @@ struct schema {
  * Merge Patch: null removes, and nothing is required. */
 bool schema_check(const struct schema *schema, const json_t *value, bool is_patch, json_t *errors);
 /* Turns the text of a parameter into a value by the schema's type: integer,
- * boolean, comma-separated array or string. NULL: it has not that form. */
+ * boolean, comma-separated array or string; new. NULL: it has not that form, or memory
+ * lacked, which js_losses counts. */
 json_t *schema_value_of_text(const struct schema *schema, const char *text);
 /* What the schema wants, in words: "an integer from 1 to 1000". Into to. */
 void schema_describe(const struct schema *schema, char *to, size_t room);
