@@ -128,6 +128,36 @@ int api_each(struct store *s, const struct store_table *table, const struct stor
 	return 0;
 }
 
+bool api_unused(struct request *q, struct answer *a, const struct api_users *users)
+{
+	struct store *s = request_daemon(q)->store;
+	const struct store_value v = V_TEXT(users->value);
+	const struct store_page page = {.within = users->within,
+					.within_values = &v,
+					.within_count = 1,
+					.tail = users->order};
+	struct berth_error err = ERROR_INIT;
+	json_t *texts AUTO_JSON = json_array();
+	int64_t count = 0;
+	const json_t *one;
+	size_t i;
+
+	if (!texts)
+		(void)berth_fail_memory(&err);
+	if (!texts || store_count(s, users->table, &page, &count, &err) ||
+	    store_list(s, users->table, &page, users->say, texts, NULL, &err)) {
+		api_fail(a, &err, NULL);
+		return false;
+	}
+	if (!count)
+		return true;
+	api_refuse(a, 409, "in-use", users->hint, "%s%s%lld%s", users->what, users->before,
+		   (long long)count, users->after);
+	json_array_foreach (texts, i, one)
+		answer_fault(a, "", "in-use", "%s", json_string_value(one));
+	return false;
+}
+
 /* A LIKE pattern that has q somewhere, or, when fuzzy, its letters in order
  * with anything between: "hbp" finds "harbor-prod". Backslash escapes what LIKE
  * would read. */

@@ -124,6 +124,18 @@ MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *
  * and answered with 204, or with a plan for a dry run. False: it is still there. */
 bool api_remove(struct request *q, struct answer *a, const char *path, const char *id,
 		int (*remove)(struct store *s, const char *id, struct berth_error *err));
+/* Rows that keep another one from being removed. within is a condition of table with one
+ * value; order says how they are named, and how many at most; say adds a text for one row
+ * to a json_t array; what, before and after are the sentence around their number. */
+struct api_users {
+	const struct store_table *table;
+	const char *within, *value, *order;
+	store_each *say;
+	const char *what, *before, *after;
+	const char *hint; /* one command to run next */
+};
+/* True: there are none; else answered 409 "in-use" with each of them. */
+MUST_USE bool api_unused(struct request *q, struct answer *a, const struct api_users *users);
 #define USER_NAME_ROOM 80
 /* The login name of a uid from the local user file, else "uid N". */
 void api_user_name(uid_t uid, char *to, size_t room);

@@ -58,37 +58,22 @@ static int add_use(void *user, const void *row, struct berth_error *err)
 	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
 }
 
-#define USES_SHOWN "100"
-
 bool bindings_none(struct request *q, struct answer *a, const char *within, const char *value,
 		   const char *what)
 {
-	struct store *s = request_daemon(q)->store;
-	const struct store_value v = V_TEXT(value);
-	struct store_page page = {.within = within,
-				  .within_values = &v,
-				  .within_count = 1,
-				  .tail = "ORDER BY i.name, s.name, w.name LIMIT " USES_SHOWN};
-	struct berth_error err = ERROR_INIT;
-	json_t *uses AUTO_JSON = json_array();
-	int64_t count = 0;
-	const json_t *one;
-	size_t i;
+	const struct api_users bindings = {
+		.table = &space_bindings_table,
+		.within = within,
+		.value = value,
+		.order = "ORDER BY i.name, s.name, w.name LIMIT 100",
+		.say = add_use,
+		.what = what,
+		.before = " has ",
+		.after = " bindings: unbind them first",
+		.hint = "berthctl space unbind SPACE --workspace NAME",
+	};
 
-	if (!uses)
-		(void)berth_fail_memory(&err);
-	if (!uses || store_count(s, &space_bindings_table, &page, &count, &err) ||
-	    store_list(s, &space_bindings_table, &page, add_use, uses, NULL, &err)) {
-		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (!count)
-		return true;
-	api_refuse(a, 409, "in-use", "berthctl space unbind SPACE --workspace NAME",
-		   "%s has %lld bindings: unbind them first", what, (long long)count);
-	json_array_foreach (uses, i, one)
-		answer_fault(a, "", "in-use", "%s", json_string_value(one));
-	return false;
+	return api_unused(q, a, &bindings);
 }
 
 static int add_name(void *user, const void *row, struct berth_error *err)

@@ -10,8 +10,6 @@
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 
-#define USES_SHOWN "100"
-
 /* --- as a body has them --- */
 
 static int compare(const json_t *x, const json_t *y)
@@ -184,31 +182,19 @@ static int add_use(void *user, const void *row, struct berth_error *err)
 bool pull_namespaces_none(struct request *q, struct answer *a, const char *within,
 			  const char *value, const char *what)
 {
-	struct store *s = request_daemon(q)->store;
-	const struct store_value v = V_TEXT(value);
-	struct store_page page = {.within = within,
-				  .within_values = &v,
-				  .within_count = 1,
-				  .tail = "ORDER BY c.name, n.namespace LIMIT " USES_SHOWN};
-	struct berth_error err = ERROR_INIT;
-	json_t *uses AUTO_JSON = json_array();
-	int64_t count = 0;
-	const json_t *one;
-	size_t i;
+	const struct api_users namespaces = {
+		.table = &namespaces_table,
+		.within = within,
+		.value = value,
+		.order = "ORDER BY c.name, n.namespace LIMIT 100",
+		.say = add_use,
+		.what = what,
+		.before = ": ",
+		.after = " namespaces",
+		.hint = "berthctl workspace edit NAME --remove-namespace CLUSTER/NAMESPACE",
+	};
 
-	if (store_count(s, &namespaces_table, &page, &count, &err) ||
-	    store_list(s, &namespaces_table, &page, add_use, uses, NULL, &err)) {
-		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (!count)
-		return true;
-	api_refuse(a, 409, "in-use",
-		   "berthctl workspace edit NAME --remove-namespace CLUSTER/NAMESPACE",
-		   "%s: %lld namespaces", what, (long long)count);
-	json_array_foreach (uses, i, one)
-		answer_fault(a, "", "in-use", "%s", json_string_value(one));
-	return false;
+	return api_unused(q, a, &namespaces);
 }
 
 /* --- the route --- */

@@ -16,7 +16,6 @@
 #include "core/http/patch.h"
 
 #define ROLES_MAX 256 /* custom ones */
-#define HOLDERS_SHOWN "100"
 
 struct point_set role_points(const char *name, const char *permissions)
 {
@@ -465,33 +464,23 @@ static int add_holder(void *user, const void *row, struct berth_error *err)
 	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
 }
 
-/* Answers 409 with the list of who has it. */
 static bool is_unheld(struct request *q, struct answer *a, const char *name)
 {
-	struct store *s = request_daemon(q)->store;
-	const struct store_value v = V_TEXT(name);
-	struct store_page page = {.within = "h.role = ?",
-				  .within_values = &v,
-				  .within_count = 1,
-				  .tail = "ORDER BY h.workspace, h.principal LIMIT " HOLDERS_SHOWN};
-	struct berth_error err = ERROR_INIT;
-	json_t *list AUTO_JSON = json_array();
-	int64_t held = 0;
-	const json_t *one;
-	size_t i;
+	char what[80];
+	const struct api_users holders = {
+		.table = &role_holders_table,
+		.within = "h.role = ?",
+		.value = name,
+		.order = "ORDER BY h.workspace, h.principal LIMIT 100",
+		.say = add_holder,
+		.what = what,
+		.before = " is held by ",
+		.after = " users and groups",
+		.hint = "berthctl workspace edit NAME --remove USER",
+	};
 
-	if (count_holders(s, name, &held, &err) ||
-	    store_list(s, &role_holders_table, &page, add_holder, list, NULL, &err)) {
-		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (!held)
-		return true;
-	api_refuse(a, 409, "in-use", "berthctl workspace edit NAME --remove USER",
-		   "role %s is held by %lld users and groups", name, (long long)held);
-	json_array_foreach (list, i, one)
-		answer_fault(a, "", "in-use", "%s", json_string_value(one));
-	return false;
+	snprintf(what, sizeof(what), "role %s", name);
+	return api_unused(q, a, &holders);
 }
 
 void api_roles_delete(struct request *q, struct answer *a)

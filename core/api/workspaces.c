@@ -314,39 +314,30 @@ void api_workspaces_patch(struct request *q, struct answer *a)
 	finish(q, a, &row, row.name, desired);
 }
 
-static int add_path(void *user, const void *row, struct berth_error *err)
+static int add_owned(void *user, const void *row, struct berth_error *err)
 {
 	const struct integration *it = row;
 
-	return json_array_append_new(user, json_string(it->name)) ? berth_fail_memory(err) : 0;
+	return json_array_append_new(user, json_sprintf("integration %s", it->name))
+		       ? berth_fail_memory(err)
+		       : 0;
 }
 
-/* Refuses while it owns integrations, with the list of them. */
-static bool owns_none(struct request *q, struct answer *a, const struct workspace *row)
+static bool owns_none(struct request *q, struct answer *a, const char *workspace, const char *what)
 {
-	const struct store_value v = V_TEXT(row->name);
-	struct store_page page = {.within = OWNED_SQL,
-				  .within_values = &v,
-				  .within_count = 1,
-				  .tail = "ORDER BY i.name"};
-	struct berth_error err = ERROR_INIT;
-	json_t *names AUTO_JSON = json_array();
-	const json_t *one;
-	size_t i;
+	const struct api_users integrations = {
+		.table = &integrations_table,
+		.within = OWNED_SQL,
+		.value = workspace,
+		.order = "ORDER BY i.name LIMIT 100",
+		.say = add_owned,
+		.what = what,
+		.before = " owns ",
+		.after = " integrations: delete them first",
+		.hint = "berthctl integration delete NAME",
+	};
 
-	if (store_list(request_daemon(q)->store, &integrations_table, &page, add_path, names, NULL,
-		       &err)) {
-		api_fail(a, &err, NULL);
-		return false;
-	}
-	if (!json_array_size(names))
-		return true;
-	api_refuse(a, 409, "in-use", "berthctl integration delete NAME",
-		   "workspace %s owns %zu integrations: delete them first", row->name,
-		   json_array_size(names));
-	json_array_foreach (names, i, one)
-		answer_fault(a, "", "in-use", "integration %s", json_string_value(one));
-	return false;
+	return api_unused(q, a, &integrations);
 }
 
 void api_workspaces_delete(struct request *q, struct answer *a)
@@ -359,7 +350,7 @@ void api_workspaces_delete(struct request *q, struct answer *a)
 		return;
 	path_of(row.name, path, sizeof(path));
 	snprintf(what, sizeof(what), "workspace %s", row.name);
-	if (!owns_none(q, a, &row) ||
+	if (!owns_none(q, a, row.name, what) ||
 	    !bindings_none(q, a, "b.workspace_id = ? AND " BINDING_COUNTS_SQL, row.id, what))
 		return;
 	if (!pull_namespaces_none(q, a, "n.workspace_id = ? AND n.is_wanted = 1", row.id, what))
