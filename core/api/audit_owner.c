@@ -235,9 +235,9 @@ int audit_owner_of_request(struct store *s, const struct http_audit *entry, char
 	return find_owner(s, &path, entry, ret, err);
 }
 
-int audit_note_binding(const struct binding_note *n, const char *workspace, struct berth_error *err)
+static int note_binding(struct audit_run *run, const struct binding_note *n, const char *workspace,
+			struct berth_error *err)
 {
-	struct daemon_state *d = api_daemon();
 	struct workspace row AUTO_WORKSPACE = {.id = NULL};
 	struct audit_entry entry = n->entry;
 	AUTO_FREE char *path = text_printf("/v1/workspaces/%s", workspace);
@@ -247,10 +247,28 @@ int audit_note_binding(const struct binding_note *n, const char *workspace, stru
 
 	if (!path || !detail)
 		return berth_fail_memory(err);
-	if (workspace_get(d->store, workspace, &row, err))
+	if (workspace_get(run->store, workspace, &row, err))
 		return err->code;
 	entry.resource = path;
 	entry.detail = detail;
 	entry.workspace_id = row.id;
-	return audit_add(d->store, ops_events(d->ops), &entry, err);
+	return audit_run_add(run, &entry, err);
+}
+
+int audit_note_bindings(const struct binding_note *n, const json_t *workspaces,
+			struct berth_error *err)
+{
+	struct daemon_state *d = api_daemon();
+	struct audit_run run;
+	const json_t *one;
+	size_t i;
+
+	if (!json_array_size(workspaces))
+		return 0;
+	if (audit_run_begin(&run, d->store, ops_events(d->ops), err))
+		return err->code;
+	json_array_foreach (workspaces, i, one)
+		if (note_binding(&run, n, json_string_value(one), err))
+			return err->code;
+	return audit_run_end(&run, err);
 }

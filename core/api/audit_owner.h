@@ -24,8 +24,8 @@ struct binding_note {
 	const struct space *space;
 	const char *what; /* the drift, or NULL */
 };
-/* A row of that workspace's, in the caller's transaction. */
-MUST_USE int audit_note_binding(const struct binding_note *n, const char *workspace,
-				struct berth_error *err);
+/* A row for each of these workspaces, which no other's name is in, in the caller's transaction. */
+MUST_USE int audit_note_bindings(const struct binding_note *n, const json_t *workspaces,
+				 struct berth_error *err);
 
 #endif

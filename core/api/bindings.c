@@ -172,18 +172,11 @@ static void check_both(const json_t *body, struct findings *f)
 			}
 }
 
-/* A row for each workspace, which no other workspace's name is in. */
 static int note_each(struct binding_change *c, const json_t *names, const char *action,
 		     struct berth_error *err)
 {
-	const json_t *one;
-	size_t i;
-
 	c->note.entry.action = action;
-	json_array_foreach (names, i, one)
-		if (audit_note_binding(&c->note, json_string_value(one), err))
-			return err->code;
-	return 0;
+	return audit_note_bindings(&c->note, names, err);
 }
 
 /* Everything, in a transaction of the caller's. */

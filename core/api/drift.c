@@ -98,14 +98,9 @@ static int tell_workspaces(const struct finding *f, const struct audit_entry *en
 			   const json_t *names, struct berth_error *err)
 {
 	struct binding_note n = {.entry = *entry, .space = f->before, .what = kinds[f->what].word};
-	const json_t *one;
-	size_t i;
 
 	n.entry.action = "workspace.drift";
-	json_array_foreach (names, i, one)
-		if (audit_note_binding(&n, json_string_value(one), err))
-			return err->code;
-	return 0;
+	return audit_note_bindings(&n, names, err);
 }
 
 static int write_audit(const struct finding *f, const char *path, const json_t *names,

@@ -110,43 +110,49 @@ static int add_event(struct events *e, const struct audit_row *row, struct berth
 	return events_add(e, EVENT_AUDIT, row->resource, object, err);
 }
 
-/* The row that goes after that number and hash, with the seal that follows. */
-static int append(struct store *s, struct events *e, struct audit_row *row, int64_t number,
-		  const char *previous, struct berth_error *err)
+int audit_run_add(struct audit_run *run, const struct audit_entry *entry, struct berth_error *err)
 {
-	char hash[CHAIN_HASH_ROOM];
-
-	row->number = number + 1;
-	AUTO_JSON json_t *document = audit_document(row);
-	if (!document)
-		return berth_fail_memory(err);
-	if (chain_hash(document, previous, hash, err))
-		return err->code;
-	free(row->hash);
-	row->hash = strdup(hash);
-	if (!row->hash)
-		return berth_fail_memory(err);
-	if (audit_row_add(s, row, err) || seal_store(s, CHAIN_END, row->number, hash, err))
-		return err->code;
-	return e ? add_event(e, row, err) : 0;
-}
-
-/* From here on rows are signed; those before were not. */
-static int note_sealing(struct store *s, struct events *e, struct berth_error *err)
-{
-	const struct audit_entry entry = {.uid = getuid(),
-					  .user_name = "berthd",
-					  .action = CHAIN_SEALED_ACTION,
-					  .resource = "/v1/audit",
-					  .result = "noted"};
 	AUTO_AUDIT_ROW struct audit_row row = {0};
 	char hash[CHAIN_HASH_ROOM];
-	bool is_unsigned;
-	int64_t number;
 
-	if (fill(&entry, &row, err) || seal_find_end(s, &number, hash, &is_unsigned, err))
+	if (fill(entry, &row, err))
 		return err->code;
-	return append(s, e, &row, number, hash, err);
+	row.number = run->number + 1;
+	AUTO_JSON json_t *document = audit_document(&row);
+	if (!document)
+		return berth_fail_memory(err);
+	if (chain_hash(document, run->hash, hash, err))
+		return err->code;
+	row.hash = strdup(hash);
+	if (!row.hash)
+		return berth_fail_memory(err);
+	if (audit_row_add(run->store, &row, err))
+		return err->code;
+	run->number = row.number;
+	memcpy(run->hash, hash, sizeof(hash));
+	return run->events ? add_event(run->events, &row, err) : 0;
+}
+
+int audit_run_begin(struct audit_run *run, struct store *s, struct events *e,
+		    struct berth_error *err)
+{
+	/* From here on rows are signed; those before were not. */
+	const struct audit_entry sealing = {.uid = getuid(),
+					    .user_name = "berthd",
+					    .action = CHAIN_SEALED_ACTION,
+					    .resource = "/v1/audit",
+					    .result = "noted"};
+	bool is_unsigned = false;
+
+	*run = (struct audit_run){.store = s, .events = e};
+	if (seal_find_end(s, &run->number, run->hash, &is_unsigned, err))
+		return err->code;
+	return is_unsigned ? audit_run_add(run, &sealing, err) : 0;
+}
+
+int audit_run_end(const struct audit_run *run, struct berth_error *err)
+{
+	return seal_store(run->store, CHAIN_END, run->number, run->hash, err);
 }
 
 int audit_owner(struct store *s, const char *integration, char **ret, struct berth_error *err)
@@ -168,25 +174,13 @@ int audit_owner(struct store *s, const char *integration, char **ret, struct ber
 int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
 	      struct berth_error *err)
 {
-	AUTO_AUDIT_ROW struct audit_row row = {0};
-	char hash[CHAIN_HASH_ROOM];
-	bool is_unsigned = false;
-	int64_t number = 0;
+	struct audit_run run;
 	TRANSACTION t = {0};
-	int rc = fill(entry, &row, err);
 
-	if (!rc)
-		rc = transaction_begin(&t, s, err);
-	if (!rc)
-		rc = seal_find_end(s, &number, hash, &is_unsigned, err);
-	if (!rc && is_unsigned) {
-		rc = note_sealing(s, e, err);
-		if (!rc)
-			rc = seal_find_end(s, &number, hash, &is_unsigned, err);
-	}
-	if (!rc)
-		rc = append(s, e, &row, number, hash, err);
-	return rc ? rc : transaction_commit(&t, err);
+	if (transaction_begin(&t, s, err) || audit_run_begin(&run, s, e, err) ||
+	    audit_run_add(&run, entry, err) || audit_run_end(&run, err))
+		return err->code;
+	return transaction_commit(&t, err);
 }
 
 static int check_row(void *user, const void *each, struct berth_error *err)

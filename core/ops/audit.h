@@ -28,6 +28,19 @@ struct audit_entry {
  * 16 KiB, asked, after and before are left out in this order, and "cut" says so. */
 MUST_USE int audit_add(struct store *s, struct events *e, const struct audit_entry *entry,
 		       struct berth_error *err);
+/* Rows one after the other with one seal after the last, since signing and checking it is most
+ * of the work of a row: in a transaction of the caller's, with no other row before the end. */
+struct audit_run {
+	struct store *store;
+	struct events *events; /* or NULL */
+	int64_t number;        /* of the row before the next, and its hash */
+	char hash[CHAIN_HASH_ROOM];
+};
+MUST_USE int audit_run_begin(struct audit_run *run, struct store *s, struct events *e,
+			     struct berth_error *err);
+MUST_USE int audit_run_add(struct audit_run *run, const struct audit_entry *entry,
+			   struct berth_error *err);
+MUST_USE int audit_run_end(const struct audit_run *run, struct berth_error *err);
 /* The id of the workspace that has an integration of that name, whether or not that is there:
  * new, "" for one of the platform or where the workspace is not there. */
 MUST_USE int audit_owner(struct store *s, const char *integration, char **ret,

@@ -221,6 +221,32 @@ static void the_ends_of_a_chain_are_sealed(void **state)
 	sealer_close(sealer);
 }
 
+static void rows_of_a_run_have_one_seal_after_the_last(void **state)
+{
+	static const struct audit_entry entry = {
+		.user_name = "u", .request_id = "r", .action = "x", .resource = "/", .result = "y"};
+	struct fixture *f = *state;
+	int64_t count = 0;
+
+	add_audit(f->store, "before there is a key");
+	struct sealer *sealer = sign_with(f);
+	struct audit_run run;
+	OK(store_begin(f->store, &err));
+	OK(audit_run_begin(&run, f->store, NULL, &err));
+	for (int i = 0; i < 3; i++)
+		OK(audit_run_add(&run, &entry, &err));
+	FAILS(BERTH_E_DIGEST, audit_verify(f->store, &count, &err));
+	OK(audit_run_end(&run, &err));
+	OK(store_commit(f->store, &err));
+	OK(audit_verify(f->store, &count, &err));
+	assert_int_equal(count, 5); /* with the one that says who signs from now on */
+	tampered(f, "UPDATE audit SET result = 'z' WHERE number = 4");
+	FAILS(BERTH_E_DIGEST, audit_verify(f->store, &count, &err));
+	assert_int_equal(count, 4);
+	seal_set_sealer(NULL);
+	sealer_close(sealer);
+}
+
 /* What is written later does not hide it. */
 static void a_break_stays_visible_when_rows_follow(void **state)
 {
@@ -521,6 +547,7 @@ int main(void)
 		TEST(a_chain_that_no_one_touched_verifies),
 		TEST(every_way_of_tampering_shows),
 		TEST(the_ends_of_a_chain_are_sealed),
+		TEST(rows_of_a_run_have_one_seal_after_the_last),
 		TEST(a_break_stays_visible_when_rows_follow),
 		TEST(rows_without_a_key_are_told_from_those_with_one),
 		TEST(old_rows_go_and_the_chain_still_holds),
