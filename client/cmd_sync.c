@@ -19,10 +19,10 @@
 	 .names = NAMES_SPACE},                                                                     \
 		{"to",                                                                              \
 		 0,                                                                                 \
-		 FLAG_TEXT,                                                                         \
+		 FLAG_LIST,                                                                         \
 		 "PLACE",                                                                           \
-		 "INTEGRATION[/SPACE or path prefix] to write",                                     \
-		 .field = "target",                                                                 \
+		 "INTEGRATION[/SPACE or path prefix] to write; may be repeated",                    \
+		 .field = "targets",                                                                \
 		 .names = NAMES_SPACE},                                                             \
 		{"filter",                                                                          \
 		 'f',                                                                               \
@@ -160,6 +160,7 @@ static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"FROM", "source", COL_TEXT, false},
 	{"TO", "target", COL_TEXT, false},
+	{"TARGETS", "targets", COL_LONG, true},
 	{"ENABLED", "enabled", COL_YES, false},
 	{"REPOSITORIES", "repositories", COL_LONG, true},
 	{"EXCLUDE", "exclude", COL_LONG, true},
@@ -498,6 +499,9 @@ const struct command sync_commands[] = {
 			"is shown by sync show and comes later each time, up to an hour; so does a "
 			"run that failed. Signatures by OCI referrers alone change no tag: they are "
 			"copied by the next run.\n\n"
+			"With several --to, each in an integration of its own, the source is read "
+			"once for all of them. A target that is slow or fails does not stop the "
+			"others; the run fails, and its next or its retry does what is left.\n\n"
 			"With --engine native a registry at one of the ends copies by its own "
 			"replication, if that does all of the rule as it is written: berthctl sync "
 			"plan says what it can't do. With auto Berth copies then. The registry is "

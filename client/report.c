@@ -137,6 +137,9 @@ static bool is_of_field(const char *pointer, size_t pointer_bytes, const char *f
 {
 	size_t n = strlen(field);
 
+	/* A list may be told of as its only member. */
+	if (pointer_bytes == n && n && field[n - 1] == 's')
+		n--;
 	if (!pointer_bytes || pointer_bytes - 1 < n ||
 	    (pointer_bytes - 1 > n && pointer[n + 1] != '/'))
 		return false;

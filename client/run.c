@@ -323,6 +323,11 @@ static char *what_goes(const struct cli *c, const json_t *now)
 			"repositories; the registry itself is not touched.",
 			name, js_str(now, "address", "?"),
 			(long long)js_int(value_at(now, "status.index"), "repositories", 0));
+	size_t targets = json_array_size(json_object_get(now, "targets"));
+	if (!strcmp(noun, "sync") && targets)
+		return text_printf("This deletes sync %s (%s to %zu targets) with its runs; what "
+				   "it copied stays.",
+				   name, js_str(now, "source", "?"), targets);
 	if (!strcmp(noun, "sync"))
 		return text_printf("This deletes sync %s (%s to %s) with its runs; what it copied "
 				   "stays.",

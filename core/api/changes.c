@@ -42,7 +42,7 @@ static int concerns(struct hint *h, const char *name, bool *ret, struct berth_er
 
 	if (sync_rule_get(h->d->store, name, &row, err) || api_parse(row.desired, &desired, err))
 		return err->code;
-	json_t *doc AUTO_JSON = sync_engine_rule(desired, &f);
+	json_t *doc AUTO_JSON = sync_engine_rule(desired, NULL, &f);
 	AUTO(rule) struct rule *rule = NULL;
 	if (!doc && !f.count)
 		return berth_fail_memory(err);

@@ -9,6 +9,7 @@
 #include "api_handlers.h"
 #include "core/api/native.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 
 /* What is started: an engine rule, and whose it is. */
 struct start {
@@ -184,12 +185,10 @@ static bool is_copy_right(struct request *q, struct answer *a, const json_t *rul
 	if (!copy_targets_known(q, a, targets) || !sync_ends_known(q, a, rule))
 		return false;
 	json_array_foreach (targets, i, to) {
-		json_t *one AUTO_JSON = json_copy((json_t *)rule);
-		if (!one || json_object_set(one, "target", (json_t *)to) ||
-		    !goes_elsewhere(q, a, rule, to) || !engine_rule_is_right(one, f))
+		if (!goes_elsewhere(q, a, rule, to))
 			return false;
 	}
-	return true;
+	return engine_rules_are_right(rule, targets, f);
 }
 
 void api_copies_create(struct request *q, struct answer *a)
@@ -209,13 +208,14 @@ void api_copies_create(struct request *q, struct answer *a)
 }
 
 /* The engine's rule of a stored one, whose object *ret_desired is; NULL: answered. */
-static json_t *rule_of_row(struct answer *a, const struct sync_rule *row, json_t **ret_desired)
+static json_t *rule_of_row(struct answer *a, const struct sync_rule *row, json_t **ret_desired,
+			   json_t **ret_targets)
 {
 	struct findings f = {.answer = a};
 	struct berth_error err = ERROR_INIT;
 
 	if (!api_parse(row->desired, ret_desired, &err))
-		return sync_engine_rule(*ret_desired, &f);
+		return sync_engine_rule(*ret_desired, ret_targets, &f);
 	api_fail(a, &err, NULL);
 	return NULL;
 }
@@ -224,13 +224,14 @@ static json_t *rule_of_row(struct answer *a, const struct sync_rule *row, json_t
 static void start_reading(struct request *q, struct answer *a, const char *kind)
 {
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
-	json_t *desired AUTO_JSON = NULL;
+	json_t *desired AUTO_JSON = NULL, *targets AUTO_JSON = NULL;
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
-	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired);
+	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired, &targets);
 	struct start s = {.kind = kind,
 			  .rule = rule,
+			  .targets = targets,
 			  .of = &row,
 			  .engine = js_str(desired, "engine", NULL),
 			  .stores = js_bool(request_body(q), "store", false)};
@@ -265,16 +266,23 @@ static int add_failed(void *user, const void *row, struct berth_error *err)
 	struct failed *f = user;
 	struct reference of = {.integration = ""};
 	struct berth_error ignored = ERROR_INIT;
+	const json_t *one;
+	size_t i;
 
 	/* A referrer without a tag goes with its subject. */
 	if (reference_parse(it->source, &of, &ignored) || !*of.tag)
 		return 0;
+	char *image AUTO_FREE = text_printf("%s:%s", of.repository, of.tag);
+	if (!image)
+		return berth_fail_memory(err);
+	/* It may have failed at several targets. */
+	json_array_foreach (f->images, i, one)
+		if (!strcmp(json_string_value(one), image))
+			return 0;
 	f->byte_count += strlen(of.repository) + strlen(of.tag) + 4;
 	if (json_array_size(f->images) == FAILED_MAX || f->byte_count > FAILED_MAX_BYTES)
 		return 0;
-	return json_array_append_new(f->images, json_sprintf("%s:%s", of.repository, of.tag))
-		       ? berth_fail_memory(err)
-		       : 0;
+	return json_array_append_new(f->images, json_string(image)) ? berth_fail_memory(err) : 0;
 }
 
 /* Narrows a rule to the images that failed in that run: chosen then, whatever the
@@ -313,11 +321,11 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const str
 	struct findings f = {.answer = NULL};
 	struct made made CLEANUP(made_done) = {.arguments = NULL};
 	struct op_submitted done = {.id = ""};
-	json_t *desired AUTO_JSON = NULL;
+	json_t *desired AUTO_JSON = NULL, *targets AUTO_JSON = NULL;
 
 	if (api_parse(of->desired, &desired, err))
 		return err->code;
-	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
+	json_t *rule AUTO_JSON = sync_engine_rule(desired, &targets, &f);
 	if (!rule && !f.count)
 		return berth_fail_memory(err);
 	if (!rule)
@@ -325,6 +333,7 @@ int copy_start_run(struct daemon_state *d, const struct sync_rule *of, const str
 				  of->name);
 	struct start s = {.kind = "sync-run",
 			  .rule = rule,
+			  .targets = targets,
 			  .of = of,
 			  .engine = js_str(desired, "engine", NULL),
 			  .started_by = why->started_by};
@@ -343,7 +352,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 	const char *run_id = js_str(request_body(q), "only_failed_of", NULL);
 	const char *plan_id = js_str(request_body(q), "plan", NULL);
-	json_t *desired AUTO_JSON = NULL;
+	json_t *desired AUTO_JSON = NULL, *targets AUTO_JSON = NULL;
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
@@ -352,7 +361,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 			   "copy rule %s is disabled", row.name);
 		return;
 	}
-	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired);
+	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired, &targets);
 	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)) ||
 	    (plan_id && !plan_is_appliable(q, a, &row, plan_id)))
 		return;
@@ -360,6 +369,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 				  : plan_id          ? "plan-apply"
 						     : "sync-run",
 			  .rule = rule,
+			  .targets = targets,
 			  .of = &row,
 			  .engine = js_str(desired, "engine", NULL),
 			  .only_failed_of = run_id,

@@ -100,6 +100,9 @@ static int find_obstacle(struct daemon_state *d, const struct ends *e, const cha
 	return 0;
 }
 
+/* A registry's own replication would read the source once for each. */
+#define SEVERAL_TARGETS "a rule with several targets is copied by Berth alone"
+
 static const char *engine_of(const json_t *desired)
 {
 	return js_str(desired, "engine", "berth");
@@ -111,6 +114,10 @@ int native_check(struct daemon_state *d, const json_t *desired, struct findings 
 	struct ends e AUTO_ENDS = {.source = {.id = NULL}};
 	const char *obstacle = NULL;
 
+	if (sync_target_count(desired) > 1) {
+		findings_add(f, "/engine", "unsupported", "%s", SEVERAL_TARGETS);
+		return 0;
+	}
 	if (get_ends_of_rule(d, desired, &e, err) || find_obstacle(d, &e, &obstacle, err))
 		return err->code;
 	if (obstacle)
@@ -182,7 +189,10 @@ int native_call(struct operation *op, json_t *args, bool *ret_is_native, struct 
 	*ret_is_native = false;
 	if (!strcmp(engine, "berth"))
 		return 0;
-	if (get_ends_of_operation(op, &e, err) || find_obstacle(api_daemon(), &e, &obstacle, err))
+	if (json_object_get(op->arguments, "targets"))
+		obstacle = SEVERAL_TARGETS;
+	else if (get_ends_of_operation(op, &e, err) ||
+		 find_obstacle(api_daemon(), &e, &obstacle, err))
 		return err->code;
 	if (obstacle)
 		return strcmp(engine, "native")
@@ -339,7 +349,8 @@ static int is_wanted(struct daemon_state *d, const struct sync_native *row, bool
 	}
 	if (api_parse(rule.desired, &desired, err))
 		return err->code;
-	if (!rule.is_enabled || !strcmp(engine_of(desired), "berth"))
+	if (!rule.is_enabled || !strcmp(engine_of(desired), "berth") ||
+	    sync_target_count(desired) > 1)
 		return 0;
 	if (get_ends_of_rule(d, desired, &e, err))
 		return err->code;

@@ -3,7 +3,7 @@
  * rule, and what rules may not do to each other. Runs in berthd.
  *
  * "desired" of a rule is the API's object: source and target as
- * INTEGRATION[/PREFIX], repositories, exclude, tags, exclude_tags, semver, newest,
+ * INTEGRATION[/PREFIX], targets, repositories, exclude, tags, exclude_tags, semver, newest,
  * platforms, override, referrers, flatten, verify, enabled, description, cron,
  * time_zone, on_change, poll_period_s, engine.
  */
@@ -21,9 +21,17 @@ struct sync_end {
 };
 MUST_USE int sync_end_parse(const char *text, struct sync_end *ret, struct berth_error *err);
 
-/* The engine's rule (core/transfer/rule.h) of a copy rule. Findings name the
- * API's members. NULL: there were findings, or, where none was added, no memory. */
-json_t *sync_engine_rule(const json_t *desired, struct findings *f) MUST_USE;
+/* How many targets a copy rule has, and the i-th; "target" is the first of "targets",
+ * which are empty where there is one. */
+size_t sync_target_count(const json_t *desired);
+const char *sync_target(const json_t *desired, size_t i);
+/* Brings what a user wrote into that form. */
+void sync_settle_targets(json_t *desired, struct findings *f);
+/* The engine's rule (core/transfer/rule.h) of a copy rule, with its first target;
+ * *ret_targets (new, NULL: not wanted): all of them where there are several, else empty.
+ * Findings name the API's members. NULL: there were findings, or, where none was added, no
+ * memory. */
+json_t *sync_engine_rule(const json_t *desired, json_t **ret_targets, struct findings *f) MUST_USE;
 /* The same of the body of POST /v1/copies, with its first target; *ret_targets (new): all of
  * them where there are several, else empty. */
 json_t *copy_engine_rule(const json_t *body, json_t **ret_targets, struct findings *f) MUST_USE;
@@ -80,6 +88,8 @@ json_t *plan_step(const struct operation *op, const json_t *item) MUST_USE;
 
 /* The engine's own parser has the last word; what it refuses is a finding. */
 bool engine_rule_is_right(const json_t *rule, struct findings *f);
+/* The same with each of several targets. */
+bool engine_rules_are_right(const json_t *rule, const json_t *targets, struct findings *f);
 
 /* Could what a writes be what b writes (or, feeds: what b reads)? By literal
  * beginnings of names and tags, so that the answer "no" is sure. The addresses

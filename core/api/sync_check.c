@@ -12,12 +12,12 @@
 
 #define ROUTES_MAX 1000
 
-/* Every enabled rule, with the one in question first. */
+/* Every enabled rule with each of its targets, those of the one in question first. */
 struct routes {
 	struct daemon_state *d;
 	const char *own_id;
 	struct sync_route *items;
-	size_t count;
+	size_t count, own_count;
 };
 
 static void routes_done(struct routes *r)
@@ -48,15 +48,16 @@ static int address_of(struct daemon_state *d, const char *integration, char **re
 	return *ret ? 0 : berth_fail_memory(err);
 }
 
-static int add_route(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
+static int add_route(struct routes *r, const char *name, json_t *desired, size_t i,
+		     struct berth_error *err)
 {
 	struct sync_route *route = &r->items[r->count];
 
 	if (r->count == ROUTES_MAX)
-		return berth_fail(err, BERTH_E_LIMIT, "there are more than %d copy rules",
+		return berth_fail(err, BERTH_E_LIMIT, "copy rules have more than %d targets",
 				  ROUTES_MAX);
 	if (sync_end_parse(js_str(desired, "source", ""), &route->source, err) ||
-	    sync_end_parse(js_str(desired, "target", ""), &route->target, err))
+	    sync_end_parse(sync_target(desired, i), &route->target, err))
 		return err->code;
 	r->count++;
 	route->name = strdup(name);
@@ -66,6 +67,14 @@ static int add_route(struct routes *r, const char *name, json_t *desired, struct
 	if (address_of(r->d, route->source.integration, &route->source_address, err))
 		return err->code;
 	return address_of(r->d, route->target.integration, &route->target_address, err);
+}
+
+static int add_routes(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
+{
+	for (size_t i = 0; i < sync_target_count(desired); i++)
+		if (add_route(r, name, desired, i, err))
+			return err->code;
+	return 0;
 }
 
 static int add_row(void *user, const void *row, struct berth_error *err)
@@ -78,7 +87,7 @@ static int add_row(void *user, const void *row, struct berth_error *err)
 		return 0;
 	if (api_parse(rule->desired, &desired, err))
 		return err->code;
-	return add_route(r, rule->name, desired, err);
+	return add_routes(r, rule->name, desired, err);
 }
 
 static int routes_load(struct routes *r, const char *name, json_t *desired, struct berth_error *err)
@@ -86,8 +95,9 @@ static int routes_load(struct routes *r, const char *name, json_t *desired, stru
 	r->items = calloc(ROUTES_MAX, sizeof(*r->items));
 	if (!r->items)
 		return berth_fail_memory(err);
-	if (add_route(r, name, desired, err))
+	if (add_routes(r, name, desired, err))
 		return err->code;
+	r->own_count = r->count;
 	return api_each(r->d->store, &sync_rules_table, NULL, add_row, r, err);
 }
 
@@ -120,8 +130,8 @@ static bool leads_back(const struct routes *r, size_t from, bool *walked, char c
 	return false;
 }
 
-/* True: answered. */
-static bool closes_ring(struct answer *a, const struct routes *r)
+/* From its i-th target. True: answered. */
+static bool closes_ring(struct answer *a, const struct routes *r, size_t i)
 {
 	char chain[CHAIN_ROOM] = "";
 	bool *walked AUTO_FREE = calloc(r->count + 1, sizeof(*walked));
@@ -132,34 +142,56 @@ static bool closes_ring(struct answer *a, const struct routes *r)
 		api_fail(a, &err, NULL);
 		return true;
 	}
-	if (!leads_back(r, 0, walked, chain))
+	if (!leads_back(r, i, walked, chain))
 		return false;
 	api_refuse(a, 409, "sync-ring", "berthctl sync list", "copy rule %s would close a ring: %s",
 		   r->items[0].name, chain);
 	return true;
 }
 
-/* Answers 409 where the first route does what none may. */
+/* The other rules that would write what the i-th route writes; true: answered. */
+static bool is_taken(struct answer *a, const struct routes *r, size_t i)
+{
+	const struct sync_route *own = &r->items[i];
+	char names[CHAIN_ROOM] = "";
+	const char *last = "";
+
+	for (size_t k = i + 1; k < r->own_count; k++)
+		if (sync_same_target(own, &r->items[k])) {
+			api_refuse(a, 409, "sync-target-taken", "berthctl integration list",
+				   "targets %s and %s of copy rule %s are one registry",
+				   own->target.integration, r->items[k].target.integration,
+				   own->name);
+			return true;
+		}
+	for (size_t k = r->own_count; k < r->count; k++) {
+		const char *name = r->items[k].name;
+		if (!strcmp(name, last) || !sync_same_target(own, &r->items[k]))
+			continue;
+		add_link(names, *names ? ", " : "", name);
+		last = name;
+	}
+	if (*names)
+		api_refuse(a, 409, "sync-target-taken", "berthctl sync list",
+			   "copy rule %s would write the same tags as %s", own->name, names);
+	return *names != 0;
+}
+
+/* Answers 409 where one of its routes does what none may. */
 static bool is_refused(struct answer *a, const struct routes *r)
 {
-	const struct sync_route *own = &r->items[0];
-
-	if (sync_feeds_itself(own)) {
-		api_refuse(a, 409, "sync-onto-itself", NULL,
-			   "copy rule %s would read what it writes: source and target are the "
-			   "same place",
-			   own->name);
-		return true;
+	for (size_t i = 0; i < r->own_count; i++) {
+		if (sync_feeds_itself(&r->items[i])) {
+			api_refuse(a, 409, "sync-onto-itself", NULL,
+				   "copy rule %s would read what it writes: source and target are "
+				   "the same place",
+				   r->items[i].name);
+			return true;
+		}
+		if (is_taken(a, r, i) || closes_ring(a, r, i))
+			return true;
 	}
-	for (size_t i = 1; i < r->count; i++) {
-		if (!sync_same_target(own, &r->items[i]))
-			continue;
-		api_refuse(a, 409, "sync-target-taken", "berthctl sync list",
-			   "copy rules %s and %s would write the same tags", own->name,
-			   r->items[i].name);
-		return true;
-	}
-	return closes_ring(a, r);
+	return false;
 }
 
 bool sync_fits(struct request *q, struct answer *a, const char *name, const char *own_id,
@@ -328,15 +360,19 @@ static int add_user(void *user, const void *row, struct berth_error *err)
 {
 	const struct sync_rule *rule = row;
 	struct users *u = user;
-	struct sync_end source, target;
+	struct sync_end end;
 	json_t *desired AUTO_JSON = NULL;
 
 	if (api_parse(rule->desired, &desired, err) ||
-	    sync_end_parse(js_str(desired, "source", ""), &source, err) ||
-	    sync_end_parse(js_str(desired, "target", ""), &target, err))
+	    sync_end_parse(js_str(desired, "source", ""), &end, err))
 		return err->code;
-	if (strcmp(source.integration, u->integration) != 0 &&
-	    strcmp(target.integration, u->integration) != 0)
+	bool uses = !strcmp(end.integration, u->integration);
+	for (size_t i = 0; !uses && i < sync_target_count(desired); i++) {
+		if (sync_end_parse(sync_target(desired, i), &end, err))
+			return err->code;
+		uses = !strcmp(end.integration, u->integration);
+	}
+	if (!uses)
 		return 0;
 	return json_array_append_new(u->names, json_string(rule->name)) ? berth_fail_memory(err)
 									: 0;

@@ -65,6 +65,22 @@ bool engine_rule_is_right(const json_t *rule, struct findings *f)
 	return false;
 }
 
+bool engine_rules_are_right(const json_t *rule, const json_t *targets, struct findings *f)
+{
+	const json_t *to;
+	size_t i;
+
+	if (!json_array_size(targets))
+		return engine_rule_is_right(rule, f);
+	json_array_foreach (targets, i, to) {
+		json_t *one AUTO_JSON = json_copy((json_t *)rule);
+		json_object_set(one, "target", (json_t *)to);
+		if (!engine_rule_is_right(one, f))
+			return false;
+	}
+	return true;
+}
+
 static void check_values(const json_t *from, struct findings *f)
 {
 	const char *range = js_str(from, "semver", "");
@@ -78,25 +94,96 @@ static void check_values(const json_t *from, struct findings *f)
 			     "expected 0 (no limit), or at least %d", RULE_LIMIT_MIN);
 }
 
-json_t *sync_engine_rule(const json_t *desired, struct findings *f)
+size_t sync_target_count(const json_t *desired)
 {
-	struct sync_end source, target;
-	struct berth_error err = ERROR_INIT;
-	unsigned losses = js_losses();
+	size_t count = json_array_size(json_object_get(desired, "targets"));
 
-	if (sync_end_parse(js_str(desired, "source", ""), &source, &err))
-		findings_add_error(f, "/source", "reference-invalid", &err);
-	if (sync_end_parse(js_str(desired, "target", ""), &target, &err))
-		findings_add_error(f, "/target", "reference-invalid", &err);
+	return count ? count : 1;
+}
+
+const char *sync_target(const json_t *desired, size_t i)
+{
+	const json_t *targets = json_object_get(desired, "targets");
+	const char *text = json_string_value(json_array_get(targets, i));
+
+	return json_array_size(targets) ? (text ? text : "") : js_str(desired, "target", "");
+}
+
+void sync_settle_targets(json_t *desired, struct findings *f)
+{
+	json_t *targets = json_object_get(desired, "targets");
+	const char *one = js_str(desired, "target", NULL);
+	const char *first = json_string_value(json_array_get(targets, 0));
+
+	if (!one && !first)
+		findings_add(f, "/target", "target-missing",
+			     "name a target, or two and more as targets");
+	else if (one && first && strcmp(one, first) != 0)
+		findings_add(f, "/target", "target-missing",
+			     "expected the first of targets, or nothing beside them");
+	else if (!one)
+		json_object_set_new(desired, "target", json_string(first));
+	if (json_array_size(targets) < 2)
+		json_object_set_new(desired, "targets", json_array());
+}
+
+/* An end of a rule as the engine has it; "" for what is wrong, which is found. */
+static json_t *end_of(const char *text, const char *pointer, struct findings *f)
+{
+	struct sync_end end;
+	struct berth_error err = ERROR_INIT;
+
+	if (sync_end_parse(text, &end, &err))
+		findings_add_error(f, pointer, "reference-invalid", &err);
+	json_t *object = json_pack("{s:s}", "instance", end.integration);
+	js_put_str(object, "prefix", end.path);
+	return object;
+}
+
+static void check_twice(const json_t *targets, size_t i, const char *pointer, struct findings *f)
+{
+	const char *name = js_str(json_array_get(targets, i), "instance", "");
+
+	for (size_t k = 0; *name && k < i; k++)
+		if (!strcmp(js_str(json_array_get(targets, k), "instance", ""), name))
+			findings_add(
+				f, pointer, "target-twice",
+				"integration %s is a target already: copy within it from there",
+				name);
+}
+
+/* All targets of a rule that has several, else an empty array. */
+static json_t *rule_targets(const json_t *desired, struct findings *f)
+{
+	json_t *targets = json_array();
+	char pointer[24];
+
+	for (size_t i = 0; sync_target_count(desired) > 1 && i < sync_target_count(desired); i++) {
+		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
+		json_array_append_new(targets, end_of(sync_target(desired, i), pointer, f));
+		check_twice(targets, i, pointer, f);
+	}
+	return targets;
+}
+
+json_t *sync_engine_rule(const json_t *desired, json_t **ret_targets, struct findings *f)
+{
+	unsigned losses = js_losses();
+	json_t *source = end_of(js_str(desired, "source", ""), "/source", f);
+	json_t *targets AUTO_JSON = rule_targets(desired, f);
+	json_t *target = json_array_size(targets) ? json_incref(json_array_get(targets, 0))
+						  : end_of(sync_target(desired, 0), "/target", f);
+	json_t *rule AUTO_JSON = json_pack("{s:o, s:o}", "source", source, "target", target);
+
 	check_values(desired, f);
 	if (f->count)
 		return NULL;
-	json_t *rule = json_pack("{s:{s:s}, s:{s:s}}", "source", "instance", source.integration,
-				 "target", "instance", target.integration);
-	js_put_str(json_object_get(rule, "source"), "prefix", source.path);
-	js_put_str(json_object_get(rule, "target"), "prefix", target.path);
 	put_common(rule, desired);
-	return js_whole(rule, losses); /* one that lacks a choice would copy more */
+	if (js_losses() != losses || !rule)
+		return NULL; /* one that lacks a choice would copy more */
+	if (ret_targets)
+		*ret_targets = STEAL(targets);
+	return STEAL(rule);
 }
 
 /* Tags: those asked for, all, or the one of the reference. */
@@ -155,14 +242,8 @@ static json_t *targets_of(const json_t *body, const struct reference *source, st
 		json_t *target = json_object();
 		snprintf(pointer, sizeof(pointer), "/targets/%zu", i);
 		put_target(target, json_string_value(text), source, pointer, f);
-		const char *name = js_str(target, "instance", "");
-		for (size_t k = 0; *name && k < i; k++)
-			if (!strcmp(js_str(json_array_get(targets, k), "instance", ""), name))
-				findings_add(f, pointer, "target-twice",
-					     "integration %s is a target already: copy within it "
-					     "from there",
-					     name);
 		json_array_append_new(targets, target);
+		check_twice(targets, i, pointer, f);
 	}
 	return targets;
 }

@@ -244,7 +244,7 @@ static int engine_rule(struct daemon_state *d, const char *name, json_t **ret,
 	}
 	if (api_parse(row.desired, &desired, err))
 		return err->code;
-	*ret = sync_engine_rule(desired, &f);
+	*ret = sync_engine_rule(desired, NULL, &f);
 	return *ret || f.count ? 0 : berth_fail_memory(err);
 }
 

@@ -89,12 +89,12 @@ void api_syncs_get(struct request *q, struct answer *a)
 static int fill_defaults(json_t *desired, struct berth_error *err)
 {
 	json_t *defaults AUTO_JSON = json_pack(
-		"{s:s, s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:b, s:i, s:b, s:s, s:s, "
-		"s:i, s:b, s:i, s:s}",
-		"description", "", "repositories", "exclude", "tags", "exclude_tags", "semver", "",
-		"newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0, "flatten", 0,
-		"enabled", 1, "cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0, "on_change",
-		0, "poll_period_s", 60, "engine", "berth");
+		"{s:s, s:[], s:[], s:[], s:[], s:[], s:s, s:i, s:[], s:b, s:b, s:b, s:i, s:b, s:s, "
+		"s:s, s:i, s:b, s:i, s:s}",
+		"description", "", "targets", "repositories", "exclude", "tags", "exclude_tags",
+		"semver", "", "newest", 0, "platforms", "override", 1, "referrers", 1, "verify", 0,
+		"flatten", 0, "enabled", 1, "cron", "", "time_zone", "UTC", "limit_bytes_per_s", 0,
+		"on_change", 0, "poll_period_s", 60, "engine", "berth");
 
 	json_object_del(desired, "name");
 	if (!defaults || json_object_update_missing(desired, defaults))
@@ -113,12 +113,16 @@ static bool check(struct request *q, struct answer *a, const char *name, const c
 		api_fail(a, &err, NULL);
 		return false;
 	}
-	json_t *rule AUTO_JSON = sync_engine_rule(desired, &f);
+	json_t *targets AUTO_JSON = NULL;
+	sync_settle_targets(desired, &f);
+	if (f.count)
+		return false;
+	json_t *rule AUTO_JSON = sync_engine_rule(desired, &targets, &f);
 	sync_check_clock(desired, &f);
 	if (!rule || f.count)
 		return false;
-	if (!sync_ends_known(q, a, rule) || !sync_fits(q, a, name, own_id, desired) ||
-	    !engine_rule_is_right(rule, &f))
+	if (!copy_targets_known(q, a, targets) || !sync_ends_known(q, a, rule) ||
+	    !sync_fits(q, a, name, own_id, desired) || !engine_rules_are_right(rule, targets, &f))
 		return false;
 	if (strcmp(js_str(desired, "engine", ""), "native") != 0)
 		return true;
@@ -271,7 +275,13 @@ void api_syncs_patch(struct request *q, struct answer *a)
 
 	if (!begin_change(q, a, &row, &before))
 		return;
-	json_t *desired AUTO_JSON = json_merge_patch(before, request_body(q));
+	/* Who names the one means no other any more, and the other way round. */
+	const json_t *patch = request_body(q);
+	bool has_one = json_object_get(patch, "target"),
+	     has_more = json_object_get(patch, "targets");
+	json_t *desired AUTO_JSON = json_merge_patch(before, patch);
+	if (has_one != has_more && desired)
+		json_object_del(desired, has_one ? "targets" : "target");
 	finish(q, a, &row, row.name, desired);
 }
 

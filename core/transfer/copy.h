@@ -49,7 +49,9 @@ void copy_done(struct copy *c);
 
 /* job_fan.c: one copy to several targets. */
 bool fan_is_wanted(const struct job *j);
-MUST_USE int fan_job(struct job *j, bool plans, json_t **ret_value, struct berth_error *err);
+enum fan_mode { FAN_RUN, FAN_PLAN, FAN_VERIFY };
+MUST_USE int fan_job(struct job *j, enum fan_mode mode, json_t **ret_value,
+		     struct berth_error *err);
 /* What one of them tells, told for all of them. */
 void fan_progress(struct copy *c, uint64_t done, uint64_t total, const char *stage,
 		  const json_t *more);

@@ -430,7 +430,7 @@ int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err
 {
 	struct copy c = {.job = j};
 	if (fan_is_wanted(j))
-		return fan_job(j, true, ret_value, err);
+		return fan_job(j, FAN_PLAN, ret_value, err);
 	int code = prepare(&c, err);
 	if (!code) {
 		transfer_report_plan(c.transfer);
@@ -443,6 +443,8 @@ int transfer_job_plan(struct job *j, json_t **ret_value, struct berth_error *err
 int transfer_job_verify(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	struct copy c = {.job = j, .verify = true};
+	if (fan_is_wanted(j))
+		return fan_job(j, FAN_VERIFY, ret_value, err);
 	int code = prepare(&c, err);
 	if (!code)
 		*ret_value = transfer_report_verify(c.transfer);
@@ -455,7 +457,7 @@ int transfer_job_run(struct job *j, json_t **ret_value, struct berth_error *err)
 	struct copy c = {.job = j, .broken = ERROR_INIT};
 	AUTO_JSON json_t *totals = NULL;
 	if (fan_is_wanted(j))
-		return fan_job(j, false, ret_value, err);
+		return fan_job(j, FAN_RUN, ret_value, err);
 	int code = prepare(&c, err);
 	if (!code && c.rule->verify && !(c.noted = json_object()))
 		code = berth_fail_memory(err);

@@ -13,6 +13,7 @@ struct ways {
 	struct copy list[TRANSFER_FAN_MAX];
 	size_t count;
 	struct fan *fan;
+	enum fan_mode mode;
 };
 
 static void ways_done(struct ways *w)
@@ -99,7 +100,8 @@ static int open_source(struct ways *w, struct berth_error *err)
 static void lend(struct ways *w, struct copy *c)
 {
 	const struct copy *first = &w->list[0], *opener = first;
-	c->fan = w->fan;
+	c->fan = w->mode == FAN_VERIFY ? NULL : w->fan; /* a comparison reads no blob */
+	c->verify = w->mode == FAN_VERIFY;
 	if (c == first)
 		return;
 	c->loop = first->loop;
@@ -159,7 +161,7 @@ static int open_ways(struct ways *w, struct job *j, struct berth_error *err)
 /* --- what came out --- */
 
 /* One repository that was not copied at all, as an outcome or a plan's step. */
-static json_t *failed_item(const struct copy *c, const char *name, bool plans)
+static json_t *failed_item(const struct copy *c, const char *name, enum fan_mode mode)
 {
 	struct berth_error ignored = ERROR_INIT;
 	const json_t *tags = c->rule->tags;
@@ -170,27 +172,27 @@ static json_t *failed_item(const struct copy *c, const char *name, bool plans)
 	AUTO_FREE char *mapped = NULL;
 	if (rule_map(c->rule, name, &mapped, &ignored))
 		return NULL;
-	json_t *more =
-		json_pack("{s:s, s:i, s:o}", plans ? "action" : "state", plans ? "fail" : "failed",
-			  "attempts", 1, "error", js_of_error(&c->failure));
+	json_t *more = json_pack("{s:s, s:i, s:o}", mode == FAN_PLAN ? "action" : "state",
+				 mode == FAN_PLAN ? "fail" : "failed", "attempts", 1, "error",
+				 js_of_error(&c->failure));
 	if (!more)
 		return NULL;
 	json_object_set_new(more, "source",
 			    json_sprintf("%s/%s%s%s", c->rule->source.instance, name,
 					 tag ? ":" : "", tag ? tag : ""));
-	return json_pack("{s:s, s:o, s:i, s:o}", "kind", plans ? "step" : "image", "name",
+	return json_pack("{s:s, s:o, s:i, s:o}", "kind", mode == FAN_RUN ? "image" : "step", "name",
 			 json_sprintf("%s/%s%s%s", c->rule->target.instance, mapped, tag ? ":" : "",
 				      tag ? to_tag : ""),
 			 "bytes", 0, "more", more);
 }
 
-static int report_failure(const struct copy *c, const json_t *repositories, bool plans,
+static int report_failure(const struct copy *c, const json_t *repositories, enum fan_mode mode,
 			  struct berth_error *err)
 {
 	size_t i;
 	json_t *name;
 	json_array_foreach (repositories, i, name) {
-		AUTO_JSON json_t *item = failed_item(c, json_string_value(name), plans);
+		AUTO_JSON json_t *item = failed_item(c, json_string_value(name), mode);
 		int code = item ? job_item(c->job, item, err) : berth_fail_memory(err);
 		if (code)
 			return code;
@@ -225,7 +227,7 @@ static json_t *totals_of(const struct copy *c, size_t repositories)
 }
 
 /* The sums over all targets, and each one's own. */
-static int sum_up(const struct ways *w, bool plans, json_t **ret, struct berth_error *err)
+static int sum_up(const struct ways *w, json_t **ret, struct berth_error *err)
 {
 	const json_t *repositories = w->list[0].repositories;
 	AUTO_JSON json_t *sums = json_object();
@@ -234,7 +236,7 @@ static int sum_up(const struct ways *w, bool plans, json_t **ret, struct berth_e
 		return berth_fail_memory(err);
 	for (size_t i = 0; i < w->count; i++) {
 		const struct copy *c = &w->list[i];
-		if (c->failure.code && report_failure(c, repositories, plans, err))
+		if (c->failure.code && report_failure(c, repositories, w->mode, err))
 			return err->code;
 		AUTO_JSON json_t *its = totals_of(c, json_array_size(repositories));
 		AUTO_JSON json_t *shown = json_deep_copy(its);
@@ -274,14 +276,27 @@ static int run_ways(struct ways *w, struct berth_error *err)
 	return code;
 }
 
-int fan_job(struct job *j, bool plans, json_t **ret_value, struct berth_error *err)
+/* What is told of each way once all are planned. */
+static void report_ways(struct ways *w)
 {
-	struct ways w CLEANUP(ways_done) = {.count = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		struct copy *c = &w->list[i];
+		if (c->failure.code)
+			continue;
+		if (w->mode == FAN_PLAN)
+			transfer_report_plan(c->transfer);
+		else
+			c->totals = transfer_report_verify(c->transfer);
+	}
+}
+
+int fan_job(struct job *j, enum fan_mode mode, json_t **ret_value, struct berth_error *err)
+{
+	struct ways w CLEANUP(ways_done) = {.mode = mode};
 	int code = open_ways(&w, j, err);
-	for (size_t i = 0; !code && plans && i < w.count; i++)
-		if (!w.list[i].failure.code)
-			transfer_report_plan(w.list[i].transfer);
-	if (!code && !plans)
+	if (!code && mode == FAN_RUN)
 		code = run_ways(&w, err);
-	return code ? code : sum_up(&w, plans, ret_value, err);
+	else if (!code)
+		report_ways(&w);
+	return code ? code : sum_up(&w, ret_value, err);
 }

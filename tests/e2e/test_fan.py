@@ -99,6 +99,108 @@ class Fan(ApiCase):
         self.refused(409, "copy-onto-itself", "POST", "/v1/copies",
                      {"source": "hub/fan/small:1", "targets": ["mirror/x", "hub/fan/small"]})
 
+    # --- rules ---
+
+    def rule(self, name, targets, **more):
+        answer = self.ask("POST", "/v1/syncs", {"name": name, "source": "hub/fan",
+                                                "repositories": ["small"], "targets": targets,
+                                                **more})
+        self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{name}", If_Match="*")
+        return answer
+
+    def run_rule(self, name, **more):
+        return self.api.wait(self.api.call("POST", f"/v1/syncs/{name}/runs", more))
+
+    def test_a_rule_with_two_targets_reads_its_source_once(self):
+        made = self.rule("sites", ["mirror/sites", "third/sites"])
+        self.assertEqual((201, "mirror/sites", ["mirror/sites", "third/sites"]),
+                         (made.status, made.body["target"], made.body["targets"]))
+        plan = self.done(self.api.call("POST", "/v1/syncs/sites/plan", {"store": True}))
+        self.assertEqual({("mirror/sites/small:1", "copy"), ("third/sites/small:1", "copy")},
+                         {(one["target"], one["action"]) for one in plan["result"]["outcomes"]})
+        self.hub.settle()
+        since = len(self.hub.requests())
+        done = self.done(self.api.call("POST", "/v1/syncs/sites/runs", {"plan": plan["id"]}))
+        wait_until(lambda: self.last_run("sites")["state"] == "succeeded", "the plan is done", 120)
+        counts = self.hub.counts(since)
+        self.assertEqual(4, counts["GET blob"], counts)
+        self.assertEqual(2, self.last_run("sites")["totals"]["copied"], done)
+        self.assert_at(self.mirror, "sites/small")
+        self.assert_at(self.third, "sites/small")
+        compared = self.done(self.api.call("POST", "/v1/syncs/sites/verify"))["result"]
+        self.assertEqual((2, [1, 1]), (compared["same"],
+                                       [one["same"] for one in compared["targets"]]))
+        with Client(self.third.url) as client:
+            gone = client.request("DELETE", f"/v2/sites/small/manifests/{self.small.digest}")
+            self.assertEqual(202, gone.status)
+        compared = self.done(self.api.call("POST", "/v1/syncs/sites/verify"))["result"]
+        self.assertEqual([("mirror", 0), ("third", 1)],
+                         [(one["target"], one["missing"]) for one in compared["targets"]])
+        self.assertEqual(("failed", 1), self.copied_again())
+        self.assert_at(self.third, "sites/small")
+
+    def last_run(self, name):
+        return self.api.get(f"/v1/syncs/{name}")["status"]["last_run"]
+
+    def copied_again(self):
+        """A target that is away fails alone; what failed is done by a retry."""
+        self.third.stop()
+        failed = self.run_rule("sites")
+        self.third.start()
+        outcomes = {one["target"]: one["state"]
+                    for one in self.api.get(f"/v1/syncs/sites/runs/{failed['id']}")["outcomes"]}
+        self.assertEqual("present", outcomes["mirror/sites/small:1"])
+        again = self.done(self.api.call("POST", "/v1/syncs/sites/runs", {}))
+        return failed["state"], again["result"]["copied"]
+
+    def test_a_rules_targets_are_changed_and_are_in_use(self):
+        self.rule("moved", ["mirror/moved", "third/moved"])
+        refused = self.refused(409, "in-use", "DELETE", "/v1/integrations/third", If_Match="*")
+        self.assertIn("copy rule moved", str(refused["errors"]))
+        for patch, target, targets in (
+                ({"target": "third/x"}, "third/x", []),
+                ({"targets": ["third/y", "mirror/y"]}, "third/y", ["third/y", "mirror/y"]),
+                ({"description": "z"}, "third/y", ["third/y", "mirror/y"]),
+                ({"targets": ["mirror/one"]}, "mirror/one", [])):
+            changed = self.ask("PATCH", "/v1/syncs/moved", patch, If_Match="*")
+            self.assertEqual((200, target, targets), (changed.status, changed.body["target"],
+                                                      changed.body["targets"]), changed.body)
+
+    def test_rules_with_several_targets_hurt_no_other(self):
+        self.rule("first", ["mirror/shared", "third/mine"])
+        self.rule("second", ["third/other"])
+        for targets, code, words in (
+                (["third/shared", "mirror/shared"], "sync-target-taken", "first"),
+                (["third/mine", "mirror/free"], "sync-target-taken", "first"),
+                (["mirror/free", "hub/fan"], "sync-onto-itself", "clash")):
+            problem = self.rule("clash", targets).body
+            self.assertEqual(code, problem["code"], problem)
+            self.assertIn(words.split()[0], problem["detail"])
+        for more, pointer in (({"targets": ["mirror/x", "mirror/y"]}, "/targets/1"),
+                              ({"targets": ["mirror/x", "nowhere/y"]}, "/targets/1"),
+                              ({"targets": ["mirror/x", "third/y"], "target": "third/y"},
+                               "/target"),
+                              ({"targets": ["mirror/x", "third/y"], "engine": "native"},
+                               "/engine"), ({"targets": []}, "/target")):
+            answer = self.rule("wrong", more.pop("targets"), **more)
+            self.assertEqual((422, [pointer]), (answer.status, self.pointers(answer.body)),
+                             answer.body)
+
+    def test_berthctl_makes_and_shows_one(self):
+        self.addCleanup(self.ask, "DELETE", "/v1/syncs/cli", If_Match="*")
+        self.daemon.ctl_ok("sync", "create", "cli", "--from", "hub/fan", "--filter", "small",
+                           "--to", "mirror/cli", "--to", "third/cli")
+        self.assertRegex(self.daemon.ctl_ok("sync", "show", "cli"),
+                         "Targets: +mirror/cli,third/cli")
+        said = self.daemon.ctl_ok("sync", "run", "cli")
+        self.assertIn("mirror/cli/small:1", said)
+        self.assertIn("third/cli/small:1", said)
+        self.assertIn("2 targets", self.daemon.ctl("sync", "delete", "cli", "--dry-run").stderr)
+        self.daemon.ctl_ok("sync", "edit", "cli", "--to", "third/cli")
+        self.assertEqual([], self.api.get("/v1/syncs/cli")["targets"])
+        wrong = self.daemon.ctl("sync", "edit", "cli", "--to", "nowhere/cli")
+        self.assertIn("--to: no integration 'nowhere'", wrong.stderr)
+
     # --- in the middle of a layer ---
 
     def uploads(self, registry):

@@ -31,7 +31,7 @@ static void expect_engine(const char *desired, const char *expected)
 	struct findings f = quiet();
 	json_t *from AUTO_JSON = parse(desired);
 	json_t *want AUTO_JSON = parse(expected);
-	json_t *got AUTO_JSON = sync_engine_rule(from, &f);
+	json_t *got AUTO_JSON = sync_engine_rule(from, NULL, &f);
 
 	assert_int_equal(f.count, 0);
 	if (!json_equal(want, got)) {
@@ -71,7 +71,7 @@ static void a_rule_is_whole_or_none(void **state)
 		"{\"source\":\"hub/a\",\"target\":\"mirror/b\",\"repositories\":[\"x*\"],\"exclude\":"
 		"[\"xy\"],\"tags\":[\"1.*\"],\"semver\":\"^1\",\"newest\":3,\"override\":false}");
 	struct findings f = quiet();
-	json_t *whole AUTO_JSON = sync_engine_rule(from, &f);
+	json_t *whole AUTO_JSON = sync_engine_rule(from, NULL, &f);
 	bool failed;
 	int n = 0;
 
@@ -79,7 +79,7 @@ static void a_rule_is_whole_or_none(void **state)
 	assert_non_null(whole);
 	do {
 		fail_at(++n);
-		json_t *got AUTO_JSON = sync_engine_rule(from, &f);
+		json_t *got AUTO_JSON = sync_engine_rule(from, NULL, &f);
 		failed = has_failed();
 		assert_true(failed ? !got : json_equal(got, whole));
 		assert_int_equal(f.count, 0);
@@ -95,7 +95,7 @@ static void findings_that_nobody_is_told_of_are_counted(void **state)
 	struct findings f = quiet();
 
 	(void)state;
-	assert_null(sync_engine_rule(from, &f));
+	assert_null(sync_engine_rule(from, NULL, &f));
 	assert_int_equal(f.count, 2);
 }
 
