@@ -103,6 +103,16 @@ static void add_end(struct ends *ends, const char *text)
 	snprintf(ends->workspace, sizeof(ends->workspace), "%s", integration);
 }
 
+static void add_targets(struct ends *ends, const json_t *document)
+{
+	const json_t *one;
+	size_t i;
+
+	add_end(ends, js_str(document, "target", NULL));
+	json_array_foreach (json_object_get(document, "targets"), i, one)
+		add_end(ends, json_string_value(one));
+}
+
 static int owner_of_ends(struct store *s, const struct ends *ends, char **ret,
 			 struct berth_error *err)
 {
@@ -129,7 +139,7 @@ static int of_sync(struct store *s, const struct http_audit *e, const char *name
 	const json_t *documents[] = {stored, e->before, e->after, e->asked};
 	for (size_t i = 0; i < ARRAY_COUNT(documents); i++) {
 		add_end(&ends, js_str(documents[i], "source", NULL));
-		add_end(&ends, js_str(documents[i], "target", NULL));
+		add_targets(&ends, documents[i]);
 	}
 	return owner_of_ends(s, &ends, ret, err);
 }
@@ -171,12 +181,8 @@ static int of_copy(struct store *s, const struct http_audit *e, const char *sour
 {
 	struct ends ends = {.workspace = ""};
 	bool is_seen = false;
-	const json_t *one;
-	size_t i;
 
-	add_end(&ends, js_str(e->asked, "target", NULL));
-	json_array_foreach (json_object_get(e->asked, "targets"), i, one)
-		add_end(&ends, json_string_value(one));
+	add_targets(&ends, e->asked);
 	if (owner_of_ends(s, &ends, ret, err) || !**ret || may_use(s, *ret, source, &is_seen, err))
 		return err->code;
 	if (!is_seen)
