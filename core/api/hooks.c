@@ -178,6 +178,11 @@ static int change_begin(struct daemon_state *d, struct berth_error *err)
 static int change_end(struct daemon_state *d, const struct http_audit *entry,
 		      struct berth_error *err)
 {
+	if (entry->status >= 500) { /* it failed: nothing of it is done, and it was tried */
+		store_rollback(d->store);
+		audit(d, entry);
+		return 0;
+	}
 	if (!add_audit(d, entry, err))
 		return store_commit(d->store, err);
 	store_rollback(d->store);

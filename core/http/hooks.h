@@ -50,8 +50,9 @@ struct http_hooks {
 	int (*key_finish)(struct daemon_state *daemon, const struct http_key *key,
 			  const json_t *answer, struct berth_error *err);
 	/* Opens the transaction that a change and its audit row share, and ends it: the
-	 * row is added and both are on disk, or neither is. A change that could not be
-	 * begun goes on without, and is audited after its answer. */
+	 * row is added and both are on disk, or neither is. Of a request that failed (5xx)
+	 * there is the row alone. A change that could not be begun goes on without, and is
+	 * audited after its answer. */
 	int (*change_begin)(struct daemon_state *daemon, struct berth_error *err);
 	int (*change_end)(struct daemon_state *daemon, const struct http_audit *entry,
 			  struct berth_error *err);

@@ -119,6 +119,23 @@ class Requests(Case):
             with self.subTest(path, body=body):
                 self.sweep("POST", path + "?dry_run=true", body)
 
+    def test_what_is_said_to_have_failed_is_not_done(self):
+        said = "as before"
+        self.api.call("PATCH", "/v1/workspaces/red", {"description": said}, If_Match="*")
+        for number in range(1, ALLOCATIONS_MAX, STEP):
+            wanted = f"changed {number}"
+            self.arm(number)
+            got = self.ask(("PATCH", "/v1/workspaces/red", {"description": wanted}, ANY))
+            was_hit = os.path.exists(self.hit)
+            self.calm()
+            now = self.api.get("/v1/workspaces/red")["description"]
+            if got:  # else nobody knows
+                self.assertEqual(wanted if got[0] == 200 else said, now, (number, got))
+            said = now
+            if not was_hit:
+                return
+        self.fail(f"more than {ALLOCATIONS_MAX} allocations")
+
     def test_a_dry_run_does_nothing_whatever_fails(self):
         for method, path, body in (
                 ("PATCH", "/v1/integrations/hub", {"description": "x"}),
