@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/cmd.h"
+#include "client/own_address.h"
 #include "client/report_copy.h"
 #include "client/short_id.h"
 #include "client/show.h"
@@ -132,7 +133,8 @@
 		"description", 0, FLAG_TEXT, "TEXT", "a remark for people", .field = "description"  \
 	}
 
-static const struct flag rule_flags[] = {RULE_FLAGS, {0}};
+static const struct flag create_flags[] = {RULE_FLAGS, OWN_ADDRESS_FLAGS, {0}};
+static const struct flag edit_flags[] = {RULE_FLAGS, {0}};
 static const struct flag run_flags[] = {
 	{"only-failed-of", 0, FLAG_TEXT, "RUN", "only the images that failed in that run",
 	 .field = "only_failed_of", .names = NAMES_RUN},
@@ -215,7 +217,7 @@ static const struct column outcome_columns[] = {
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *body = json_object();
+	AUTO_JSON json_t *body = json_object(), *made = NULL;
 	if (!cli_has(c, "from") || !cli_has(c, "to")) {
 		cli_usage(c, "--%s is missing: INTEGRATION[/SPACE]",
 			  cli_has(c, "from") ? "to" : "from");
@@ -228,7 +230,13 @@ static int create(struct cli *c)
 	AUTO_FREE char *done = text_printf("sync %s created", cli_operand(c, 0));
 	struct change change = {.call = {.method = "POST", .path = "/v1/syncs", .body = body},
 				.done = done};
-	int status = send_change(c, &change);
+	int status =
+		own_addresses_make(c, cli_operand(c, 0), json_object_get(body, "targets"), &made);
+	if (status >= 0)
+		return status;
+	status = send_change(c, &change);
+	if (status != EXIT_OK)
+		own_addresses_remove(c, made);
 	if (status == EXIT_OK && c->out.is_tty)
 		cli_hint(c, "berthctl sync plan %s", cli_operand(c, 0));
 	return status;
@@ -499,6 +507,9 @@ const struct command sync_commands[] = {
 			"is shown by sync show and comes later each time, up to an hour; so does a "
 			"run that failed. Signatures by OCI referrers alone change no tag: they are "
 			"copied by the next run.\n\n"
+			"--to may be an address, as https://registry.example/team: it becomes an "
+			"integration NAME-target, which berthd tries before it keeps it, and which "
+			"stays when the rule goes.\n\n"
 			"With several --to, each in an integration of its own, the source is read "
 			"once for all of them. A target that is slow or fails does not stop the "
 			"others; the run fails, and its next or its retry does what is left.\n\n"
@@ -507,7 +518,7 @@ const struct command sync_commands[] = {
 			"plan says what it can't do. With auto Berth copies then. The registry is "
 			"given the user and password of the other end, and reaches it by itself.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
-		.flags = rule_flags,
+		.flags = create_flags,
 		.examples =
 			{{"berthctl sync create nightly --from hub/team --to lab",
 			  "a space, under the same names"},
@@ -520,6 +531,10 @@ const struct command sync_commands[] = {
 			 {"berthctl sync create nightly --from hub/team --to lab --cron '30 2 * * *' "
 			  "--time-zone Europe/Berlin",
 			  "each night, on the clock of Berlin"},
+			 {"berthctl sync create out --from hub/team --to "
+			  "https://registry.example/team --to lab --to-username robot "
+			  "--to-password-file ~/.secret/out",
+			  "two targets, one an address; the source is read once"},
 			 {"berthctl sync create live --from hub/team --to lab --on-change",
 			  "within a minute of a push"}},
 		.method = "POST",
@@ -534,7 +549,7 @@ const struct command sync_commands[] = {
 		.aliases = "set",
 		.summary = "Change a rule; what is not given stays",
 		.operands = {THE_NAME},
-		.flags = rule_flags,
+		.flags = edit_flags,
 		.examples = {{"berthctl sync edit nightly --disable", "let it rest"},
 			     {"berthctl sync edit nightly --tag 'v2.*' --tag latest",
 			      "other tags, in place of those before"}},

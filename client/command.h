@@ -105,7 +105,7 @@ enum {
 	CMD_SARIF = 256,   /* takes -o sarif */
 };
 
-enum { EXAMPLE_MAX = 5, OPERAND_MAX = 3 };
+enum { EXAMPLE_MAX = 6, OPERAND_MAX = 3 };
 struct example {
 	const char *line, *what;
 };

@@ -201,15 +201,49 @@ class Fan(ApiCase):
         wrong = self.daemon.ctl("sync", "edit", "cli", "--to", "nowhere/cli")
         self.assertIn("--to: no integration 'nowhere'", wrong.stderr)
 
+    def test_a_target_may_be_an_address_that_is_tried_first(self):
+        for name in ("own", "wrong"):
+            self.addCleanup(self.ask, "DELETE", f"/v1/integrations/{name}-target", If_Match="*")
+        secret = os.path.join(self.dir, "own-password")
+        user = next(iter(self.mirror.users))
+        wrong = os.path.join(self.dir, "wrong-password")
+        for path, text in ((secret, PASSWORD), (wrong, "not-it")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        login = ("--to-username", user, "--to-password-file")
+        rule = ("--from", "hub/fan", "--filter", "small", "--to", f"{self.mirror.url}/own")
+
+        refused = self.daemon.ctl("sync", "create", "wrong", *rule, *login, wrong)
+        self.assertNotEqual(0, refused.returncode)
+        self.refused(404, "not-found", "GET", "/v1/syncs/wrong")
+        self.refused(404, "not-found", "GET", "/v1/integrations/wrong-target")
+
+        # What was made goes when the rule is not right.
+        broken = self.daemon.ctl("sync", "create", "own", *rule, *login, secret, "--semver", "x y")
+        self.assertEqual(2, broken.returncode, broken.stderr)
+        self.refused(404, "not-found", "GET", "/v1/integrations/own-target")
+
+        self.addCleanup(self.ask, "DELETE", "/v1/syncs/own", If_Match="*")
+        self.daemon.ctl_ok("sync", "create", "own", *rule, *login, secret, "--to", "third/own")
+        self.assertEqual(["own-target/own", "third/own"],
+                         self.api.get("/v1/syncs/own")["targets"])
+        self.daemon.ctl_ok("sync", "run", "own")
+        self.assert_at(self.mirror, "own/small")
+        self.assert_at(self.third, "own/small")
+        dry = self.daemon.ctl("sync", "create", "dry", *rule, "--dry-run")
+        self.assertEqual(2, dry.returncode)
+        self.assertIn("berthctl integration create", dry.stderr)
+
     # --- in the middle of a layer ---
 
     def uploads(self, registry):
         return glob.glob(os.path.join(registry.storage, "docker/registry/v2/repositories/**",
                                       "_uploads/*/data"), recursive=True)
 
-    def arrived(self, registry):
+    def arrived(self, registry, before):
+        """Bytes of the largest upload that has begun since; a registry may keep older ones."""
         sizes = [0]
-        for path in self.uploads(registry):
+        for path in set(self.uploads(registry)) - before[registry]:
             try:
                 sizes.append(os.path.getsize(path))
             except FileNotFoundError:  # a small blob's, done meanwhile
@@ -222,9 +256,10 @@ class Fan(ApiCase):
         self.addCleanup(link.stop)
         self.daemon.add(name, link)
         self.settle()
+        before = {one: set(self.uploads(one)) for one in (self.mirror, self.third)}
         operation = self.copy("hub/fan/big:1", [f"mirror/{name}/big", f"{name}/big"])
         for registry in (self.mirror, self.third):
-            wait_until(lambda of=registry: self.arrived(of) > CUT - 2 * MIB,
+            wait_until(lambda of=registry: self.arrived(of, before) > CUT - 2 * MIB,
                        "half of the layer has arrived", 300)
         return operation, link
 
