@@ -12,6 +12,7 @@
 #include "core/api/space.h"
 #include "core/api/sync.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 #include "core/transfer/rule.h"
 
 #define PLAN_STEPS_MAX 1000
@@ -253,17 +254,11 @@ static int end_run(struct operation *op, const char *state, const json_t *totals
 		*err = (struct berth_error)ERROR_INIT;
 		return 0;
 	}
-	char *text = json_is_object(totals) ? js_canonical(totals) : strdup("{}");
-	char *word = strdup(state);
-	if (code || !text || !word) {
-		free(text);
-		free(word);
-		return code ? code : berth_fail_memory(err);
-	}
-	free(row.totals);
-	free(row.state);
-	row.totals = text;
-	row.state = word;
+	if (code)
+		return code;
+	char *text AUTO_FREE = json_is_object(totals) ? js_canonical(totals) : strdup("{}");
+	if (!text || !text_replace(&row.totals, text) || !text_replace(&row.state, state))
+		return berth_fail_memory(err);
 	row.ended_ms = clock_unix_ms();
 	if (sync_run_put(d->store, &row, err))
 		return err->code;

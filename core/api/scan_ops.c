@@ -10,6 +10,7 @@
 #include "core/api/scan.h"
 #include "core/api/scan_report.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 
 static const char *repository_of(const struct operation *op)
 {
@@ -52,13 +53,7 @@ int scan_call(struct operation *op, json_t **ret, struct berth_error *err)
 
 static int set_text(char **to, const char *text, struct berth_error *err)
 {
-	char *copy = strdup(text);
-
-	if (!copy)
-		return berth_fail_memory(err);
-	free(*to);
-	*to = copy;
-	return 0;
+	return text_replace(to, text) ? 0 : berth_fail_memory(err);
 }
 
 /* What the plugin says of the scan now. */

@@ -20,6 +20,7 @@
 #include "core/api/sync.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/ops/schedule.h"
 #include "core/store/watches.h"
 
@@ -82,13 +83,7 @@ int sync_watch_show(struct daemon_state *d, const char *rule_id, json_t *status,
 
 static int set_text(char **at, const char *text, struct berth_error *err)
 {
-	char *copy = strdup(text);
-
-	if (!copy)
-		return berth_fail_memory(err);
-	free(*at);
-	*at = copy;
-	return 0;
+	return text_replace(at, text) ? 0 : berth_fail_memory(err);
 }
 
 /* Twice as long for each failure. */

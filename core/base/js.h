@@ -31,6 +31,8 @@ extern const struct js_limits js_limits_frame;
 void js_count_losses(void *(*get)(size_t));
 /* How many of this thread's were lost so far. */
 unsigned js_losses(void);
+/* Counts one more: what is no JSON, but ends in some, and can't say that it is missing. */
+void js_lose(void);
 /* The value, or NULL (and it is freed) where something was lost since that count. */
 json_t *js_whole(json_t *take_value, unsigned losses_before) MUST_USE;
 

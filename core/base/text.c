@@ -253,6 +253,17 @@ bool text_glob(const char *pattern, const char *s)
 	return glob_match(&g, pattern, s);
 }
 
+bool text_replace(char **to, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return false;
+	free(*to);
+	*to = copy;
+	return true;
+}
+
 char *text_printf(const char *fmt, ...)
 {
 	char *s = NULL;

@@ -38,6 +38,8 @@ bool text_unhex(const char *hex, unsigned char *to, size_t byte_count);
 bool text_glob(const char *pattern, const char *s);
 /* A printf into new memory, freed by free(); NULL without memory. */
 char *text_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2))) MUST_USE;
+/* Puts a copy of text in place of *to, which is freed; false: no memory, and *to stays. */
+MUST_USE bool text_replace(char **to, const char *text);
 /* The word of candidates (ends with NULL) closest to s, or NULL where none is
  * within a third of its length: for "did you mean". */
 const char *text_closest(const char *s, const char *const *candidates);

@@ -338,11 +338,17 @@ int rows_next(struct store_rows *r, bool *ret_row, struct berth_error *err)
 	return 0;
 }
 
+/* NULL is "", and so is what memory lacked for: that is a loss like one of JSON. */
+static const void *or_empty(const struct store_rows *r, const void *bytes)
+{
+	if (!bytes && sqlite3_errcode(r->store->db) == SQLITE_NOMEM)
+		js_lose();
+	return bytes ? bytes : "";
+}
+
 const char *rows_text(struct store_rows *r, int column)
 {
-	const char *text = (const char *)sqlite3_column_text(r->statement, column);
-
-	return text ? text : "";
+	return or_empty(r, sqlite3_column_text(r->statement, column));
 }
 
 int64_t rows_int(struct store_rows *r, int column)
@@ -355,7 +361,7 @@ const void *rows_blob(struct store_rows *r, int column, size_t *ret_byte_count)
 	const void *bytes = sqlite3_column_blob(r->statement, column);
 
 	*ret_byte_count = (size_t)sqlite3_column_bytes(r->statement, column);
-	return bytes ? bytes : "";
+	return or_empty(r, bytes);
 }
 
 unsigned store_depth(const struct store *s)

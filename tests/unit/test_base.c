@@ -220,6 +220,18 @@ static void a_secret_that_is_part_of_another_does_not_uncover_the_rest(void **st
 	assert_string_equal(line, "basic ******************, token ****");
 }
 
+static void a_text_is_replaced_by_a_copy_of_another_or_itself(void **state)
+{
+	AUTO_FREE char *text = NULL;
+
+	(void)state;
+	assert_true(text_replace(&text, "one"));
+	assert_true(text_replace(&text, text));
+	assert_string_equal(text, "one");
+	assert_true(text_replace(&text, "another"));
+	assert_string_equal(text, "another");
+}
+
 static void the_closest_word_is_found(void **state)
 {
 	static const char *const words[] = {"integration", "space", "image", NULL};
@@ -350,6 +362,7 @@ int main(void)
 		cmocka_unit_test(wrapping_keeps_code_and_moves_the_message),
 		cmocka_unit_test(secrets_are_masked),
 		cmocka_unit_test(a_secret_that_is_part_of_another_does_not_uncover_the_rest),
+		cmocka_unit_test(a_text_is_replaced_by_a_copy_of_another_or_itself),
 		cmocka_unit_test(the_closest_word_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "core/base/js.h"
 #include "core/store/migrate.h"
 #include "core/store/sqlite.h"
 
@@ -27,6 +28,56 @@ static void assert_setting(struct store *s, const char *name, const char *expect
 		assert_string_equal(value, expected);
 	else
 		assert_null(value);
+}
+
+/* What a level wrote that could not be rolled back is not kept by those around it. */
+static void a_rollback_that_lacked_memory_spoils_what_is_around_it(void **state)
+{
+	struct fixture *f = *state;
+
+	OK(store_begin(f->store, &err));
+	OK(store_set_setting(f->store, "outer", "1", &err));
+	OK(store_begin(f->store, &err));
+	OK(store_set_setting(f->store, "inner", "1", &err));
+	OK(sqlite3_db_config(f->store->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0));
+	sqlite3_hard_heap_limit64(1);
+	store_rollback(f->store);
+	sqlite3_hard_heap_limit64(0);
+	FAILS(BERTH_E_NO_MEMORY, store_commit(f->store, &err));
+	assert_setting(f->store, "inner", NULL);
+	assert_setting(f->store, "outer", NULL);
+	OK(store_begin(f->store, &err));
+	OK(store_set_setting(f->store, "alone", "1", &err));
+	sqlite3_hard_heap_limit64(1);
+	store_rollback(f->store);
+	sqlite3_hard_heap_limit64(0);
+	OK(store_begin(f->store, &err));
+	OK(store_set_setting(f->store, "next", "1", &err));
+	OK(store_commit(f->store, &err));
+	assert_setting(f->store, "alone", NULL);
+	assert_setting(f->store, "next", "1");
+}
+
+/* Its row would be written again without it. */
+static void a_column_that_lacked_memory_is_a_loss(void **state)
+{
+	static const struct store_sql big = {"test-big", "SELECT randomblob(3000000)"};
+	struct fixture *f = *state;
+	AUTO(rows) struct store_rows *rows = NULL;
+	unsigned losses = js_losses();
+	bool has_row = false;
+
+	OK(store_begin(f->store, &err));
+	OK(store_query(f->store, &big, NULL, 0, &rows, &err));
+	OK(rows_next(rows, &has_row, &err));
+	sqlite3_hard_heap_limit64(sqlite3_memory_used() + 1000);
+	assert_string_equal(rows_text(rows, 0), ""); /* it has to be copied for its NUL */
+	sqlite3_hard_heap_limit64(0);
+	assert_int_equal(js_losses() - losses, 1);
+	rows_close(STEAL(rows));
+	OK(store_set_setting(f->store, "a", "1", &err));
+	FAILS(BERTH_E_NO_MEMORY, store_commit(f->store, &err));
+	assert_setting(f->store, "a", NULL);
 }
 
 static void what_is_committed_is_there_after_reopening(void **state)
@@ -519,6 +570,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_committed_is_there_after_reopening),
+		TEST(a_column_that_lacked_memory_is_a_loss),
+		TEST(a_rollback_that_lacked_memory_spoils_what_is_around_it),
 		TEST(the_file_is_private),
 		TEST(an_inner_level_is_undone_alone),
 		TEST(memory_does_not_grow_with_what_is_written),
