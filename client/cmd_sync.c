@@ -158,6 +158,12 @@ static const struct column plan_columns[] = {
 	{0},
 };
 
+static const struct column step_columns[] = {
+	{"SOURCE", "source", COL_TEXT, false}, {"TARGET", "target", COL_TEXT, false},
+	{"ACTION", "action", COL_TEXT, false}, {"DIGEST", "digest", COL_DIGEST, true},
+	{"BYTES", "bytes", COL_BYTES, false},  {0},
+};
+
 static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"FROM", "source", COL_TEXT, false},
@@ -600,6 +606,22 @@ const struct command sync_commands[] = {
 		.traits = CMD_LISTS | CMD_QUERIES,
 		.columns = plan_columns,
 		.name_path = "id",
+		.run = run_list,
+	},
+	{
+		.noun = "sync",
+		.verb = "steps",
+		.summary = "List what a stored plan would do with each image",
+		.operands = {THE_NAME, {"PLAN", OPERAND_ONE, NAMES_PLAN, "its id"}},
+		.examples = {{"berthctl sync steps nightly 2f6d2c1e", "each image"},
+			     {"berthctl sync steps nightly 2f6d2c1e --filter 'action eq \"copy\"' "
+			      "--sort=-bytes",
+			      "what would be copied, the largest first"}},
+		.method = "GET",
+		.route = "/v1/syncs/{0}/plans/{1}/steps",
+		.traits = CMD_LISTS | CMD_QUERIES,
+		.columns = step_columns,
+		.name_path = "target",
 		.run = run_list,
 	},
 	{

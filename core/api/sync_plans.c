@@ -85,13 +85,25 @@ void api_sync_plans_list(struct request *q, struct answer *a)
 	api_list(&of_one, q, a);
 }
 
-static int add_step(void *user, const void *row, struct berth_error *err)
+static int show_step(struct request *q, const void *row, json_t **ret, struct berth_error *err)
 {
 	const struct sync_plan_step *it = row;
-	json_t *one = json_pack("{s:s, s:s, s:s, s:I}", "source", it->source, "target", it->target,
-				"action", it->action, "bytes", (json_int_t)it->bytes);
 
-	js_put_str(one, "digest", *it->digest ? it->digest : NULL);
+	(void)q;
+	*ret = json_pack("{s:s, s:s, s:s, s:I}", "source", it->source, "target", it->target,
+			 "action", it->action, "bytes", (json_int_t)it->bytes);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_str(*ret, "digest", it->digest);
+	return 0;
+}
+
+static int add_step(void *user, const void *row, struct berth_error *err)
+{
+	json_t *one = NULL;
+
+	if (show_step(NULL, row, &one, err))
+		return err->code;
 	return json_array_append_new(user, one) ? berth_fail_memory(err) : 0;
 }
 
@@ -131,6 +143,28 @@ void api_sync_plans_get(struct request *q, struct answer *a)
 	json_object_set(shown, "outcomes", steps);
 	json_t *desired AUTO_JSON = json_incref(shown);
 	answer_resource(a, q, shown, desired, 0);
+}
+
+void api_sync_plan_steps(struct request *q, struct answer *a)
+{
+	struct sync_rule rule AUTO_SYNC_RULE = {.id = NULL};
+	struct sync_plan row AUTO_SYNC_PLAN = {.id = NULL};
+	struct berth_error err = ERROR_INIT;
+
+	if (!sync_of_route(q, a, &rule))
+		return;
+	if (plan_of(request_daemon(q), &rule, request_param(q, "id"), &row, &err)) {
+		api_fail(a, &err, "berthctl sync plans NAME");
+		return;
+	}
+	const struct store_value values[] = {V_TEXT(row.id)};
+	struct api_collection of_one = {.table = &sync_plan_steps_table,
+					.noun = "step",
+					.within = "plan_id = ?",
+					.within_values = values,
+					.within_count = 1,
+					.show = show_step};
+	api_list(&of_one, q, a);
 }
 
 /* --- applied --- */

@@ -10,6 +10,9 @@ from berthtest.apicase import ENDED, PASSWORD, ApiCase, key, quote
 from berthtest.proc import wait_until
 
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
 class Case(ApiCase):
     def target(self):
         return Client(self.mirror.url, "robot", PASSWORD)
@@ -323,6 +326,14 @@ class Syncs(Case):
         self.make("kept", "hub/shop", "mirror/kept", repositories=["web", "api"])
         plan = self.plan("kept", store=True)["plan"]
         shown = self.api.get(f"/v1/syncs/kept/plans/{plan}")
+        steps = self.api.get(f"/v1/syncs/kept/plans/{plan}/steps?sort=target")
+        self.assertEqual(shown["outcomes"], steps["items"])
+        self.assertEqual(len(shown["outcomes"]), steps["total"])
+        one = self.api.get(f"/v1/syncs/kept/plans/{plan}/steps?limit=1")
+        self.assertEqual(1, len(one["items"]))
+        self.refused(404, "not-found", "GET", f"/v1/syncs/kept/plans/{UNKNOWN}/steps")
+        listed = self.daemon.ctl_ok("sync", "steps", "kept", plan[:8], "-o", "name")
+        self.assertEqual([row["target"] for row in shown["outcomes"]], sorted(listed.split()))
         self.assertEqual((True, 6, {"copy"}),
                          (shown["ready"], len(shown["outcomes"]),
                           {one["action"] for one in shown["outcomes"]}))
