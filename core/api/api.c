@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the handlers share: errors as answers, merge patches, pages of rows. */
+/* What the handlers share: errors and findings as answers, plans, pages of rows. See api.h. */
 #include "core/api/api.h"
 
 #include <stdarg.h>

@@ -54,7 +54,8 @@ void api_refuse(struct answer *a, int status, const char *code, const char *hint
  * with 503 and where to look. */
 MUST_USE bool api_plugins_known(struct request *q, struct answer *a);
 
-/* Parses a JSON text of the store; an empty one is an empty object. */
+/* Parses a JSON text of the store; an empty one is an empty object. *ret is new.
+ * BERTH_E_NO_MEMORY; with any other error the row is damaged. */
 MUST_USE int api_parse(const char *text, json_t **ret, struct berth_error *err);
 
 /* A collection on its way out. within narrows the table to the route's own
@@ -70,11 +71,15 @@ struct api_collection {
 	bool q_is_literal;            /* q is looked for as it is written */
 	const json_t *common;         /* members of every object, or NULL */
 	const json_t *more;           /* members of the list beside its items, or NULL */
+	/* *ret is new. */
 	int (*show)(struct request *q, const void *row, json_t **ret, struct berth_error *err);
 };
+/* Answers the page that the request asks for. A row that is damaged is logged and left
+ * out; where the store or memory fails that is the answer. */
 void api_list(const struct api_collection *c, struct request *q, struct answer *a);
 
-/* Every row of a table; within NULL: all of them. */
+/* Gives each row of a table, page by page; within NULL: all of them. What each returns ends
+ * it, and is returned. */
 MUST_USE int api_each(struct store *s, const struct store_table *table,
 		      const struct store_page *within, store_each *each, void *user,
 		      struct berth_error *err);

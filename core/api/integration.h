@@ -75,8 +75,10 @@ struct instance_request {
 	const char *pending_owner;
 	const json_t *pending_fields; /* which they are; null: removed */
 };
+/* *ret is new. BERTH_E_UNAVAILABLE: there is no key to open its secrets with. */
 MUST_USE int instance_build(struct daemon_state *d, const struct instance_request *request,
 			    json_t **ret, struct berth_error *err);
+/* The same of an integration as it is stored. */
 MUST_USE int instance_of_row(struct daemon_state *d, const struct integration *row, json_t **ret,
 			     struct berth_error *err);
 
@@ -88,14 +90,17 @@ MUST_USE int vault_take(json_t *from, const char *key, json_t *secrets, const ch
  * writes nothing, kept in memory until vault_forget. */
 MUST_USE int vault_put(struct daemon_state *d, const char *owner, const json_t *secrets,
 		       bool is_dry_run, struct berth_error *err);
-/* Moves them to the integration; null members remove what was there. */
+/* Moves those of fields (vault_names) from their owner to the integration; null members
+ * remove what was there. Within the caller's transaction. */
 MUST_USE int vault_settle(struct daemon_state *d, const char *owner, const char *integration_id,
 			  const json_t *fields, struct berth_error *err);
+/* Removes those of fields, sealed or in memory: their change is not made. */
 MUST_USE int vault_drop(struct daemon_state *d, const char *owner, const json_t *fields,
 			struct berth_error *err);
 /* The text, wiped by secret_free, or NULL. */
 MUST_USE int vault_load(struct daemon_state *d, const char *owner, const char *field, char **ret,
 			struct berth_error *err);
+/* Wipes and frees those of a dry run; none: nothing. */
 void vault_forget(const char *owner);
 /* The fields of secrets without their values, as an operation's arguments have them:
  * {field: true, or null for "remove it"}. All of them, new; NULL: no memory. */

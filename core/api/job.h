@@ -8,22 +8,28 @@
 
 #include "core/api/api.h"
 
-/* What a call frame is made of; instances and arguments are borrowed. */
+/* What a call frame is made of; instances and arguments are borrowed. deadline_ms: of the
+ * whole run. */
 struct job_call {
 	const char *kind;
 	uint32_t deadline_ms;
 	json_t *instances, *arguments;
 };
+/* Makes the frame; *ret is new. BERTH_E_NO_MEMORY, also where a part of it is NULL. */
 MUST_USE int job_call(const struct operation *op, const struct job_call *from, json_t **ret,
 		      struct berth_error *err);
-/* The frame of a job on the one integration that op's arguments name by id.
- * Sets "instance" in arguments. */
+/* The frame of a job on the one integration that op's arguments name by id, its secrets
+ * included. Sets "instance" in arguments. BERTH_E_NOT_FOUND: it is gone; BERTH_E_CONFLICT:
+ * it is disabled; BERTH_E_NO_MEMORY, also where arguments is NULL. */
 MUST_USE int job_call_one(struct operation *op, const char *kind, uint32_t deadline_ms,
 			  json_t *arguments, json_t **ret, struct berth_error *err);
 /* release: op->own is a json_t. */
 void job_release_json(struct operation *op);
 
-/* integration_ops.c */
+/* The functions of the types, as struct op_type has them: _call builds the frame, _items
+ * takes a batch of items, _release frees op->own, and a past participle is on_result. They
+ * are called by ops alone.
+ * integration_ops.c */
 int integration_proof_call(struct operation *op, json_t **ret, struct berth_error *err);
 int integration_created(struct operation *op, const json_t *value, const struct berth_error *why,
 			json_t **ret_result, struct berth_error *err);

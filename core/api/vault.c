@@ -75,8 +75,6 @@ json_t *vault_names(const json_t *secrets)
 	return STEAL(names);
 }
 
-/* fields: {field: true, or null for "remove it"}: names without values, as an
- * operation's arguments have them. */
 int vault_settle(struct daemon_state *d, const char *owner, const char *integration_id,
 		 const json_t *fields, struct berth_error *err)
 {
