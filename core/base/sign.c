@@ -2,12 +2,10 @@
 /* Ed25519 by libcrypto: see sign.h. */
 #include "core/base/sign.h"
 
-#include <errno.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <stdbool.h>
 #include <string.h>
 
+#include "core/base/crypto.h"
 #include "core/base/scope.h"
 #include "core/base/text.h"
 
@@ -23,27 +21,16 @@ static void scope_hash(EVP_MD_CTX **hash)
 	EVP_MD_CTX_free(*hash);
 }
 
-/* Why the library did not. Not all of its parts say that they lacked memory: errno, which
- * was 0 before, does. */
-static int fail(const char *what, struct berth_error *err)
-{
-	bool is_short = errno == ENOMEM;
-
-	for (unsigned long code; (code = ERR_get_error());)
-		is_short |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-	return is_short ? berth_fail_memory(err) : berth_fail(err, BERTH_E_INTERNAL, "%s", what);
-}
-
 int sign_public(const unsigned char *seed, char *to, struct berth_error *err)
 {
 	CLEANUP(scope_key) EVP_PKEY *key = NULL;
 	unsigned char bytes[PUBLIC_BYTES];
 	size_t count = sizeof(bytes);
 
-	errno = 0;
+	crypto_begin();
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_SEED_BYTES);
 	if (!key || EVP_PKEY_get_raw_public_key(key, bytes, &count) != 1)
-		return fail("cannot make a key to sign with", err);
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot make a key to sign with");
 	text_hex(bytes, count, to);
 	return 0;
 }
@@ -55,12 +42,12 @@ int sign_text(const unsigned char *seed, const char *text, char *to, struct bert
 	unsigned char bytes[SIGNATURE_BYTES];
 	size_t count = sizeof(bytes);
 
-	errno = 0;
+	crypto_begin();
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_SEED_BYTES);
 	hash = EVP_MD_CTX_new();
 	if (!key || !hash || EVP_DigestSignInit(hash, NULL, NULL, NULL, key) != 1 ||
 	    EVP_DigestSign(hash, bytes, &count, (const unsigned char *)text, strlen(text)) != 1)
-		return fail("cannot sign", err);
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot sign");
 	text_hex(bytes, count, to);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "core/base/clock.h"
+#include "core/base/crypto.h"
 #include "core/base/folder.h"
 #include "core/base/sign.h"
 #include "core/base/text.h"
@@ -182,11 +183,12 @@ int sealer_open(const char *path, bool create, struct sealer **ret, struct berth
 		rc = load_key(fd, path, sealer->key, err);
 	if (rc)
 		return rc;
+	crypto_begin();
 	if (!HMAC(EVP_sha256(), sealer->key, KEY_BYTES, (const unsigned char *)purpose,
 		  sizeof(purpose) - 1, sealer->hash_key, &count) ||
 	    !HMAC(EVP_sha256(), sealer->key, KEY_BYTES, (const unsigned char *)signing,
 		  sizeof(signing) - 1, sealer->sign_key, &count))
-		return berth_fail(err, BERTH_E_INTERNAL, "cannot derive a key");
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot derive a key");
 	*ret = STEAL(sealer);
 	return 0;
 }
@@ -239,8 +241,9 @@ int secret_seal(const struct sealer *sealer, const char *row_id, const void *byt
 		return berth_fail(err, BERTH_E_LIMIT, "a secret is over 1 MiB");
 	to[0] = SEALED_VERSION;
 	random_fill(to + 1, NONCE_BYTES);
+	crypto_begin();
 	if (!run_cipher(sealer, row_id, true, to, bytes, to + HEAD_BYTES, (int)byte_count))
-		return berth_fail(err, BERTH_E_INTERNAL, "cannot seal a secret");
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot seal a secret");
 	return buf_add(sealed, to, HEAD_BYTES + byte_count, err);
 }
 
@@ -260,13 +263,15 @@ int secret_unseal(const struct sealer *sealer, const char *row_id, const void *s
 	if (!text)
 		return berth_fail_memory(err);
 	memcpy(head, sealed, sizeof(head));
+	crypto_begin();
 	if (!run_cipher(sealer, row_id, false, head, (const unsigned char *)sealed + HEAD_BYTES,
 			(unsigned char *)text, (int)byte_count)) {
-		OPENSSL_cleanse(text, byte_count);
-		free(text);
-		return berth_fail(err, BERTH_E_DIGEST,
+		(void)crypto_fail(err, BERTH_E_DIGEST,
 				  "a sealed secret does not open (damaged, or of another row): "
 				  "set it anew");
+		OPENSSL_cleanse(text, byte_count);
+		free(text);
+		return err->code;
 	}
 	text[byte_count] = '\0';
 	*ret = text;
@@ -279,9 +284,10 @@ int secret_fingerprint(const struct sealer *sealer, const char *text, char *to,
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
 	unsigned int count = 0;
 
+	crypto_begin();
 	if (!HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
 		  strlen(text), hash, &count))
-		return berth_fail(err, BERTH_E_INTERNAL, "cannot make a secret's fingerprint");
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot make a secret's fingerprint");
 	text_hex(hash, 4, to);
 	return 0;
 }
@@ -302,9 +308,10 @@ int sealer_proof(const struct sealer *sealer, char *to, struct berth_error *err)
 	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
 	unsigned int count = 0;
 
+	crypto_begin();
 	if (!HMAC(EVP_sha256(), sealer->hash_key, KEY_BYTES, (const unsigned char *)text,
 		  sizeof(text) - 1, hash, &count))
-		return berth_fail(err, BERTH_E_INTERNAL, "cannot tell the key by its hash");
+		return crypto_fail(err, BERTH_E_INTERNAL, "cannot tell the key by its hash");
 	text_hex(hash, 32, to);
 	return 0;
 }

@@ -2,9 +2,41 @@
 /* Sealing and the key's file (reference: faults 23 to 28). */
 #include "tests/unit/store_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 
 #include "core/store/sqlite.h"
+
+/* The allocation of libcrypto that fails, counted down; 0: none. */
+static int crypto_left;
+
+static void *crypto_malloc(size_t byte_count, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (!crypto_left || --crypto_left)
+		return malloc(byte_count);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void *crypto_realloc(void *memory, size_t byte_count, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (!crypto_left || --crypto_left)
+		return realloc(memory, byte_count);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void crypto_free(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(memory);
+}
 
 #define CANARY "canary-7f3a-password"
 
@@ -224,11 +256,37 @@ static void an_empty_secret_is_a_secret(void **state)
 	assert_string_equal(text, "");
 }
 
+/* Nobody is to set a password anew because memory was short for a moment. */
+static void a_secret_that_memory_lacks_for_is_not_called_damaged(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(sealer) struct sealer *sealer = open_sealer(f);
+	int failed = 0;
+
+	OK(secret_store(f->store, sealer, "owner", "password", CANARY, &err));
+	for (int n = 1; n < 1000; n++) {
+		AUTO_SECRET char *text = NULL;
+		struct berth_error why = ERROR_INIT;
+		crypto_left = n;
+		int code = secret_load(f->store, sealer, "owner", "password", &text, &why);
+		bool was_hit = !crypto_left;
+		crypto_left = 0;
+		assert_true(!code || (was_hit && code == BERTH_E_NO_MEMORY));
+		failed += code != 0;
+		if (!was_hit)
+			break;
+	}
+	assert_true(failed > 0);
+}
+
 int main(void)
 {
+	if (!CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free))
+		return 1; /* it has begun to allocate */
 	const struct CMUnitTest tests[] = {
 		TEST(a_secret_comes_back_and_is_nowhere_in_the_file),
 		TEST(what_is_not_set_is_null),
+		TEST(a_secret_that_memory_lacks_for_is_not_called_damaged),
 		TEST(a_fingerprint_tells_equal_from_different),
 		TEST(one_text_is_sealed_differently_each_time),
 		TEST(a_sealed_value_opens_in_its_own_row_only),
