@@ -42,8 +42,10 @@ static int address_of(struct daemon_state *d, const char *integration, char **re
 
 	if (code == BERTH_E_NOT_FOUND)
 		*err = (struct berth_error)ERROR_INIT;
-	else if (code || api_parse(row.desired, &desired, err))
-		return err->code;
+	else if (!code)
+		code = api_parse(row.desired, &desired, err);
+	if (code && code != BERTH_E_NOT_FOUND)
+		return code;
 	*ret = strdup(js_str(desired, "address", integration));
 	return *ret ? 0 : berth_fail_memory(err);
 }
@@ -213,8 +215,11 @@ int sync_same_registry(struct daemon_state *d, const char *one, const char *othe
 {
 	char *address AUTO_FREE = NULL, *other_address AUTO_FREE = NULL;
 
-	if (address_of(d, one, &address, err) || address_of(d, other, &other_address, err))
-		return err->code;
+	int code = address_of(d, one, &address, err);
+	if (!code)
+		code = address_of(d, other, &other_address, err);
+	if (code)
+		return code;
 	*ret = !strcmp(one, other) || !strcmp(address, other_address);
 	return 0;
 }

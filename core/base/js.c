@@ -154,7 +154,7 @@ static json_t *load(const char *bytes, size_t byte_count, json_error_t *ret_at)
 int js_parse(const char *bytes, size_t byte_count, const struct js_limits *limits, json_t **ret,
 	     struct berth_error *err)
 {
-	json_error_t at;
+	json_error_t at = {.line = 0};
 	unsigned losses = js_losses();
 	int r = check_limits(bytes, byte_count, limits, err);
 	if (r)
