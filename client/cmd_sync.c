@@ -646,6 +646,9 @@ const struct command sync_commands[] = {
 		.noun = "sync",
 		.verb = "retry",
 		.summary = "Run the failed part of a run again",
+		.details = "The images that failed are copied, and no others. Where a target "
+			   "failed as a whole, before its images were known, all of the rule is "
+			   "run; what is there already is not sent again.",
 		.operands = {{"RUN", OPERAND_ONE, NAMES_SYNC,
 			      "the run's id, or a rule's name: its last run"}},
 		.examples = {{"berthctl sync retry nightly", "what failed last"},

@@ -258,6 +258,7 @@ void api_syncs_verify(struct request *q, struct answer *a)
 struct failed {
 	json_t *images;
 	size_t byte_count;
+	bool has_repository; /* a whole one failed, whose images nobody has listed */
 };
 
 static int add_failed(void *user, const void *row, struct berth_error *err)
@@ -269,8 +270,12 @@ static int add_failed(void *user, const void *row, struct berth_error *err)
 	const json_t *one;
 	size_t i;
 
+	if (reference_parse(it->source, &of, &ignored))
+		return 0;
 	/* A referrer without a tag goes with its subject. */
-	if (reference_parse(it->source, &of, &ignored) || !*of.tag)
+	if (!*of.tag && !*of.digest && !*it->digest)
+		f->has_repository = true;
+	if (!*of.tag)
 		return 0;
 	char *image AUTO_FREE = text_printf("%s:%s", of.repository, of.tag);
 	if (!image)
@@ -285,8 +290,19 @@ static int add_failed(void *user, const void *row, struct berth_error *err)
 	return json_array_append_new(f->images, json_string(image)) ? berth_fail_memory(err) : 0;
 }
 
+static void put_only(json_t *rule, json_t *images)
+{
+	static const char *const choices[] = {"names",        "exclude", "tags",
+					      "exclude_tags", "semver",  "newest"};
+
+	json_object_set(rule, "only", images);
+	for (size_t i = 0; i < ARRAY_COUNT(choices); i++)
+		json_object_del(rule, choices[i]);
+}
+
 /* Narrows a rule to the images that failed in that run: chosen then, whatever the
- * rule would choose now. */
+ * rule would choose now. Where a target failed as a whole, all of the rule is to be done,
+ * and what is there is not moved again. */
 static bool narrow_to_failed(struct request *q, struct answer *a, const struct sync_rule *of,
 			     const char *run_id, json_t *rule)
 {
@@ -296,18 +312,16 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 				  .within_values = values,
 				  .within_count = 1};
 	struct sync_run run AUTO_SYNC_RUN = {.id = NULL};
-	static const char *const choices[] = {"names",        "exclude", "tags",
-					      "exclude_tags", "semver",  "newest"};
-	struct failed f = {.images = json_array()};
+	json_t *images AUTO_JSON = json_array();
+	struct failed f = {.images = images};
 	struct berth_error err = ERROR_INIT;
 
 	int code = sync_run_of(d, of, run_id, &run, &err);
 	if (!code)
 		code = api_each(d->store, &sync_outcomes_table, &page, add_failed, &f, &err);
-	bool has_any = json_array_size(f.images) > 0;
-	json_object_set_new(rule, "only", f.images);
-	for (size_t i = 0; i < ARRAY_COUNT(choices); i++)
-		json_object_del(rule, choices[i]);
+	bool has_any = f.has_repository || json_array_size(images) > 0;
+	if (!f.has_repository)
+		put_only(rule, images);
 	if (code)
 		api_fail(a, &err, "berthctl sync list");
 	else if (!has_any)
