@@ -22,58 +22,51 @@ static const char *path_in(const char *address)
 	return host + strcspn(host, "/");
 }
 
-static int put_secret(struct cli *c, json_t *body, struct berth_error *err)
-{
-	const char *from = cli_flag(c, "to-password-file", NULL);
-	char *password = NULL;
+/* What the flags give to each address: read once, since it may come from standard input. */
+struct credentials {
+	const char *kind, *username;
+	char *password, *ca;
+};
 
-	if (!from)
-		return 0;
-	if (secret_read(c, from, &password, err))
-		return err->code;
-	int bad = json_object_set_new(body, "password", json_string(password));
-	explicit_bzero(password, strlen(password));
-	free(password);
-	return bad ? berth_fail_memory(err) : 0;
+static void credentials_done(struct credentials *g)
+{
+	if (g->password)
+		explicit_bzero(g->password, strlen(g->password));
+	free(g->password);
+	free(g->ca);
 }
 
-static int put_authority(struct cli *c, json_t *body, struct berth_error *err)
+static int read_credentials(struct cli *c, struct credentials *g, struct berth_error *err)
 {
-	const char *from = cli_flag(c, "to-ca", NULL);
-	AUTO_FREE char *pem = NULL;
+	const char *password = cli_flag(c, "to-password-file", NULL);
+	const char *ca = cli_flag(c, "to-ca", NULL);
 
-	if (!from)
-		return 0;
-	if (file_text(c, from, &pem, err))
+	g->kind = cli_flag(c, "to-kind", "dockerreg");
+	g->username = cli_flag(c, "to-username", NULL);
+	if (password && secret_read(c, password, &g->password, err))
 		return err->code;
-	return json_object_set_new(body, "tls", json_pack("{s:s}", "ca", pem))
-		       ? berth_fail_memory(err)
-		       : 0;
+	return ca ? file_text(c, ca, &g->ca, err) : 0;
 }
 
-static int make_body(struct cli *c, const char *name, const char *address, json_t **ret,
-		     struct berth_error *err)
+static json_t *make_body(const struct credentials *g, const char *name, const char *address)
 {
-	const char *user = cli_flag(c, "to-username", NULL);
-	json_t *body = json_pack("{s:s, s:s, s:s%, s:s*}", "name", name, "kind",
-				 cli_flag(c, "to-kind", "dockerreg"), "address", address,
-				 (size_t)(path_in(address) - address), "username", user);
+	AUTO_JSON json_t *tls = g->ca ? json_pack("{s:s}", "ca", g->ca) : NULL;
 
-	*ret = body;
-	if (!body)
-		return berth_fail_memory(err);
-	return put_secret(c, body, err) ? err->code : put_authority(c, body, err);
+	return json_pack("{s:s, s:s, s:s%, s:s*, s:s*, s:O*}", "name", name, "kind", g->kind,
+			 "address", address, (size_t)(path_in(address) - address), "username",
+			 g->username, "password", g->password, "tls", tls);
 }
 
 /* berthd tries address, TLS, user and password before it keeps the integration. */
-static int make_one(struct cli *c, const char *name, const char *address)
+static int make_one(struct cli *c, const struct credentials *g, const char *name,
+		    const char *address)
 {
 	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *body = NULL, *operation = NULL;
-
-	if (make_body(c, name, address, &body, &err))
-		return cli_report(c, &err);
+	AUTO_JSON json_t *body = make_body(g, name, address), *operation = NULL;
 	struct api_call call = {.method = "POST", .path = "/v1/integrations", .body = body};
+
+	if (!body)
+		return cli_no_memory(c);
 	if (api_send(c, &call, &operation, &err))
 		return cli_report(c, &err);
 	return follow_quietly(c, &operation);
@@ -111,7 +104,8 @@ void own_addresses_remove(struct cli *c, const json_t *made)
 }
 
 /* The i-th target, an address, made an integration; -1: go on. */
-static int replace(struct cli *c, const char *rule, json_t *targets, size_t i, json_t *made)
+static int replace(struct cli *c, const struct credentials *g, const char *rule, json_t *targets,
+		   size_t i, json_t *made)
 {
 	const char *address = json_string_value(json_array_get(targets, i));
 	const char *path = path_in(address);
@@ -122,7 +116,7 @@ static int replace(struct cli *c, const char *rule, json_t *targets, size_t i, j
 
 	if (!place)
 		return cli_no_memory(c);
-	int status = make_one(c, name, address);
+	int status = make_one(c, g, name, address);
 	if (status != EXIT_OK)
 		return status;
 	if (json_array_append_new(made, json_string(name)) ||
@@ -132,24 +126,33 @@ static int replace(struct cli *c, const char *rule, json_t *targets, size_t i, j
 	return -1;
 }
 
+static int refuse_dry(struct cli *c, const char *address)
+{
+	int status = cli_usage(c, "a dry run makes no integration of %s", address);
+
+	cli_hint(c, "berthctl integration create NAME --address %s --dry-run", address);
+	return status;
+}
+
 int own_addresses_make(struct cli *c, const char *name, json_t *targets, json_t **ret_made)
 {
+	struct credentials g CLEANUP(credentials_done) = {.kind = NULL};
+	struct berth_error err = ERROR_INIT;
 	json_t *made AUTO_JSON = json_array();
 	const json_t *one;
 	int status = made ? -1 : cli_no_memory(c);
 	size_t i;
 
 	json_array_foreach (targets, i, one) {
-		if (status >= 0 || !is_address(json_string_value(one)))
+		const char *address = json_string_value(one);
+		if (status >= 0 || !is_address(address))
 			continue;
-		if (cli_has(c, "dry-run")) {
-			status = cli_usage(c, "a dry run makes no integration of %s",
-					   json_string_value(one));
-			cli_hint(c, "berthctl integration create NAME --address %s --dry-run",
-				 json_string_value(one));
-		} else {
-			status = replace(c, name, targets, i, made);
-		}
+		if (cli_has(c, "dry-run"))
+			status = refuse_dry(c, address);
+		else if (!g.kind && read_credentials(c, &g, &err))
+			status = cli_report(c, &err);
+		else
+			status = replace(c, &g, name, targets, i, made);
 	}
 	if (status >= 0)
 		own_addresses_remove(c, made);

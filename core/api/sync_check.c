@@ -47,7 +47,10 @@ static int address_of(struct daemon_state *d, const char *integration, char **re
 	if (code && code != BERTH_E_NOT_FOUND)
 		return code;
 	*ret = strdup(js_str(desired, "address", integration));
-	return *ret ? 0 : berth_fail_memory(err);
+	if (*ret)
+		return 0;
+	(void)berth_fail_memory(err);
+	return BERTH_E_NO_MEMORY;
 }
 
 static int add_route(struct routes *r, const char *name, json_t *desired, size_t i,

@@ -330,8 +330,8 @@ static int run(void *self, const struct berth_call *call, const char *id, struct
 	       struct berth_error *err)
 {
 	struct harbor *h = self;
-	const char *name;
-	long long number;
+	const char *name = "";
+	long long number = 0;
 	AUTO_REPLY struct reply reply = {0};
 	remote_begin(&h->remote, call);
 	if (parse_id(id, &number, &name, err))
@@ -464,8 +464,8 @@ static int remove_policy(void *self, const struct berth_call *call, const char *
 {
 	struct harbor *h = self;
 	AUTO_JSON json_t *policy = NULL;
-	const char *name;
-	long long number;
+	const char *name = "";
+	long long number = 0;
 	remote_begin(&h->remote, call);
 	if (parse_id(id, &number, &name, err))
 		return err->code;
