@@ -130,6 +130,7 @@ class DryRun(ApiCase):
             ("PATCH", "/v1/integrations/mirror", {"password": PASSWORD}, {}),
             ("DELETE", "/v1/integrations/hub", None, {"If_Match": "*"}),
             ("POST", "/v1/integrations/hub/gc", {}, {}),
+            ("POST", "/v1/integrations/hub/gc/1/stop", None, {}),
             ("PUT", "/v1/integrations/hub/gc", {"schedule": ""}, {}),
             ("PUT", "/v1/integrations/hub/read-only", {"on": True}, {}),
             ("POST", "/v1/roles", {**role, "name": "dry"}, {}),
