@@ -341,6 +341,12 @@ static int take(struct daemon_state *d, struct login *row, char **ret_secret,
 	login_secret_field(row->id, field);
 	if (secret_load(d->store, d->sealer, row->integration_id, field, ret_secret, err))
 		return err->code;
+	if (!*ret_secret)
+		return berth_fail(
+			err, BERTH_E_NOT_FOUND,
+			"the secret of login %s is not here any more: revoke it, and make "
+			"another",
+			row->name);
 	if (store_begin(d->store, err))
 		return err->code;
 	struct store *undo AUTO_UNDO = d->store;
@@ -389,9 +395,8 @@ void api_login_secrets_take(struct request *q, struct answer *a)
 		api_fail(a, &err, NULL);
 		return;
 	}
-	json_t *shown =
-		json_pack("{s:s, s:s, s:s, s:s}", "id", row.id, "username", row.username, "secret",
-			  secret ? secret : "", "address", js_str(desired, "address", ""));
+	json_t *shown = json_pack("{s:s, s:s, s:s, s:s}", "id", row.id, "username", row.username,
+				  "secret", secret, "address", js_str(desired, "address", ""));
 	js_put_time(shown, "expires_at", row.expires_ms);
 	answer_header(a, "Cache-Control", "no-store");
 	answer_json(a, 200, shown);

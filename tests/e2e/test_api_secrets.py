@@ -132,7 +132,6 @@ class DryRun(ApiCase):
             ("POST", "/v1/integrations/hub/gc", {}, {}),
             ("POST", "/v1/integrations/hub/gc/1/stop", None, {}),
             ("PUT", "/v1/integrations/hub/gc", {"schedule": ""}, {}),
-            ("POST", "/v1/integrations/hub/gc/7/stop", None, {}),
             ("PUT", "/v1/integrations/hub/read-only", {"on": True}, {}),
             ("POST", "/v1/roles", {**role, "name": "dry"}, {}),
             ("PATCH", "/v1/roles/reader", {"description": "dry"}, {}),

@@ -121,6 +121,19 @@ class Logins(LoginCase):
             self.assertNotIn(secret, text)
         self.daemon.ctl_ok("login", "revoke", path.rpartition("/")[2], "--yes")
 
+    def test_a_secret_whose_row_is_gone_is_not_an_empty_one(self):
+        space = self.space("harbor", self.project)
+        made = self.done(self.api.post(f"/v1/spaces/{space}/logins", {"ttl_s": 3600}))
+        path = made["result"]["login"]
+        name = path.rpartition("/")[2]
+        store = sqlite3.connect(os.path.join(self.daemon.state, "berth.db"), timeout=30)
+        with store:
+            gone = store.execute("DELETE FROM secrets WHERE field = ?", (f"login-{name}",))
+        store.close()
+        self.assertEqual(1, gone.rowcount)
+        self.refused(404, "not-found", "DELETE", path + "/secret")
+        self.daemon.ctl_ok("login", "revoke", name, "--yes")
+
     @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
     def test_a_workspaces_admin_makes_them_at_its_own_integration_alone(self):
         people = (("tenant", 73001, "workspace-admin"), ("tenant", 73002, "workspace-member"),
