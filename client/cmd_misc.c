@@ -39,6 +39,25 @@ static int show_plugin(struct cli *c)
 	return show_list(c, list, option_columns);
 }
 
+/* Which plugins there are now, in one line, and each that is not loaded. */
+static void note_plugins(struct cli *c, const json_t *result)
+{
+	const json_t *plugins = json_object_get(result, "plugins");
+	const char *worker = js_str(result, "worker", NULL);
+	size_t i, good = 0;
+	const json_t *plugin;
+	if (worker)
+		cli_note(c, "%s; look with: berthctl plugin list", worker);
+	json_array_foreach (plugins, i, plugin)
+		good += js_bool(plugin, "ok", false);
+	if (plugins)
+		cli_note(c, "plugins loaded: %zu", good);
+	json_array_foreach (plugins, i, plugin)
+		if (!js_bool(plugin, "ok", false))
+			cli_note(c, "plugin %s is not loaded: %s", js_str(plugin, "name", ""),
+				 js_str(plugin, "error", ""));
+}
+
 static int reload(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -51,9 +70,10 @@ static int reload(struct cli *c)
 	int status = show_machine(c, result);
 	if (status >= 0)
 		return status;
-	cli_note(c, "%s", js_str(result, "message", "berthd read its configuration again"));
+	cli_note(c, "berthd read its configuration again");
 	json_array_foreach (json_object_get(result, "needs_restart"), i, key)
 		cli_note(c, "needs a restart: %s", json_string_value(key));
+	note_plugins(c, result);
 	return EXIT_OK;
 }
 
@@ -61,8 +81,9 @@ const struct command daemon_commands[] = {
 	{
 		.noun = "daemon",
 		.verb = "reload",
-		.summary = "Read the configuration again; a wrong one changes nothing",
-		.examples = {{"berthctl daemon reload", "after editing berth.conf"},
+		.summary = "Read configuration and plugins again; a wrong file changes nothing",
+		.examples = {{"berthctl daemon reload",
+			      "after editing berth.conf, or a new plugin"},
 			     {"berthctl daemon reload -o json", "what needs a restart"}},
 		.method = "POST",
 		.route = "/v1/reload",

@@ -47,14 +47,63 @@ void api_plugins_get(struct request *q, struct answer *a)
 			   request_param(q, "name"));
 }
 
+static void done_release(void *kept)
+{
+	json_decref(kept);
+}
+
+/* The worker tries each new plugin before it says its list; jobs.plugins_wait_ms has no
+ * say here: the settings hold already, and this is about seeing what came of the rest. */
+#define LIST_WAIT_S 15
+
+/* What the worker made of its folder: which plugins are loaded, and why one is not. */
+static json_t *plugins_found(const struct daemon_state *d)
+{
+	json_t *found = json_array();
+	size_t i;
+	json_t *plugin;
+
+	json_array_foreach (d->plugins, i, plugin) {
+		json_array_append_new(found, json_pack("{s:O?, s:O?, s:O*}", "name",
+						       json_object_get(plugin, "name"), "ok",
+						       json_object_get(plugin, "ok"), "error",
+						       json_object_get(plugin, "error")));
+	}
+	return found;
+}
+
+static void answer_reloaded(struct answer *a, const struct daemon_state *d, const json_t *done)
+{
+	json_t *document = json_copy((json_t *)done);
+
+	if (d->plugins_awaited || !d->plugins_known || d->plugins_failed[0])
+		js_put_str(document, "worker",
+			   d->plugins_failed[0] ? d->plugins_failed
+						: "the worker has not said its plugins yet");
+	else
+		json_object_set_new(document, "plugins", plugins_found(d));
+	answer_json(a, 200, document);
+}
+
 void api_daemon_reload(struct request *q, struct answer *a)
 {
+	struct daemon_state *d = request_daemon(q);
 	struct berth_error err = ERROR_INIT;
 
-	if (!daemon_reload(request_daemon(q), &err)) {
-		answer_json(a, 200, json_pack("{s:b}", "reloaded", 1));
+	if (answer_woken(a)) {
+		answer_reloaded(a, d, request_kept(q));
 		return;
 	}
-	answer_problem(a, 422, "config-invalid", &err,
-		       "correct the file, then berthctl daemon reload");
+	json_t *done = json_pack("{s:b, s:[]}", "reloaded", 1, "needs_restart");
+	request_keep(q, done, done_release);
+	if (daemon_reload(d, json_object_get(done, "needs_restart"), &err)) {
+		answer_problem(a, 422, "config-invalid", &err,
+			       "correct the file, then berthctl daemon reload");
+		return;
+	}
+	answer_reloaded(a, d, done);
+	if (d->plugins_awaited) {
+		answer_hold_topic(a, DAEMON_LISTED);
+		answer_hold(a, LIST_WAIT_S);
+	}
 }

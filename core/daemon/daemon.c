@@ -16,6 +16,7 @@
 #include "core/daemon/captive.h"
 #include "core/daemon/services.h"
 #include "core/daemon/supervise.h"
+#include "core/http/http.h"
 #include "core/process/notify.h"
 #include "core/process/sockets.h"
 
@@ -74,14 +75,19 @@ static bool is_changed(const struct config_option *o, const struct settings *bef
 	return false;
 }
 
-static void warn_fixed(const struct settings *before, const struct settings *after)
+static void warn_fixed(const struct settings *before, const struct settings *after, json_t *names)
 {
-	for (const struct config_option *o = settings_options; o->section; o++)
-		if (!o->is_reloadable && is_changed(o, before, after))
-			log_warning("%s.%s counts from the next start on", o->section, o->key);
+	char name[128];
+	for (const struct config_option *o = settings_options; o->section; o++) {
+		if (o->is_reloadable || !is_changed(o, before, after))
+			continue;
+		snprintf(name, sizeof name, "%s.%s", o->section, o->key);
+		log_warning("%s counts from the next start on", name);
+		json_array_append_new(names, json_string(name));
+	}
 }
 
-int daemon_reload(struct daemon_state *d, struct berth_error *err)
+int daemon_reload(struct daemon_state *d, json_t *fixed, struct berth_error *err)
 {
 	struct settings fresh = {0};
 	const char *path = d->paths.config[0] ? d->paths.config : NULL;
@@ -89,7 +95,7 @@ int daemon_reload(struct daemon_state *d, struct berth_error *err)
 	notify_reloading();
 	code = settings_load(path, &fresh, err);
 	if (!code) {
-		warn_fixed(&d->settings, &fresh);
+		warn_fixed(&d->settings, &fresh, fixed);
 		settings_done(&d->settings);
 		d->settings = fresh;
 		log_set_level(d->settings.log_level);
@@ -140,7 +146,7 @@ static void see_hup(void *user, int signo)
 {
 	struct berth_error err = ERROR_INIT;
 	(void)signo;
-	if (daemon_reload(user, &err))
+	if (daemon_reload(user, NULL, &err))
 		log_error("the old configuration stays: %s%s%s", err.message,
 			  err.cause[0] ? ": " : "", err.cause);
 }
@@ -155,14 +161,15 @@ static void see_child(void *user, int signo)
 	}
 }
 
-/* The worker answers for the first time: now a command finds all in place. */
-static void see_worker(void *user)
+/* The worker says its plugins: the first time, a command finds all in place. */
+static void see_plugins(void *user)
 {
 	struct daemon_state *d = user;
 	struct berth_error err = ERROR_INIT;
 	tell_status(d);
-	if (life.command &&
-	    captive_start(life.command, d->paths.control_socket, &life.command_pid, &err)) {
+	http_wake(d->http, DAEMON_LISTED);
+	char *const *command = d->plugins_known ? STEAL(life.command) : NULL;
+	if (command && captive_start(command, d->paths.control_socket, &life.command_pid, &err)) {
 		log_error("%s: %s", err.message, err.cause);
 		life.status = EX_OSERR;
 		daemon_stop(d);
@@ -237,7 +244,7 @@ static int begin(struct daemon_state *d, struct berth_error *err)
 	if (!code)
 		code = services_open(d, err);
 	if (!code)
-		code = supervisor_new(d, see_worker, d, &life.supervisor, err);
+		code = supervisor_new(d, see_plugins, d, &life.supervisor, err);
 	if (!code)
 		code = notify_watchdog(d->loop, err);
 	return code;

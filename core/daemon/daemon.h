@@ -38,14 +38,16 @@ struct daemon_state {
 	struct loop *loop;
 	struct settings settings; /* as the configuration says now */
 	struct daemon_paths paths;
-	bool is_private;    /* --state-dir: the starting user is admin */
-	uid_t owner_uid;    /* of a private daemon */
-	int64_t started_at; /* Unix milliseconds */
-	int control_fd;     /* the listening control socket; owned here */
-	bool is_stopping;   /* new work is refused */
-	json_t *plugins;    /* array: what the worker said of each plugin; never NULL */
-	bool plugins_known; /* it has said so at least once */
-	char degraded[256]; /* why parts are off (no key, ...); empty: all is on */
+	bool is_private;          /* --state-dir: the starting user is admin */
+	uid_t owner_uid;          /* of a private daemon */
+	int64_t started_at;       /* Unix milliseconds */
+	int control_fd;           /* the listening control socket; owned here */
+	bool is_stopping;         /* new work is refused */
+	json_t *plugins;          /* array: what the worker said of each plugin; never NULL */
+	bool plugins_known;       /* it has said so at least once */
+	bool plugins_awaited;     /* a reload's list is on its way */
+	char plugins_failed[256]; /* why the last try to hear of them came to nothing; or empty */
+	char degraded[256];       /* why parts are off (no key, ...); empty: all is on */
 	struct store *store;
 	struct sealer *sealer; /* NULL: no key, sealed parts are off */
 	struct ops *ops;
@@ -53,7 +55,10 @@ struct daemon_state {
 };
 
 /* Reads the configuration again and swaps it in whole; on error the old one
- * stays. Called on SIGHUP and by the control API. */
-MUST_USE int daemon_reload(struct daemon_state *d, struct berth_error *err);
+ * stays. The worker follows; who waits for its plugins holds DAEMON_LISTED while
+ * d->plugins_awaited. fixed (or NULL): an array that gets the names, "section.key", of what
+ * was changed and counts from the next start on. Called on SIGHUP and by the control API. */
+#define DAEMON_LISTED "plugins" /* a topic of answer_hold_topic */
+MUST_USE int daemon_reload(struct daemon_state *d, json_t *fixed, struct berth_error *err);
 
 #endif

@@ -16,19 +16,21 @@
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/process/sockets.h"
 #include "core/worker/job.h"
 
 /* As a service: how often the plugins are asked for, the worker's restarts
- * being none of our business. */
+ * being none of our business. In vain: how soon again. */
 #define ASK_AGAIN_MS 60000
+#define ASK_SOON_MS 1000
 #define PLUGINS_DEADLINE_MS 10000
 #define STOP_LOOK_MS 20
 
 struct supervisor {
 	struct daemon_state *d;
-	void (*ready)(void *user);
-	void *ready_user;
+	void (*listed)(void *user);
+	void *listed_user;
 	/* private daemon */
 	pid_t pid; /* 0: none runs */
 	int listen_fd, notify_fd;
@@ -37,7 +39,7 @@ struct supervisor {
 	struct loop_timer *restart, *silence;
 	uint64_t started_ms;
 	uint32_t backoff_ms;
-	/* the job that asks for plugins */
+	/* the job that asks for plugins, or has them loaded anew */
 	struct job_client *client;
 	struct loop_watch *client_watch;
 	struct loop_timer *ask;
@@ -45,7 +47,7 @@ struct supervisor {
 	struct log_complaint unreachable;
 };
 
-static void ask_plugins(void *user);
+static void turn_client(void *user, unsigned events);
 
 static void drop_client(struct supervisor *s)
 {
@@ -68,27 +70,55 @@ static void ask_later(struct supervisor *s, uint64_t delay_ms)
 	loop_timer_set(s->ask, delay_ms);
 }
 
+/* It could not be asked, or did not answer. */
+static void see_failure(struct supervisor *s, const struct berth_error *err)
+{
+	char *why = s->d->plugins_failed;
+	drop_client(s);
+	snprintf(why, sizeof s->d->plugins_failed, "the worker does not say its plugins: %s%s%s",
+		 err->message, err->cause[0] ? ": " : "", err->cause);
+	text_trim_utf8(why);
+	log_complain(&s->unreachable, "%s", why);
+	ask_later(s, ASK_SOON_MS);
+	if (!s->d->plugins_awaited)
+		return;
+	s->d->plugins_awaited = false;
+	s->listed(s->listed_user);
+}
+
+static void start_job(struct supervisor *s, const char *kind, const struct job_events *events)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *call = json_pack("{s:s, s:s, s:i, s:{}}", "job", kind, "kind", kind,
+					   "deadline_ms", PLUGINS_DEADLINE_MS, "args");
+	int code = call ? job_client_start(s->d->paths.worker_socket, call, events, s, &s->client,
+					   &err)
+			: berth_fail_memory(&err);
+	if (!code)
+		code = loop_watch(s->d->loop, job_client_fd(s->client), LOOP_READ, turn_client, s,
+				  &s->client_watch, &err);
+	if (code)
+		see_failure(s, &err);
+}
+
 static void see_plugins_end(void *user, const json_t *value, const struct berth_error *err)
 {
 	struct supervisor *s = user;
 	(void)value;
-	drop_client(s);
 	if (err->code) {
-		log_complain(&s->unreachable, "the worker does not say its plugins: %s",
-			     err->message);
-		ask_later(s, 1000);
+		see_failure(s, err);
 		return;
 	}
+	drop_client(s);
 	log_calm(&s->unreachable, "the worker answers again");
 	json_decref(s->d->plugins);
 	s->d->plugins = STEAL(s->found);
 	s->d->plugins_known = true;
+	s->d->plugins_awaited = false;
+	s->d->plugins_failed[0] = 0;
 	if (!s->d->is_private)
 		ask_later(s, ASK_AGAIN_MS);
-	void (*ready)(void *) = s->ready;
-	s->ready = NULL;
-	if (ready)
-		ready(s->ready_user);
+	s->listed(s->listed_user);
 }
 
 static const struct job_events plugin_events = {.item = see_plugin, .result = see_plugins_end};
@@ -103,26 +133,29 @@ static void turn_client(void *user, unsigned events)
 static void ask_plugins(void *user)
 {
 	struct supervisor *s = user;
-	struct berth_error err = ERROR_INIT;
-	AUTO_JSON json_t *call = json_pack("{s:s, s:s, s:i, s:{}}", "job", "plugins", "kind",
-					   "plugins", "deadline_ms", PLUGINS_DEADLINE_MS, "args");
 	if (s->client)
 		return;
 	json_decref(s->found);
 	s->found = json_array();
-	if (!call || !s->found)
-		return ask_later(s, 1000);
-	int code = job_client_start(s->d->paths.worker_socket, call, &plugin_events, s, &s->client,
-				    &err);
-	if (!code)
-		code = loop_watch(s->d->loop, job_client_fd(s->client), LOOP_READ, turn_client, s,
-				  &s->client_watch, &err);
-	if (code) {
-		drop_client(s);
-		log_complain(&s->unreachable, "%s: %s", err.message, err.cause);
-		ask_later(s, 500);
-	}
+	if (s->found)
+		start_job(s, "plugins", &plugin_events);
+	else
+		ask_later(s, ASK_SOON_MS);
 }
+
+static void see_reload_end(void *user, const json_t *value, const struct berth_error *err)
+{
+	struct supervisor *s = user;
+	(void)value;
+	if (err->code) {
+		see_failure(s, err);
+		return;
+	}
+	drop_client(s);
+	ask_plugins(s);
+}
+
+static const struct job_events reload_events = {.result = see_reload_end};
 
 /* The child between fork and exec. The one thread that may have been beside, the
  * store's check, takes no lock that is needed here. */
@@ -257,14 +290,14 @@ static int make_timers(struct supervisor *s, struct berth_error *err)
 	return code;
 }
 
-int supervisor_new(struct daemon_state *d, void (*ready)(void *user), void *user,
+int supervisor_new(struct daemon_state *d, void (*listed)(void *user), void *user,
 		   struct supervisor **ret, struct berth_error *err)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
 	if (!s)
 		return berth_fail_memory(err);
 	*s = (struct supervisor){
-		.d = d, .ready = ready, .ready_user = user, .listen_fd = -1, .notify_fd = -1};
+		.d = d, .listed = listed, .listed_user = user, .listen_fd = -1, .notify_fd = -1};
 	int code = make_timers(s, err);
 	if (!code && d->is_private)
 		code = open_sockets(s, err);
@@ -280,12 +313,13 @@ int supervisor_new(struct daemon_state *d, void (*ready)(void *user), void *user
 	return 0;
 }
 
+/* A job, since as a service the worker is another user's process. A list that is being
+ * told is of before. */
 void supervisor_reload(struct supervisor *s)
 {
-	if (s->pid)
-		kill(s->pid, SIGHUP);
-	else if (!s->d->is_private)
-		ask_plugins(s);
+	drop_client(s);
+	s->d->plugins_awaited = true;
+	start_job(s, "reload", &reload_events);
 }
 
 static void end_worker(struct supervisor *s, uint32_t grace_ms)

@@ -9,12 +9,13 @@
 #include "core/daemon/daemon.h"
 
 struct supervisor;
-/* ready (or NULL) is called once, when plugins are known for the first time. */
-MUST_USE int supervisor_new(struct daemon_state *d, void (*ready)(void *user), void *user,
+/* listed is called whenever d->plugins is new, and where a reload has come to no list. */
+MUST_USE int supervisor_new(struct daemon_state *d, void (*listed)(void *user), void *user,
 			    struct supervisor **ret, struct berth_error *err);
 /* SIGCHLD: was it ours? Then it is dealt with. */
 void supervisor_reap(struct supervisor *s);
-/* The worker reads configuration and plugins again. */
+/* The worker reads configuration and plugins again; d->plugins_awaited until their list is
+ * here, or it is plain that none comes. */
 void supervisor_reload(struct supervisor *s);
 /* Asks the worker to end, waits grace_ms, kills it. Accepts NULL. */
 void supervisor_free(struct supervisor *s, uint32_t grace_ms);

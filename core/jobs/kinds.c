@@ -27,6 +27,12 @@ static int run_plugins(struct job *j, json_t **ret_value, struct berth_error *er
 	return 0;
 }
 
+static int run_reload(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	(void)ret_value;
+	return job_reload_worker(j, err);
+}
+
 static int run_probe(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	AUTO(backend) struct backend *b = NULL;
@@ -305,6 +311,7 @@ static int run_repository_delete(struct job *j, json_t **ret_value, struct berth
 
 const struct job_type job_types[] = {
 	{"plugins", run_plugins},
+	{"reload", run_reload},
 	{"probe", run_probe},
 	{"overview", run_overview},
 	{"spaces", run_spaces},

@@ -278,15 +278,22 @@ static unsigned loop_bits(uint32_t epoll_events)
 	       (epoll_events & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u);
 }
 
+static void call_ready(const struct loop *l, const struct epoll_event *ready, int count,
+		       bool is_signal)
+{
+	for (int i = 0; i < count; i++) {
+		struct loop_watch *w = ready[i].data.ptr;
+		if (!w->dead && (w == l->signal_watch) == is_signal)
+			w->ready(w->user, loop_bits(ready[i].events));
+	}
+}
+
 void loop_turn(struct loop *l, int wait_ms)
 {
 	struct epoll_event ready[ROUND_MAX];
 	int count = epoll_wait(l->epoll_fd, ready, ROUND_MAX, sleep_ms(l, wait_ms));
-	for (int i = 0; i < count; i++) {
-		struct loop_watch *w = ready[i].data.ptr;
-		if (!w->dead)
-			w->ready(w->user, loop_bits(ready[i].events));
-	}
+	call_ready(l, ready, count, true);
+	call_ready(l, ready, count, false);
 	fire_timers(l);
 	sweep(l);
 }

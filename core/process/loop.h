@@ -51,7 +51,8 @@ void loop_timer_clear(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t); /* accepts NULL */
 
 /* Signals: blocked in this process from the first loop_on_signal of each on,
- * and told to fire as ordinary events. A child of fork or posix_spawn must
+ * and told to fire as events, before all others of their round: what somebody did
+ * after the signal finds it heeded. A child of fork or posix_spawn must
  * begin with loop_unblock_signals (or a signal mask of its own). */
 typedef void loop_signal(void *user, int signo);
 MUST_USE int loop_on_signal(struct loop *l, int signo, loop_signal *fire, void *user,

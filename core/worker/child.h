@@ -5,6 +5,8 @@
 #ifndef CORE_WORKER_CHILD_H
 #define CORE_WORKER_CHILD_H
 
+#include <sys/types.h>
+
 #include "core/conf/settings.h"
 #include "core/worker/board.h"
 #include "core/worker/job.h"
@@ -12,7 +14,8 @@
 struct plugin_set; /* core/worker/plugins.h */
 
 struct child_setup {
-	int fd; /* the connection; taken */
+	int fd;       /* the connection; taken */
+	pid_t parent; /* the worker's; 0: none, as in tests */
 	struct board *board;
 	const struct settings *settings;
 	const struct plugin_set *plugins;
@@ -29,6 +32,10 @@ MUST_USE int child_serve(const struct child_setup *setup, struct berth_error *er
 const struct plugin_set *job_plugins(const struct job *j);
 const struct settings *job_settings(const struct job *j);
 const char *job_cache_dir(const struct job *j); /* or NULL */
+/* Asks the worker's parent to read configuration and plugins again. It has done so before
+ * it begins a job whose connection is made after this job's result. BERTH_E_UNAVAILABLE: the
+ * parent is gone. */
+MUST_USE int job_reload_worker(const struct job *j, struct berth_error *err);
 struct board *job_board(struct job *j);
 const char *job_id(const struct job *j);
 /* Did berthd go away, instead of asking the job to stop? */

@@ -78,6 +78,14 @@ const struct settings *job_settings(const struct job *j)
 	return j->setup->settings;
 }
 
+int job_reload_worker(const struct job *j, struct berth_error *err)
+{
+	pid_t parent = j->setup->parent;
+	if (!parent || getppid() != parent || kill(parent, SIGHUP))
+		return berth_fail(err, BERTH_E_UNAVAILABLE, "the worker is gone");
+	return 0;
+}
+
 const char *job_cache_dir(const struct job *j)
 {
 	return j->setup->cache_dir;

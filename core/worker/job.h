@@ -40,6 +40,7 @@
 /* Kinds and their args (-> items; result value). In every kind "dry_run": true
  * sets BERTH_CALL_DRY_RUN in the calls of the plugin.
  *   plugins        {}                                  -> one item a plugin found
+ *   reload         {}: the next job has configuration and plugins as they are then
  *   probe          {instance, scope}                   -> fact
  *   overview       {instance}                          -> fact
  *   spaces         {instance}                          -> space

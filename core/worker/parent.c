@@ -106,6 +106,7 @@ static _Noreturn void be_child(struct parent *p, int fd, struct board *board)
 {
 	const struct child_setup setup = {
 		.fd = fd,
+		.parent = p->pid,
 		.board = board,
 		.settings = &p->settings,
 		.plugins = &p->plugins,
@@ -310,6 +311,7 @@ void parent_reap(struct parent *p)
 
 int parent_start(struct parent *p, struct berth_error *err)
 {
+	p->pid = getpid();
 	/* A client that is gone again by the time of accept must not hold us. */
 	if (fcntl(p->listen_fd, F_SETFL, O_NONBLOCK))
 		return berth_fail_errno(err, errno, "cannot use worker.sock");

@@ -12,6 +12,7 @@
 struct offspring;
 
 struct parent {
+	pid_t pid; /* its own */
 	struct loop *loop;
 	struct settings settings;
 	struct plugin_set plugins;

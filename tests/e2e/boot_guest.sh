@@ -48,6 +48,13 @@ step address-families bash -c \
 step reload systemctl reload berthd.service
 step reload-worker systemctl reload berth-worker.service
 step after-reload runuser -u alice -- berthctl plugin list -o name
+folder=$(dirname "$(find /usr -name jfrog.so)")
+mv "$folder/jfrog.so" /root/
+step plugin-gone runuser -u alice -- berthctl daemon reload
+step list-gone runuser -u alice -- berthctl plugin list -o name
+mv /root/jfrog.so "$folder/"
+step plugin-back runuser -u alice -- berthctl daemon reload
+step list-back runuser -u alice -- berthctl plugin list -o name
 # As berthd(8) says it: a certificate, a secret, the section, the unit.
 mkdir -p /etc/berth/hooks.d
 (umask 027 && cd /etc/berth/hooks.d && mkdir secrets &&

@@ -229,7 +229,10 @@ class Rest(ApiCase):
         self.refused(400, "parameter-invalid", "GET", "/v1/plugins?sort=-name&cursor=" + cursor)
 
     def test_a_reload_takes_a_right_file_and_refuses_a_wrong_one(self):
-        self.assertEqual({"reloaded": True}, self.api.call("POST", "/v1/reload"))
+        done = self.api.call("POST", "/v1/reload")
+        self.assertEqual((True, []), (done["reloaded"], done["needs_restart"]))
+        self.assertEqual([item["name"] for item in self.api.get("/v1/plugins")["items"]],
+                         [item["name"] for item in done["plugins"]])
 
     def test_every_route_answers_what_the_document_says_of_methods(self):
         for method, template in self.api.document.all_operations():

@@ -163,6 +163,12 @@ class Boot(unittest.TestCase):
         self.out("reload-worker")
         self.assertIn("dockerreg", self.out("after-reload"))
 
+    def test_a_plugin_that_comes_or_goes_is_seen_at_a_reload(self):
+        self.assertIn("plugins loaded: ", self.out("plugin-gone"))
+        self.assertNotIn("jfrog", self.out("list-gone"))
+        self.assertIn("plugins loaded: ", self.out("plugin-back"))
+        self.assertIn("jfrog", self.out("list-back"))
+
     def test_the_receiver_of_notifications_runs_as_its_manual_says(self):
         self.assertEqual("0\n", self.read("hooks-enable.rc"), self.read("hooks-journal.out"))
         self.assertRegex(self.out("hooks-status"), r"^berthd --hooks \S+, 1 secrets$")

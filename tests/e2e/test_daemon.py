@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -287,6 +288,39 @@ class Reload(Case):
                 self.assertIn(f"{key} counts from the next start on", daemon.log())
             self.assertNotIn("hooks.certificate counts", daemon.log())
 
+    def test_its_answer_has_the_plugins_as_they_are_now(self):
+        fixture = os.path.join(self.plugins, "fixture.so")
+        broken = os.path.join(self.plugins, "broken.so")
+        with self.daemon() as daemon:
+            for _ in range(4):
+                shutil.copy(os.path.join(PLUGINS, "fixture.so"), fixture)
+                done = daemon.api.call("POST", "/v1/reload")
+                self.assertEqual([{"name": "fixture", "ok": True}], done["plugins"])
+                self.assertTrue(daemon.api.get("/v1/plugins/fixture")["ok"])
+                os.unlink(fixture)
+                done = daemon.api.call("POST", "/v1/reload")
+                self.assertEqual([], done["plugins"])
+                self.assertEqual([], daemon.api.get("/v1/plugins")["items"])
+            self.write(broken, "no object\n")
+            done = daemon.ctl("daemon", "reload")
+            self.assertEqual(0, done.returncode)
+            self.assertIn("plugins loaded: 0\n", done.stderr)
+            self.assertIn("plugin broken is not loaded: the file is not an ELF shared object", done.stderr)
+
+    def test_its_answer_names_what_needs_a_restart(self):
+        with self.daemon(config="http: { connections_max = 77; };\n") as daemon:
+            self.write(os.path.join(self.dir, "berth.conf"), "jobs: { children_max = 3; };\n")
+            done = daemon.ctl("daemon", "reload")
+            self.assertIn("needs a restart: jobs.children_max\n", done.stderr)
+            self.assertEqual({"reloaded": True, "needs_restart": [], "plugins": []},
+                             daemon.api.call("POST", "/v1/reload"))
+
+    def test_it_waits_for_a_worker_that_is_being_replaced(self):
+        with self.daemon() as daemon:
+            daemon.api.call("POST", "/v1/reload")
+            os.kill(daemon.worker(), signal.SIGKILL)
+            self.assertEqual([], daemon.api.call("POST", "/v1/reload")["plugins"])
+
     @staticmethod
     def write(path, text):
         with open(path + ".new", "w", encoding="ascii") as file:
@@ -346,6 +380,9 @@ class Service(Case):
             self.assertEqual(503, refused.status)
             self.assertEqual("the worker has not said its plugins yet", refused.body["detail"])
             self.assertEqual("systemctl status berth-worker", refused.body["hint"])
+            done = Api(self.control).call("POST", "/v1/reload")
+            self.assertTrue(done["reloaded"])
+            self.assertIn("the worker cannot be reached", done["worker"])
         self.process.send_signal(signal.SIGHUP)
         self.assertRegex(self.hear("RELOADING=1")[-1], r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         self.hear("READY=1")
