@@ -35,6 +35,15 @@ int list_path(struct cli *c, const char *path);
 int show_path(struct cli *c, const char *path);
 /* Shows a list that is there already, through the pager. */
 int show_paged(struct cli *c, const json_t *body);
+/* cmd_image.c: lines to paste (ImageCommands), of the tool that --tool names or of all:
+ * what others have is taken out of body; what is left is shown, and why none pushes. */
+#define TOOL_FLAG                                                                                  \
+	{                                                                                          \
+		"tool", 0, FLAG_CHOICE, "TOOL", "only this tool's lines",                          \
+			.choices = "docker podman nerdctl skopeo ctr crictl kubernetes"            \
+	}
+void choose_tool(const struct cli *c, json_t *body);
+int show_lines(struct cli *c, const json_t *body);
 /* path with the given flags that are query parameters. Takes path; free(). */
 char *path_with_flags(const struct cli *c, char *take_path) MUST_USE;
 

@@ -33,8 +33,7 @@ static const struct column command_columns[] = {
 	{0},
 };
 static const struct flag command_flags[] = {
-	{"tool", 0, FLAG_CHOICE, "TOOL", "only this tool",
-	 .choices = "docker podman nerdctl skopeo ctr crictl kubernetes"},
+	TOOL_FLAG,
 	{"username", 0, FLAG_TEXT, "NAME", "who logs in", .query = "username"},
 	{0},
 };
@@ -355,7 +354,28 @@ static int search(struct cli *c)
 	return status;
 }
 
-/* The lines of one tool, or of all; why there is none that pushes. */
+void choose_tool(const struct cli *c, json_t *body)
+{
+	const char *tool = cli_flag(c, "tool", NULL);
+	json_t *all = json_object_get(body, "commands");
+	for (size_t i = json_array_size(all); tool && i-- > 0;)
+		if (strcmp(js_str(json_array_get(all, i), "tool", ""), tool) != 0)
+			json_array_remove(all, i);
+}
+
+int show_lines(struct cli *c, const json_t *body)
+{
+	AUTO_JSON json_t *list = json_pack("{s:O}", "items", json_object_get(body, "commands"));
+	if (!list)
+		return cli_no_memory(c);
+	int status = show_list(c, list, command_columns);
+	if (js_str(body, "push_refused", NULL))
+		cli_note(c, "no push: %s", js_str(body, "push_refused", ""));
+	if (js_str(body, "note", NULL))
+		cli_note(c, "%s", js_str(body, "note", ""));
+	return status;
+}
+
 static int commands(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -365,24 +385,15 @@ static int commands(struct cli *c)
 	int status = place_reference(c, cli_operand(c, 0), &ref, id);
 	if (status >= 0)
 		return status;
-	const char *name = strchr(cli_operand(c, 0), '/') + 1, *tool = cli_flag(c, "tool", NULL);
+	const char *name = strchr(cli_operand(c, 0), '/') + 1;
 	AUTO_FREE char *path = path_with_flags(
 		c, api_query(text_printf("/v1/spaces/%s/commands", id), "reference", name));
 	if (!path || api_get(c, path, &body, &err))
 		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
-	json_t *all = json_object_get(body, "commands");
-	for (size_t i = json_array_size(all); tool && i-- > 0;)
-		if (strcmp(js_str(json_array_get(all, i), "tool", ""), tool) != 0)
-			json_array_remove(all, i);
+	choose_tool(c, body);
 	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
 		return show_resource(c, body, NULL);
-	AUTO_JSON json_t *list = json_pack("{s:O}", "items", all);
-	status = show_list(c, list, command_columns);
-	if (js_str(body, "push_refused", NULL))
-		cli_note(c, "no push: %s", js_str(body, "push_refused", ""));
-	if (js_str(body, "note", NULL))
-		cli_note(c, "%s", js_str(body, "note", ""));
-	return status;
+	return show_lines(c, body);
 }
 
 const struct command image_commands[] = {

@@ -5,6 +5,7 @@
 #include "client/cmd.h"
 #include "client/secret.h"
 #include "client/server_flags.h"
+#include "client/show.h"
 #include "core/base/text.h"
 
 #define REGISTRY_FLAGS                                                                               \
@@ -70,6 +71,7 @@ static const struct column columns[] = {
 	{"STATE", "status.phase", COL_STATE, false},
 	{"ENABLED", "enabled", COL_YES, true},
 	{"VERSION", "status.version", COL_TEXT, true},
+	{"CONSOLE", "status.console", COL_TEXT, true},
 	{"SPACES", "status.overview.spaces", COL_COUNT, true},
 	{"REPOSITORIES", "status.overview.repositories", COL_COUNT, true},
 	{"ARTIFACTS", "status.overview.artifacts", COL_COUNT, true},
@@ -208,12 +210,33 @@ static const struct column overview_columns[] = {
 	{"REGISTRY-ARTIFACTS", "server.artifacts", COL_COUNT, false},
 	{"REGISTRY-SIZE", "server.bytes", COL_BYTES, false},
 	{"REGISTRY-ASKED", "server.at", COL_TIME, false},
+	{"CONSOLE", "console", COL_TEXT, false},
 	{0},
 };
 static const struct flag overview_flags[] = {
 	{"ask", 0, FLAG_TRUE, NULL, .help = "ask the registry for its own figures first"},
+	TOOL_FLAG,
 	{0},
 };
+
+/* For people the lines to begin with follow the figures, unless columns of these were chosen. */
+static int show_overview(struct cli *c, const char *path)
+{
+	struct berth_error err = ERROR_INIT;
+	bool is_table = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	AUTO_JSON json_t *body = NULL;
+	if (cli_has(c, "watch"))
+		return show_path(c, path);
+	if (api_get(c, path, &body, &err))
+		return cli_report(c, &err);
+	json_t *lines = json_object_get(body, "quick_start");
+	choose_tool(c, lines);
+	int status = show_resource(c, body, NULL);
+	if (status != EXIT_OK || !is_table || cli_has(c, "jq") || cli_has(c, "columns"))
+		return status;
+	fputc('\n', c->out.file);
+	return show_lines(c, lines);
+}
 
 static int overview(struct cli *c)
 {
@@ -221,12 +244,14 @@ static int overview(struct cli *c)
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	AUTO_JSON json_t *operation = NULL;
 	struct api_call call = {.method = "POST", .path = path};
-	if (!path || !cli_has(c, "ask"))
-		return run_show(c);
+	if (!path)
+		return cli_no_memory(c);
+	if (!cli_has(c, "ask"))
+		return show_overview(c, path);
 	if (api_send(c, &call, &operation, &err))
 		return cli_report(c, &err);
 	int status = follow_quietly(c, &operation);
-	return status == EXIT_OK ? show_path(c, path) : status;
+	return status == EXIT_OK ? show_overview(c, path) : status;
 }
 
 static const struct column space_columns[] = {
@@ -350,15 +375,20 @@ const struct command integration_commands[] = {
 	{
 		.noun = "integration",
 		.verb = "overview",
-		.summary = "Show how much a registry holds, and how old the figures are",
+		.summary = "Show how much a registry holds, and how to begin with it",
 		.details = "The figures are those of Berth's index, as old as its last refresh. "
 			   "With --ask the registry's own are read too, and stay beside them "
-			   "with their time.",
+			   "with their time. Below them are the address of the registry's own "
+			   "web console, where it has one, and lines to paste that log in, pull, "
+			   "tag and push, quoted for a shell; USER, SPACE, REPOSITORY and TAG are "
+			   "to be replaced. berthctl image commands has them of one image.",
 		.operands = {THE_NAME},
 		.flags = overview_flags,
 		.examples = {{"berthctl integration overview hub", "at a glance"},
 			     {"berthctl integration overview harbor --ask",
 			      "with what the registry says itself"},
+			     {"berthctl integration overview hub --tool podman",
+			      "with lines for podman alone"},
 			     {"berthctl integration overview hub --jq .repositories",
 			      "one figure"}},
 		.method = "GET",

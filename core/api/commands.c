@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/spaces/{id}/commands: lines to paste that log in, pull, tag and push an
- * image of a space, for the usual tools. Each value is quoted for a POSIX shell
+/* Lines to paste that log in, pull, tag and push, for the usual tools: of an image
+ * (/v1/spaces/{id}/commands) and of a whole integration. Each value is quoted for a POSIX shell
  * where it needs that, so that a user name with $ (Harbor's robots) stays what it
  * is. Nothing secret is in them: passwords are read from standard input.
  */
+#include "core/api/commands.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -220,36 +222,71 @@ static int fill(struct lines *l, const char *registry, const char *reference, co
 	return l->reference && l->registry && l->user && l->local ? 0 : berth_fail_memory(err);
 }
 
+/* What lines are made of besides the integration; end: ":TAG" or "@DIGEST". */
+struct line_words {
+	const char *user, *repository, *end;
+	bool can_push;
+};
+
+static int make_body(const json_t *desired, const struct line_words *words, json_t **ret,
+		     struct berth_error *err)
+{
+	struct lines l AUTO_LINES = {.can_push = words->can_push};
+	json_t *list = NULL;
+	char registry[URL_HOST_ROOM + 32];
+
+	if (registry_of(desired, registry, sizeof(registry), &l.is_plain, err))
+		return err->code;
+	l.is_unchecked = !js_bool(json_object_get(desired, "tls"), "verify", true);
+	char *reference AUTO_FREE = text_printf("%s/%s%s", registry, words->repository, words->end);
+	if (!reference)
+		return berth_fail_memory(err);
+	if (fill(&l, registry, reference, words->user, words->repository, err) ||
+	    all_lines(&l, reference, &list, err))
+		return err->code;
+	*ret = json_pack("{s:s, s:s, s:b, s:o}", "registry", registry, "reference", reference,
+			 "push", l.can_push ? 1 : 0, "commands", list);
+	if (!*ret)
+		return berth_fail_memory(err);
+	js_put_str(*ret, "note", note_of(&l));
+	return 0;
+}
+
+int commands_quick_start(const json_t *desired, bool has_spaces, json_t **ret,
+			 struct berth_error *err)
+{
+	struct line_words words = {
+		.user = "USER",
+		.repository = has_spaces ? "SPACE/REPOSITORY" : "REPOSITORY",
+		.end = ":TAG",
+		.can_push = true,
+	};
+
+	return make_body(desired, &words, ret, err);
+}
+
 static int answer_lines(struct request *q, struct answer *a, const struct space *space,
 			const struct reference *of, struct berth_error *err)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
-	struct lines l AUTO_LINES = {.can_push = space->can_push};
 	const char *user = request_query(q, "username");
-	json_t *desired AUTO_JSON = NULL, *list = NULL;
-	char registry[URL_HOST_ROOM + 32];
+	const char *mark = *of->digest ? "@" : ":", *tag = *of->tag ? of->tag : "latest";
+	char *end AUTO_FREE = text_printf("%s%s", mark, *of->digest ? of->digest : tag);
+	json_t *desired AUTO_JSON = NULL, *body = NULL;
 
-	if (integration_get_by_id(request_daemon(q)->store, space->integration_id, &row, err) ||
-	    api_parse(row.desired, &desired, err) ||
-	    registry_of(desired, registry, sizeof(registry), &l.is_plain, err))
-		return err->code;
-	l.is_unchecked = !js_bool(json_object_get(desired, "tls"), "verify", true);
-	const char *mark = *of->digest ? "@" : ":", *end = *of->tag ? of->tag : "latest";
-	char *reference AUTO_FREE = text_printf("%s/%s%s%s", registry, of->repository, mark,
-						*of->digest ? of->digest : end);
-	if (!reference)
+	if (!end)
 		return berth_fail_memory(err);
 	/* What is pushed has a tag: a digest follows from its bytes. */
-	l.can_push = l.can_push && !*of->digest;
-	if (fill(&l, registry, reference, user ? user : "USER", of->repository, err) ||
-	    all_lines(&l, reference, &list, err))
+	struct line_words words = {.user = user ? user : "USER",
+				   .repository = of->repository,
+				   .end = end,
+				   .can_push = space->can_push && !*of->digest};
+	if (integration_get_by_id(request_daemon(q)->store, space->integration_id, &row, err) ||
+	    api_parse(row.desired, &desired, err) || make_body(desired, &words, &body, err))
 		return err->code;
-	json_t *body = json_pack("{s:s, s:s, s:b, s:o}", "registry", registry, "reference",
-				 reference, "push", l.can_push ? 1 : 0, "commands", list);
 	js_put_str(body, "push_refused",
 		   *of->digest ? "a digest names what is there; push by a tag"
 			       : why_no_push(space));
-	js_put_str(body, "note", note_of(&l));
 	answer_json(a, 200, body);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/net/url.h"
 
 static void path_of(const char *name, char *to, size_t room)
 {
@@ -58,6 +59,22 @@ void integration_proof_release(struct operation *op)
 	job_release_json(op);
 }
 
+/* The address of the registry's own console, as its last probe that said anything had
+ * it. It ends as a link: nothing else than http and https is taken. */
+static void put_console(json_t *status, const json_t *facts)
+{
+	const char *console = js_str(facts, "console", "");
+	struct berth_error ignored = ERROR_INIT;
+	struct url_origin origin;
+
+	if (!facts)
+		return;
+	if (!*console || url_parse_origin(console, &origin, &ignored))
+		json_object_del(status, "console");
+	else
+		js_put_str(status, "console", console);
+}
+
 /* Writes an observed status: phase, reason and message with the time since
  * when; an event when the phase changes. facts: of a probe, or NULL. */
 static int integration_observe(struct daemon_state *d, const struct integration *row,
@@ -74,6 +91,8 @@ static int integration_observe(struct daemon_state *d, const struct integration 
 	js_put_str(status, "version", js_str(facts, "version", NULL));
 	if (json_is_array(json_object_get(facts, "features")))
 		json_object_set(status, "features", json_object_get(facts, "features"));
+	if (!why->code)
+		put_console(status, facts);
 	char *text AUTO_FREE = js_canonical(status);
 	if (!text)
 		return berth_fail_memory(err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api_handlers.h"
+#include "core/api/commands.h"
 #include "core/api/integration.h"
 #include "core/api/workspace.h"
 #include "core/base/clock.h"
@@ -57,23 +58,41 @@ void api_integrations_get(struct request *q, struct answer *a)
 		answer_row(q, a, &row);
 }
 
+/* Figures of the index and of the registry, its console, and lines to begin with. */
+static int show_overview(const struct request *q, const struct integration *row, json_t **ret,
+			 struct berth_error *err)
+{
+	static const char *const beside[] = {"server", "console"};
+	json_t *status AUTO_JSON = NULL, *desired AUTO_JSON = NULL, *quick_start = NULL;
+
+	if (api_parse(row->status, &status, err) || api_parse(row->desired, &desired, err))
+		return err->code;
+	json_t *index = json_object_get(status, "overview");
+	json_t *overview AUTO_JSON = index ? json_copy(index) : json_object();
+	for (size_t i = 0; i < ARRAY_COUNT(beside); i++)
+		if (json_object_get(status, beside[i]))
+			json_object_set(overview, beside[i], json_object_get(status, beside[i]));
+	const json_t *plugin = catalog_find(request_daemon(q), row->kind);
+	if (commands_quick_start(desired, catalog_has_own_spaces(plugin), &quick_start, err))
+		return err->code;
+	if (json_object_set_new(overview, "quick_start", quick_start))
+		return berth_fail_memory(err);
+	*ret = STEAL(overview);
+	return 0;
+}
+
 void api_integrations_overview(struct request *q, struct answer *a)
 {
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
-	json_t *status AUTO_JSON = NULL;
+	json_t *overview = NULL;
 
 	if (!integration_of_route(q, a, &row))
 		return;
-	if (api_parse(row.status, &status, &err)) {
+	if (show_overview(q, &row, &overview, &err))
 		api_fail(a, &err, NULL);
-		return;
-	}
-	json_t *index = json_object_get(status, "overview");
-	json_t *overview = index ? json_copy(index) : json_object();
-	if (json_object_get(status, "server"))
-		json_object_set(overview, "server", json_object_get(status, "server"));
-	answer_json(a, 200, overview);
+	else
+		answer_json(a, 200, overview);
 }
 
 /* A change on its way: what is there, what is wanted, and the secrets. */

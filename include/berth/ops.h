@@ -126,8 +126,8 @@ struct berth_integration_ops {
 	uint32_t size;
 	uint32_t reserved;
 	/* Try address, TLS, user, password and rights; one attempt with the
-	 * password. FACTs: product, version, features, rights. The error's code
-	 * says which failed: UNAVAILABLE (name, route), TLS, PROTOCOL (not such a
+	 * password. FACTs: product, version, features, rights, console. The error's
+	 * code says which failed: UNAVAILABLE (name, route), TLS, PROTOCOL (not such a
 	 * server), AUTH (user or password), DENIED (rights), UNSUPPORTED (too old).
 	 * scope_json: {"scope":"platform"|"workspace"}. */
 	int (*probe)(void *self, const struct berth_call *call, const char *scope_json,

@@ -116,6 +116,8 @@ static int give_info(struct harbor *h, const json_t *info, struct berth_sink *si
 {
 	int r = remote_give_fact(sink, "product", json_string("Harbor"), err);
 	if (!r)
+		r = remote_give_fact(sink, "console", json_string(h->base), err);
+	if (!r)
 		r = remote_give_fact(sink, "version",
 				     json_string(js_str(info, "harbor_version", "")), err);
 	if (!r)

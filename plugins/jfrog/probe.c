@@ -47,6 +47,15 @@ static int give_version(struct jfrog *j, struct berth_sink *sink, struct berth_e
 	return r;
 }
 
+/* The console is beside the context path: https://h/ui/. */
+static int give_console(struct jfrog *j, struct berth_sink *sink, struct berth_error *err)
+{
+	size_t bytes = strlen(j->art) - strlen("/artifactory");
+	AUTO_FREE char *console = text_printf("%.*s/ui/", (int)bytes, j->art);
+	return console ? remote_give_fact(sink, "console", json_string(console), err)
+		       : berth_fail_memory(err);
+}
+
 int jfrog_probe(void *self, const struct berth_call *call, const char *scope_text,
 		struct berth_sink *sink, struct berth_error *err)
 {
@@ -67,6 +76,8 @@ int jfrog_probe(void *self, const struct berth_call *call, const char *scope_tex
 				  "Artifactory shows this user no Docker repository");
 	if (!r)
 		r = remote_give_fact(sink, "product", json_string("Artifactory"), err);
+	if (!r)
+		r = give_console(j, sink, err);
 	return r ? r : give_version(j, sink, err);
 }
 

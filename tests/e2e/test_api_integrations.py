@@ -304,6 +304,26 @@ class Kept(ApiCase):
         self.assertEqual(12, overview["tags"])
         self.assertIn("at", overview)
 
+    def test_an_overview_says_how_to_begin(self):
+        overview = self.api.get("/v1/integrations/hub/overview")
+        host = self.hub.url.split("://")[1]
+        lines = {(one["tool"], one["action"]): one["line"]
+                 for one in overview["quick_start"]["commands"]}
+        self.assertNotIn("console", overview)
+        self.assertEqual(f"docker login --username USER --password-stdin {host}",
+                         lines["docker", "login"])
+        self.assertEqual(f"podman push --tls-verify=false {host}/REPOSITORY:TAG",
+                         lines["podman", "push"])
+        self.assertEqual(f"nerdctl --insecure-registry pull {host}/REPOSITORY:TAG",
+                         lines["nerdctl", "pull"])
+        self.assertEqual(f"crictl pull {host}/REPOSITORY:TAG", lines["crictl", "pull"])
+        said = self.daemon.ctl_ok("integration", "overview", "hub", "--tool", "podman")
+        self.assertIn("Repositories:", said)
+        self.assertIn(lines["podman", "push"], said)
+        self.assertNotIn("docker pull", said)
+        only = self.daemon.ctl_ok("integration", "overview", "hub", "--columns", "repositories")
+        self.assertNotIn("podman", only)
+
     def test_delete_wants_if_match_and_names_what_uses_it(self):
         self.daemon.add("doomed", self.hub)
         self.settle()

@@ -40,6 +40,19 @@ class Looks(MaintainCase):
         self.assertEqual(shown["server"], again["server"])
         self.assertNotIn("server", self.api.get("/v1/integrations/harbor")["status"])
 
+    def test_the_console_and_lines_to_begin_with_are_in_the_overview(self):
+        shown = json.loads(self.daemon.ctl_ok("integration", "overview", "harbor", "-o", "json"))
+        address = self.api.get("/v1/integrations/harbor")["address"]
+        host = address.split("://")[1].split("/")[0]
+        self.assertEqual(address.rstrip("/"), shown["console"])
+        self.assertEqual(shown["console"],
+                         self.api.get("/v1/integrations/harbor")["status"]["console"])
+        self.assertEqual(f"{host}/SPACE/REPOSITORY:TAG", shown["quick_start"]["reference"])
+        said = self.daemon.ctl_ok("integration", "overview", "harbor")
+        self.assertRegex(said, r"Console: +" + shown["console"])
+        for tool in ("docker", "podman", "nerdctl", "crictl"):
+            self.assertIn(f"{tool} pull", said.replace("--insecure-registry ", ""))
+
     def test_the_read_only_mode_is_shown(self):
         self.assertRegex(self.daemon.ctl_ok("maintain", "read-only", "harbor"), r"Read-only: +no")
 

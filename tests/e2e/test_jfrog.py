@@ -63,7 +63,8 @@ class Probe(Case):
     def test_every_form_of_the_address_is_taken(self):
         standin = self.artifactory()
         for tail in ("", "/", "/artifactory", "/artifactory/", "/ui/login"):
-            self.ok(standin, "probe", "{}", options={"address": standin.url + tail})
+            done = self.ok(standin, "probe", "{}", options={"address": standin.url + tail})
+            self.assertEqual(standin.url + "/ui/", done.facts()["console"])
 
     def test_a_wrong_password_is_auth(self):
         done = self.call(self.artifactory(), "probe", "{}", options={"password": "wrong"})
