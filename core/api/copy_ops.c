@@ -166,8 +166,10 @@ static int keep_outcome(struct operation *op, const json_t *item, struct berth_e
 	return sync_outcome_put(api_daemon()->store, &row, err);
 }
 
-/* What is at the target now is in its index at once, not after a refresh. */
-static int index_image(struct operation *op, const json_t *item, struct berth_error *err)
+/* What is at the target now is in its index at once, not after a refresh. *ret_repository:
+ * which is to be counted again; 0: none. */
+static int index_image(struct operation *op, const json_t *item, int64_t *ret_repository,
+		       struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
 	const json_t *more = json_object_get(item, "more");
@@ -195,24 +197,40 @@ static int index_image(struct operation *op, const json_t *item, struct berth_er
 			  .name = to.tag,
 			  .digest = (char *)js_str(item, "digest", ""),
 			  .seen_ms = clock_unix_ms()};
+	*ret_repository = repository_id;
 	return tag_put(d->store, &row, err);
+}
+
+/* The images of one repository come one after the other, mostly: it is counted once. */
+static int count_changed(int64_t *last, int64_t now, struct berth_error *err)
+{
+	int64_t before = *last;
+
+	*last = now;
+	if (!before || before == now)
+		return 0;
+	return repository_recount(api_daemon()->store, before, err);
 }
 
 int copy_items(struct operation *op, const json_t *items, struct berth_error *err)
 {
+	int64_t counted = 0;
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach (items, i, item) {
 		const char *kind = js_str(item, "kind", "");
+		int64_t repository = 0;
 		if (!strcmp(kind, "native") && native_item(op, item, err))
 			return err->code;
 		if (strcmp(kind, "image") != 0)
 			continue;
-		if (keep_outcome(op, item, err) || index_image(op, item, err))
+		if (keep_outcome(op, item, err) || index_image(op, item, &repository, err))
+			return err->code;
+		if (repository && count_changed(&counted, repository, err))
 			return err->code;
 	}
-	return 0;
+	return count_changed(&counted, 0, err);
 }
 
 static int recount(const char *name, struct berth_error *err)

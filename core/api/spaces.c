@@ -222,8 +222,6 @@ int space_recount_all(struct daemon_state *d, const char *integration_id, struct
 	struct store_page page = {
 		.within = "s.integration_id = ?", .within_values = values, .within_count = 1};
 
-	if (repository_recount_all(d->store, integration_id, err))
-		return err->code;
 	return api_each(d->store, &spaces_table, &page, recount, d->store, err);
 }
 

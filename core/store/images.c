@@ -12,7 +12,6 @@ enum {
 	SQL_REPOSITORY_PUT,
 	SQL_REPOSITORY_ID,
 	SQL_REPOSITORY_COUNT,
-	SQL_REPOSITORY_COUNT_ALL,
 	SQL_REPOSITORY_SWEEP,
 	SQL_REPOSITORY_SWEEP_SPACE,
 	SQL_REPOSITORY_REMOVE,
@@ -37,12 +36,11 @@ static const struct store_sql sql[] = {
 			       "SELECT id FROM repositories WHERE integration_id = ? "
 			       "AND name = ?"},
 	[SQL_REPOSITORY_COUNT] = {"repository-count",
-				  "UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags "
-				  "t WHERE t.repository_id = repositories.id) WHERE id = ?"},
-	[SQL_REPOSITORY_COUNT_ALL] =
-		{"repository-count-all",
-		 "UPDATE repositories SET tag_count = (SELECT COUNT(*) FROM tags t WHERE "
-		 "t.repository_id = repositories.id) WHERE integration_id = ?"},
+				  "UPDATE repositories SET (tag_count, artifact_count, bytes) = "
+				  "(SELECT COALESCE(SUM(d.tags), 0), COUNT(NULLIF(d.digest, '')), "
+				  "COALESCE(SUM(d.held), 0) FROM (SELECT t.digest AS digest, "
+				  "COUNT(*) AS tags, MAX(t.bytes) AS held FROM tags t WHERE "
+				  "t.repository_id = ? GROUP BY t.digest) AS d) WHERE id = ?"},
 	[SQL_REPOSITORY_SWEEP] = {"repository-sweep",
 				  "DELETE FROM repositories WHERE integration_id = ? "
 				  "AND seen_ms < ?"},
@@ -74,11 +72,8 @@ static const struct store_sql sql[] = {
 	[SQL_TOTALS] =
 		{"image-totals",
 		 "SELECT (SELECT COUNT(*) FROM spaces WHERE integration_id = ? AND is_present = 1), "
-		 "(SELECT COUNT(*) FROM repositories WHERE integration_id = ?), "
-		 "COALESCE(SUM(d.tags), 0), COUNT(NULLIF(d.digest, '')), COALESCE(SUM(d.bytes), 0) "
-		 "FROM (SELECT t.digest AS digest, COUNT(*) AS tags, MAX(t.bytes) AS bytes "
-		 "FROM tags t JOIN repositories r ON r.id = t.repository_id "
-		 "WHERE r.integration_id = ? GROUP BY t.repository_id, t.digest) AS d"},
+		 "COUNT(*), COALESCE(SUM(tag_count), 0), COALESCE(SUM(artifact_count), 0), "
+		 "COALESCE(SUM(bytes), 0) FROM repositories WHERE integration_id = ?"},
 };
 const struct store_texts images_texts = {sql, ARRAY_COUNT(sql)};
 
@@ -189,16 +184,20 @@ void tag_done(struct tag *row)
 	store_row_done(&tags_table, row);
 }
 
+int repository_recount(struct store *s, int64_t repository_id, struct berth_error *err)
+{
+	store_tell_repository(s, repository_id);
+	return store_run(s, &sql[SQL_REPOSITORY_COUNT],
+			 VALUES(V_INT(repository_id), V_INT(repository_id)), NULL, err);
+}
+
 int repository_sweep_tags(struct store *s, int64_t repository_id, int64_t seen_ms,
 			  struct berth_error *err)
 {
-	store_tell_repository(s, repository_id);
 	int rc = store_run(s, &sql[SQL_TAG_SWEEP], VALUES(V_INT(repository_id), V_INT(seen_ms)),
 			   NULL, err);
 
-	return rc ? rc
-		  : store_run(s, &sql[SQL_REPOSITORY_COUNT], VALUES(V_INT(repository_id)), NULL,
-			      err);
+	return rc ? rc : repository_recount(s, repository_id, err);
 }
 
 int repository_sweep(struct store *s, const char *integration_id, const char *space_id,
@@ -219,24 +218,12 @@ int repository_remove(struct store *s, int64_t repository_id, struct berth_error
 	return store_run(s, &sql[SQL_REPOSITORY_REMOVE], VALUES(V_INT(repository_id)), NULL, err);
 }
 
-int repository_recount_all(struct store *s, const char *integration_id, struct berth_error *err)
-{
-	return store_run(s, &sql[SQL_REPOSITORY_COUNT_ALL], VALUES(V_TEXT(integration_id)), NULL,
-			 err);
-}
-
-static int recount(struct store *s, int64_t repository_id, struct berth_error *err)
-{
-	store_tell_repository(s, repository_id);
-	return store_run(s, &sql[SQL_REPOSITORY_COUNT], VALUES(V_INT(repository_id)), NULL, err);
-}
-
 int tag_remove(struct store *s, int64_t repository_id, const char *name, struct berth_error *err)
 {
 	int rc = store_run(s, &sql[SQL_TAG_REMOVE], VALUES(V_INT(repository_id), V_TEXT(name)),
 			   NULL, err);
 
-	return rc ? rc : recount(s, repository_id, err);
+	return rc ? rc : repository_recount(s, repository_id, err);
 }
 
 int tag_remove_digest(struct store *s, int64_t repository_id, const char *digest,
@@ -248,7 +235,7 @@ int tag_remove_digest(struct store *s, int64_t repository_id, const char *digest
 	if (!rc)
 		rc = store_run(s, &sql[SQL_ARTIFACT_REMOVE],
 			       VALUES(V_INT(repository_id), V_TEXT(digest)), NULL, err);
-	return rc ? rc : recount(s, repository_id, err);
+	return rc ? rc : repository_recount(s, repository_id, err);
 }
 
 int artifact_put(struct store *s, int64_t repository_id, const char *digest, const char *document,
@@ -288,10 +275,8 @@ int image_totals(struct store *s, const char *integration_id, struct image_total
 {
 	AUTO(rows) struct store_rows *rows = NULL;
 	bool has_row = false;
-	int rc = store_query(
-		s, &sql[SQL_TOTALS],
-		VALUES(V_TEXT(integration_id), V_TEXT(integration_id), V_TEXT(integration_id)),
-		&rows, err);
+	int rc = store_query(s, &sql[SQL_TOTALS],
+			     VALUES(V_TEXT(integration_id), V_TEXT(integration_id)), &rows, err);
 
 	memset(ret, 0, sizeof(*ret));
 	if (!rc)

@@ -50,9 +50,9 @@ MUST_USE int repository_sweep_tags(struct store *s, int64_t repository_id, int64
  * NULL: of the whole integration. */
 MUST_USE int repository_sweep(struct store *s, const char *integration_id, const char *space_id,
 			      int64_t seen_ms, struct berth_error *err);
-/* Counts the tags of each repository of an integration anew. */
-MUST_USE int repository_recount_all(struct store *s, const char *integration_id,
-				    struct berth_error *err);
+/* Counts one's tags, artifacts and bytes anew: after tag_put. Spaces and integrations are
+ * counted from these. */
+MUST_USE int repository_recount(struct store *s, int64_t repository_id, struct berth_error *err);
 MUST_USE int repository_remove(struct store *s, int64_t repository_id, struct berth_error *err);
 MUST_USE int tag_remove(struct store *s, int64_t repository_id, const char *name,
 			struct berth_error *err);

@@ -26,11 +26,9 @@ static const struct store_sql sql[] = {
 	[SQL_DRIFT] = {"space-drift", "UPDATE spaces SET is_present = ?, drift = ?, drift_ms = ? "
 				      "WHERE id = ?"},
 	[SQL_RECOUNT] = {"space-recount",
-			 "UPDATE spaces SET repository_count = (SELECT COUNT(*) FROM repositories "
-			 "r WHERE r.space_id = spaces.id), artifact_count = (SELECT COUNT(*) FROM "
-			 "(SELECT DISTINCT t.repository_id, t.digest FROM tags t JOIN repositories "
-			 "r ON r.id = t.repository_id WHERE r.space_id = ? AND t.digest <> '') "
-			 "AS d), updated_ms = ? WHERE id = ?"},
+			 "UPDATE spaces SET (repository_count, artifact_count) = (SELECT COUNT(*), "
+			 "COALESCE(SUM(r.artifact_count), 0) FROM repositories r WHERE "
+			 "r.space_id = ?), updated_ms = ? WHERE id = ?"},
 	[SQL_HIDE] = {"space-hide", "UPDATE spaces SET name = '' WHERE id = ?"},
 	[SQL_REMOVE] = {"space-remove", "DELETE FROM spaces WHERE id = ?"},
 	[SQL_OF] = {"space-of-repository",
