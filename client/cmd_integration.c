@@ -184,6 +184,15 @@ static const struct flag changed_flags[] = {
 	{0},
 };
 
+static const struct flag refresh_flags[] = {
+	{"space", 0, FLAG_TEXT, "SPACE", .help = "only what is in this space (all)",
+	 .field = "space"},
+	{"repository", 0, FLAG_LIST, "PATH",
+	 .help = "only the tags of this repository (all); may be repeated",
+	 .field = "repositories"},
+	{0},
+};
+
 /* One hint, of all that the flags leave open. */
 static int changed(struct cli *c)
 {
@@ -414,10 +423,12 @@ const struct command integration_commands[] = {
 	{
 		.noun = "integration",
 		.verb = "changed",
-		.summary = "Tell that a registry has changed, so that rules look there now",
-		.details = "For pipelines that have pushed: copy rules with --on-change that may "
-			   "read it look at their source at once. It is a hint; what is found "
-			   "counts. Members of the group berth-hooks may do this and need no role.",
+		.summary = "Tell that a registry has changed, so that Berth looks there soon",
+		.details =
+			"For pipelines that have pushed: copy rules with --on-change that may "
+			"read it look at their source at once, and the repository is read into "
+			"the index within seconds, or all within a minute where none is named. It "
+			"is a hint; what is found counts. Members of the group berth-hooks may do this and need no role.",
 		.operands = {THE_NAME},
 		.flags = changed_flags,
 		.examples = {{"berthctl integration changed hub", "anything there"},
@@ -432,9 +443,18 @@ const struct command integration_commands[] = {
 		.noun = "integration",
 		.verb = "refresh",
 		.summary = "Read the registry's repositories and tags into Berth's index now",
+		.details =
+			"All of them, or a part, which is quick however large the registry is. "
+			"What is gone there goes from the index, of that part; what Berth copies "
+			"or deletes itself is in the index at once.",
 		.operands = {THE_NAME},
+		.flags = refresh_flags,
 		.examples = {{"berthctl integration refresh hub", "with progress"},
-			     {"berthctl integration refresh hub --no-wait", "in the background"}},
+			     {"berthctl integration refresh hub --no-wait", "in the background"},
+			     {"berthctl integration refresh hub --space team", "one space"},
+			     {"berthctl integration refresh hub --repository team/app",
+			      "one "
+			      "repository's tags"}},
 		.method = "POST",
 		.route = "/v1/integrations/{0}/refresh",
 		.traits = CMD_STARTS,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/changes: somebody says that a registry has changed. That is a hint and
- * nothing more: the sources of the rules concerned are looked at now instead of at
- * their next period, and only what is found there counts. Runs in berthd.
+ * nothing more: the sources of the rules concerned, and what the index has of the
+ * repositories, are looked at now instead of at their next period, and only what is
+ * found there counts. Runs in berthd.
  */
 #include <string.h>
 
 #include "api_handlers.h"
 #include "core/api/integration.h"
+#include "core/api/refresh_part.h"
 #include "core/api/sync.h"
 #include "core/base/clock.h"
 #include "core/store/watches.h"
@@ -115,6 +117,10 @@ void api_changes_create(struct request *q, struct answer *a)
 	    (json_object_size(rules) && note(&h, &err))) {
 		if (!rules)
 			(void)berth_fail_memory(&err);
+		api_fail(a, &err, NULL);
+		return;
+	}
+	if (refresh_hint(&row, h.changes, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}

@@ -492,8 +492,3 @@ void api_integrations_probe(struct request *q, struct answer *a)
 {
 	submit_work(q, a, "probe");
 }
-
-void api_integrations_refresh(struct request *q, struct answer *a)
-{
-	submit_work(q, a, "refresh");
-}

@@ -12,6 +12,7 @@
 #include "core/api/login.h"
 #include "core/api/native.h"
 #include "core/api/pull.h"
+#include "core/api/refresh_part.h"
 #include "core/api/selector.h"
 #include "core/api/slot.h"
 #include "core/api/sync.h"
@@ -329,7 +330,8 @@ int api_attach(struct daemon_state *d, struct berth_error *err)
 	daemon_of_api = d;
 	if (vault_sweep(d, err))
 		return err->code;
-	if (selector_attach(d, err) || integration_clock_start(d, err))
+	if (selector_attach(d, err) || integration_clock_start(d, err) ||
+	    refresh_hints_attach(d, err))
 		return err->code;
 	if (sync_clock_start(d, err) || sync_watch_start(d, err) || rates_configured(d, err) ||
 	    cluster_clock_start(d, err) || pull_clock_start(d, err))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operation that reads a registry's repositories and tags into the index.
- * Items come in the registry's order: each repository, then its tags. What a
- * whole look did not see is dropped at its end; a look that failed half-way
- * drops nothing.
+/* The operation that reads a registry's repositories and tags into the index: all
+ * of them, those of one space, or of repositories by name. Items come in the
+ * registry's order: each repository, then its tags. What a look did not see of what
+ * it was about is dropped at its end; one that failed half-way drops nothing. Looks
+ * may overlap: of two at one repository the one that began later counts.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,17 @@ struct refresh {
 	char kind[64];
 	int64_t seen_ms;
 	int64_t repository_id; /* of the tags that come now; 0: none yet */
+	bool is_passed_over;   /* the tags that come now are of one that was looked at since */
+	/* What the look is about: one space, or names (borrowed of the operation's
+	 * arguments), or neither. */
+	char space_id[UUID_ROOM];
+	const json_t *names;
 };
+
+static bool is_whole(const struct refresh *r)
+{
+	return !*r->space_id && !r->names;
+}
 
 void refresh_release(struct operation *op)
 {
@@ -27,22 +38,46 @@ void refresh_release(struct operation *op)
 	op->own = NULL;
 }
 
+/* How the job is told of the space: a native one by its name at the server; a declared
+ * one is a prefix. All that no prefix holds is known only once all is read. */
+static int narrow(struct refresh *r, const char *name, json_t *args, struct berth_error *err)
+{
+	struct space space AUTO_SPACE = {.id = NULL};
+
+	if (space_get_by_name(api_daemon()->store, r->integration_id, name, &space, err))
+		return err->code;
+	bool is_native = !strcmp(space.origin, "native");
+	if (!is_native && !strcmp(space.name, SPACE_DEFAULT))
+		return 0;
+	snprintf(r->space_id, sizeof(r->space_id), "%s", space.id);
+	json_object_set_new(args, is_native ? "space" : "prefix", json_string(space.name));
+	return 0;
+}
+
 int refresh_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	const char *space = js_str(op->arguments, "space", NULL);
 	json_t *args AUTO_JSON = json_pack("{s:n}", "space");
 
 	if (integration_get_by_id(d->store, js_str(op->arguments, "id", ""), &row, err))
 		return err->code;
 	refresh_release(op);
 	struct refresh *r = calloc(1, sizeof(*r));
-	if (!r)
+	if (!r || !args) {
+		free(r);
 		return berth_fail_memory(err);
+	}
 	snprintf(r->integration_id, sizeof(r->integration_id), "%s", row.id);
 	snprintf(r->kind, sizeof(r->kind), "%s", row.kind);
 	r->seen_ms = clock_unix_ms();
+	r->names = json_object_get(op->arguments, "repositories");
 	op->own = r;
+	if (r->names)
+		json_object_set(args, "repositories", (json_t *)r->names);
+	else if (space && narrow(r, space, args, err))
+		return err->code;
 	return job_call_one(op, "refresh", d->settings.jobs.refresh_ms, args, ret, err);
 }
 
@@ -90,24 +125,45 @@ static int find_space(struct daemon_state *d, const struct refresh *r, const cha
 	return space_of_repository(d->store, r->integration_id, repository, ret, err);
 }
 
+/* What the index has of it; *ret_is_newer: a look that began later has been at it. */
+static int find_known(struct daemon_state *d, const struct refresh *r, const char *name,
+		      struct repository *ret, bool *ret_is_newer, struct berth_error *err)
+{
+	int code = repository_get(d->store, r->integration_id, name, ret, err);
+
+	*ret_is_newer = !code && ret->seen_ms > r->seen_ms;
+	if (code != BERTH_E_NOT_FOUND)
+		return code;
+	*err = (struct berth_error)ERROR_INIT;
+	return 0;
+}
+
 static int take_repository(struct daemon_state *d, struct refresh *r, const json_t *item,
 			   struct berth_error *err)
 {
+	struct repository known AUTO_REPOSITORY = {.name = NULL};
 	struct space space AUTO_SPACE = {.id = NULL};
 	const char *name = js_str(item, "name", "");
 	const json_t *more = json_object_get(item, "more");
-	char *text AUTO_FREE = more ? js_canonical(more) : strdup("{}");
+	bool is_named = r->names != NULL;
+	const char *said = "{}";
 
+	if (end_repository(d, r, err) || find_known(d, r, name, &known, &r->is_passed_over, err) ||
+	    r->is_passed_over)
+		return err->code;
+	if (is_named && known.more)
+		said = known.more; /* nothing was asked but its tags */
+	char *text AUTO_FREE = more ? js_canonical(more) : strdup(said);
 	if (!text)
 		return berth_fail_memory(err);
-	if (end_repository(d, r, err) || find_space(d, r, name, &space, err))
+	if (find_space(d, r, name, &space, err))
 		return berth_wrap(err, "cannot index repository %s", name);
 	struct repository row = {
 		.space_id = space.id,
 		.integration_id = r->integration_id,
 		.name = (char *)name,
 		.more = text,
-		.updated_ms = js_int(item, "updated_ms", 0),
+		.updated_ms = js_int(item, "updated_ms", is_named ? known.updated_ms : 0),
 		.seen_ms = r->seen_ms,
 	};
 	return repository_put(d->store, &row, &r->repository_id, err);
@@ -125,6 +181,8 @@ static int take_tag(struct daemon_state *d, const struct refresh *r, const json_
 		.seen_ms = r->seen_ms,
 	};
 
+	if (r->is_passed_over)
+		return 0;
 	if (!r->repository_id)
 		return berth_fail(err, BERTH_E_PROTOCOL, "a tag came before its repository");
 	return tag_put(d->store, &row, err);
@@ -152,45 +210,72 @@ int refresh_items(struct operation *op, const json_t *items, struct berth_error 
 	return 0;
 }
 
-/* What the index says of the integration now, and since when. */
+/* What a whole look found, or why it found nothing new. */
+static void note_look(json_t *status, json_t *index, const struct refresh *r,
+		      const struct image_totals *totals, const struct berth_error *why)
+{
+	if (why->code) {
+		/* What is there is as old as before. */
+		js_put_time(index, "failed_at", r->seen_ms);
+		js_put_str(index, "error", why->message);
+		js_put_str(index, "cause", *why->cause ? why->cause : NULL);
+		return;
+	}
+	json_t *overview = json_pack("{s:I, s:I, s:I}", "spaces", (json_int_t)totals->space_count,
+				     "repositories", (json_int_t)totals->repository_count, "tags",
+				     (json_int_t)totals->tag_count);
+	/* Listings of plain registries name no digests: then it is not known. */
+	if (totals->artifact_count > 0)
+		json_object_set_new(overview, "artifacts", json_integer(totals->artifact_count));
+	if (totals->bytes > 0)
+		json_object_set_new(overview, "bytes", json_integer(totals->bytes));
+	js_put_time(index, "at", r->seen_ms);
+	js_put_time(overview, "at", r->seen_ms);
+	json_object_set_new(status, "overview", overview);
+}
+
+/* What the index says of the integration now, and since when. A look at a part changes
+ * the counts alone. */
 static int note_figures(struct daemon_state *d, struct integration *row, const struct refresh *r,
 			const struct berth_error *why, struct berth_error *err)
 {
 	struct image_totals totals = {.tag_count = 0};
 	json_t *status AUTO_JSON = NULL;
-	json_t *index;
 
 	if (api_parse(row->status, &status, err) || image_totals(d->store, row->id, &totals, err))
 		return err->code;
-	index = json_pack("{s:I, s:I}", "repositories", (json_int_t)totals.repository_count, "tags",
-			  (json_int_t)totals.tag_count);
-	if (why->code) {
-		/* What is there is as old as before. */
-		js_put_str(index, "at", js_str(json_object_get(status, "index"), "at", NULL));
-		js_put_time(index, "failed_at", r->seen_ms);
-		js_put_str(index, "error", why->message);
-		js_put_str(index, "cause", *why->cause ? why->cause : NULL);
-	} else {
-		js_put_time(index, "at", r->seen_ms);
-	}
+	const json_t *before = json_object_get(status, "index");
+	json_t *index = is_whole(r) ? json_object() : json_copy((json_t *)before);
+	if (!index)
+		index = json_object();
+	json_object_set_new(index, "repositories", json_integer(totals.repository_count));
+	json_object_set_new(index, "tags", json_integer(totals.tag_count));
+	js_put_str(index, "at", js_str(before, "at", NULL));
+	if (is_whole(r))
+		note_look(status, index, r, &totals, why);
 	json_object_set_new(status, "index", index);
-	if (!why->code) {
-		json_t *overview = json_pack(
-			"{s:I, s:I, s:I}", "spaces", (json_int_t)totals.space_count, "repositories",
-			(json_int_t)totals.repository_count, "tags", (json_int_t)totals.tag_count);
-		/* Listings of plain registries name no digests: then it is not known. */
-		if (totals.artifact_count > 0)
-			json_object_set_new(overview, "artifacts",
-					    json_integer(totals.artifact_count));
-		if (totals.bytes > 0)
-			json_object_set_new(overview, "bytes", json_integer(totals.bytes));
-		js_put_time(overview, "at", r->seen_ms);
-		json_object_set_new(status, "overview", overview);
-	}
 	char *text AUTO_FREE = js_canonical(status);
 	if (!text)
 		return berth_fail_memory(err);
 	return integration_set_status(d->store, row->id, text, row->phase, row->checked_ms, err);
+}
+
+/* Of those that were asked for by name: one that was not told of is gone. */
+static int sweep_named(struct daemon_state *d, const struct refresh *r, struct berth_error *err)
+{
+	size_t i;
+	const json_t *one;
+
+	json_array_foreach (r->names, i, one) {
+		struct repository known AUTO_REPOSITORY = {.name = NULL};
+		bool is_newer;
+		if (find_known(d, r, json_string_value(one), &known, &is_newer, err))
+			return err->code;
+		if (known.name && known.seen_ms < r->seen_ms &&
+		    repository_remove(d->store, known.id, err))
+			return err->code;
+	}
+	return 0;
 }
 
 static int sweep(struct operation *op, struct berth_error *err)
@@ -198,10 +283,16 @@ static int sweep(struct operation *op, struct berth_error *err)
 	struct daemon_state *d = api_daemon();
 	struct refresh *r = op->own;
 
-	if (end_repository(d, r, err) ||
-	    repository_sweep(d->store, r->integration_id, NULL, r->seen_ms, err) ||
-	    drift_gone(op, r->integration_id, r->seen_ms, err))
+	if (end_repository(d, r, err))
 		return err->code;
+	if (r->names) {
+		if (sweep_named(d, r, err))
+			return err->code;
+	} else if (repository_sweep(d->store, r->integration_id, *r->space_id ? r->space_id : NULL,
+				    r->seen_ms, err) ||
+		   drift_gone(op, r->integration_id, r->seen_ms, err)) {
+		return err->code;
+	}
 	return space_recount_all(d, r->integration_id, err);
 }
 
@@ -212,7 +303,6 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 	struct integration row AUTO_INTEGRATION = {.id = NULL};
 	struct refresh *r = op->own;
 
-	(void)value;
 	if (!r)
 		return 0;
 	int code = integration_get_by_id(d->store, r->integration_id, &row, err);
@@ -222,15 +312,9 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 	}
 	if (code || (!why->code && sweep(op, err)) || note_figures(d, &row, r, why, err))
 		return err->code;
-	if (!why->code && native_clean(d, row.id, err))
-		return err->code;
-	if (!why->code) {
-		struct image_totals totals = {.tag_count = 0};
-		if (image_totals(d->store, row.id, &totals, err))
-			return err->code;
-		*ret_result =
-			json_pack("{s:I, s:I}", "repositories", (json_int_t)totals.repository_count,
-				  "tags", (json_int_t)totals.tag_count);
-	}
-	return 0;
+	if (why->code)
+		return 0;
+	/* How much was read. */
+	*ret_result = json_deep_copy(value);
+	return is_whole(r) ? native_clean(d, row.id, err) : 0;
 }

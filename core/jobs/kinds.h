@@ -10,6 +10,8 @@
 /* Every kind; ends with a NULL kind. */
 extern const struct job_type job_types[];
 
+/* kinds_refresh.c */
+int run_refresh(struct job *j, json_t **ret_value, struct berth_error *err);
 /* kinds_space.c */
 int run_repository_describe(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_space_create(struct job *j, json_t **ret_value, struct berth_error *err);

@@ -46,7 +46,9 @@
  *   spaces         {instance}                          -> space
  *   repositories   {instance, space|null}              -> repository
  *   tags           {instance, repository}              -> tag
- *   refresh        {instance, space|null}              -> repository, each followed by its tags
+ *   refresh        {instance, space|null, prefix?}     -> space, repository, each followed by
+ *                  its tags: of all, of a native space, or below a prefix
+ *   refresh        {instance, repositories:[NAME]}     -> the same of those that are there
  *   artifact       {instance, repository, reference}   -> artifact, referrer
  *   tag-delete     {instance, repository, tag}
  *   artifact-delete{instance, repository, digest}

@@ -42,6 +42,24 @@ class Driven(HarborCase):
         tags = self.names(f"/v1/spaces/{space}/images/{quote(project + '/team/app')}")
         self.assertEqual(["1.0", "latest"], sorted(tags))
 
+    def test_one_project_or_repository_is_read_alone(self):
+        one, other = self.name("part", public=False), self.name("rest", public=False)
+        self.push(one, "app", image("part"), "1.0")
+        self.refresh()
+        self.push(one, "app", image("part two"), "2.0")
+        self.push(one, "web", image("part web"), "1.0")
+        self.push(other, "app", image("rest"), "1.0")
+        self.refresh(repositories=[f"{one}/app"])
+        images = f"/v1/spaces/{self.space('harbor', one)}/images"
+        tags = f"{images}/{quote(one + '/app')}"
+        self.assertEqual(["1.0", "2.0"], sorted(self.names(tags)))
+        self.assertEqual([f"{one}/app"], self.names(images))
+        self.refresh(space=one)
+        self.assertEqual([f"{one}/app", f"{one}/web"], sorted(self.names(images)))
+        self.assertEqual([], self.names(f"/v1/spaces/{self.space('harbor', other)}/images"))
+        refused = self.api.request("POST", "/v1/integrations/harbor/refresh", {"space": "none~"})
+        self.assertEqual(422, refused.status)
+
     def test_an_artifact_shows_tags_labels_platform_and_history(self):
         project = self.name("show", public=False)
         one = self.push(project, "deep/er/app", image("show"), "1.0", "again")

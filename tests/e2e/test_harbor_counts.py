@@ -49,6 +49,14 @@ class Index(Counting):
         # What does not grow with the artifacts: version, projects twice, quotas, `library`.
         self.assertLessEqual(self.counts["requests"] - 5, 4 * 100 * 5 / 90, self.counts)
 
+    def test_one_project_takes_its_own_pages_alone(self):
+        self.standin.seed(4, 100, 5)
+        self.refresh()
+        self.standin.reset_counts()
+        self.refresh(space="many-002")
+        self.assertEqual(5, self.counts["GET /projects/{project}/artifacts"])
+        self.assertLessEqual(self.counts["requests"], 5 + 6, self.counts)
+
 
 class OldIndex(Counting):
     """Before, each repository has its own."""

@@ -164,6 +164,6 @@ class HarborCase(ApiCase):
         with Client(cls.url, *cls.login) as client:
             return client.push(f"{project}/{repository}", image, *tags)
 
-    def refresh(self):
-        """Have the daemon read the Harbor's index, and wait for it."""
-        return self.done(self.api.call("POST", "/v1/integrations/harbor/refresh"))
+    def refresh(self, **part):
+        """Have the daemon read the Harbor's index, or that part, and wait for it."""
+        return self.done(self.api.call("POST", "/v1/integrations/harbor/refresh", part or None))
