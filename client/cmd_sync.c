@@ -220,6 +220,15 @@ static const struct column outcome_columns[] = {
 	{"CAUSE", "error.cause", COL_LONG, false}, {0},
 };
 
+/* A rule that can't be done as it is written is saved all the same. */
+static bool is_saved(struct cli *c)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *rule = NULL;
+	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}");
+	return path && !api_get(c, path, &rule, &err);
+}
+
 static int create(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -241,7 +250,7 @@ static int create(struct cli *c)
 	if (status >= 0)
 		return status;
 	status = send_change(c, &change);
-	if (status != EXIT_OK)
+	if (status != EXIT_OK && !is_saved(c))
 		own_addresses_remove(c, made);
 	if (status == EXIT_OK && c->out.is_tty)
 		cli_hint(c, "berthctl sync plan %s", cli_operand(c, 0));
@@ -520,8 +529,10 @@ const struct command sync_commands[] = {
 			"once for all of them. A target that is slow or fails does not stop the "
 			"others; the run fails, and its next or its retry does what is left.\n\n"
 			"With --engine native a registry at one of the ends copies by its own "
-			"replication, if that does all of the rule as it is written: berthctl sync "
-			"plan says what it can't do. With auto Berth copies then. The registry is "
+			"replication, if that does all of the rule as it is written. The registry is "
+			"asked once the rule is saved, and what it can't do is said then, and again "
+			"by its plans and runs. With auto Berth copies then, and sync show -o json "
+			"says why in engine_reason of the last run. The registry is "
 			"given the user and password of the other end, and reaches it by itself.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = create_flags,

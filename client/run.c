@@ -204,6 +204,20 @@ static int show_change(struct cli *c, const struct change *change, const json_t 
 						     : EXIT_OK;
 }
 
+/* berthd saved it, and asks now whether it can be done as it is written. */
+static int follow_check(struct cli *c, const char *id)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *operation = NULL;
+	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
+	if (!path || api_get(c, path, &operation, &err))
+		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+	int status = follow_quietly(c, &operation);
+	if (status != EXIT_OK)
+		cli_note(c, "%s %s is saved all the same", c->command->noun, cli_operand(c, 0));
+	return status;
+}
+
 int send_change(struct cli *c, const struct change *change)
 {
 	struct berth_error err = ERROR_INIT;
@@ -219,7 +233,9 @@ int send_change(struct cli *c, const struct change *change)
 	}
 	if (api_send(c, &call, &body, &err))
 		return cli_report(c, &err);
-	return show_change(c, change, body);
+	int status = show_change(c, change, body);
+	const char *check = json_string_value(value_at(body, "status.check"));
+	return status == EXIT_OK && check ? follow_check(c, check) : status;
 }
 
 int run_post(struct cli *c)

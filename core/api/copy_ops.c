@@ -37,13 +37,13 @@ static int add_end(struct daemon_state *d, json_t *instances, const char *name, 
 bool copy_only_reads(const char *kind)
 {
 	return !strcmp(kind, "copy-plan") || !strcmp(kind, "copy-verify") ||
-	       !strcmp(kind, "plan-apply");
+	       !strcmp(kind, "plan-apply") || !strcmp(kind, "native-check");
 }
 
 /* The job of an operation of that kind. */
 static const char *job_kind_of(const char *kind, bool is_native)
 {
-	if (!strcmp(kind, "copy-verify"))
+	if (!strcmp(kind, "copy-verify") || !strcmp(kind, "native-check"))
 		return kind;
 	if (copy_only_reads(kind))
 		return is_native ? "copy-native-plan" : "copy-plan";

@@ -129,6 +129,54 @@ int native_check(struct daemon_state *d, const json_t *desired, struct findings 
 	return 0;
 }
 
+static int submit_check(struct request *q, const json_t *arguments, const char *rule,
+			const char *integration, char *ret_id, struct berth_error *err)
+{
+	char user[USER_NAME_ROOM], path[128];
+	struct op_submitted done = {.id = ""};
+
+	api_user_name(request_caller(q)->uid, user, sizeof(user));
+	snprintf(path, sizeof(path), "/v1/syncs/%s", rule);
+	json_t *resources AUTO_JSON = json_pack("[s]", path);
+	json_t *locks AUTO_JSON = json_array();
+	const struct op_request request = {.kind = "native-check",
+					   .arguments = arguments,
+					   .resources = resources,
+					   .locks = locks,
+					   .integration = integration,
+					   .user_name = user,
+					   .request_id = request_id(q),
+					   .uid = request_caller(q)->uid};
+	if (ops_submit(request_daemon(q)->ops, &request, &done, err))
+		return err->code;
+	memcpy(ret_id, done.id, UUID_ROOM);
+	return 0;
+}
+
+int native_ask(struct request *q, const struct sync_rule *of, const json_t *desired, char *ret_id,
+	       struct berth_error *err)
+{
+	struct ends e AUTO_ENDS = {.source = {.id = NULL}};
+	struct findings f = {.answer = NULL}; /* it was found to be right */
+	struct berth_error off = ERROR_INIT;
+
+	*ret_id = '\0';
+	if (strcmp(engine_of(desired), "native") != 0)
+		return 0;
+	if (get_ends_of_rule(request_daemon(q), desired, &e, err))
+		return err->code;
+	if (integration_check_usable(&e.source, false, &off) ||
+	    integration_check_usable(&e.target, false, &off))
+		return 0;
+	json_t *rule AUTO_JSON = sync_engine_rule(desired, NULL, &f);
+	json_t *arguments AUTO_JSON =
+		json_pack("{s:O?, s:s, s:s, s:s}", "rule", rule, "sync", of->name, "source",
+			  e.source.name, "target", e.target.name);
+	if (!rule || !arguments || !native_put_arguments(arguments, of, "native"))
+		return berth_fail_memory(err);
+	return submit_check(q, arguments, of->name, e.target.name, ret_id, err);
+}
+
 /* --- the operation of a run or plan --- */
 
 bool native_put_arguments(json_t *arguments, const struct sync_rule *of, const char *engine)

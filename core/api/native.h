@@ -12,6 +12,12 @@
  * plugins are known to be there. */
 MUST_USE int native_check(struct daemon_state *d, const json_t *desired, struct findings *f,
 			  struct berth_error *err);
+/* Begins to ask the registry, for the caller, whether its replication can do a rule with
+ * "engine": "native" as it is written, by an operation that fails where it can't. *ret_id
+ * (UUID_ROOM): that operation; "" where nothing is asked: another engine, or an end that is
+ * disabled. Within the caller's transaction. */
+MUST_USE int native_ask(struct request *q, const struct sync_rule *of, const json_t *desired,
+			char *ret_id, struct berth_error *err);
 /* Sets status.native where a registry keeps something for the rule. */
 MUST_USE int native_show(struct daemon_state *d, const char *rule_id, json_t *status,
 			 struct berth_error *err);

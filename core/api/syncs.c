@@ -59,8 +59,9 @@ bool sync_of_route(struct request *q, struct answer *a, struct sync_rule *ret)
 	return false;
 }
 
+/* check: the operation that asks whether the rule can be done, "" where there is none. */
 static void answer_row(struct request *q, struct answer *a, const struct sync_rule *row,
-		       bool is_new)
+		       bool is_new, const char *check)
 {
 	struct berth_error err = ERROR_INIT;
 	json_t *desired AUTO_JSON = NULL;
@@ -71,6 +72,7 @@ static void answer_row(struct request *q, struct answer *a, const struct sync_ru
 		api_fail(a, &err, NULL);
 		return;
 	}
+	js_put_str(json_object_get(shown, "status"), "check", check);
 	path_of(row->name, path, sizeof(path));
 	if (is_new)
 		answer_created(a, path, shown, desired, row->generation);
@@ -83,7 +85,7 @@ void api_syncs_get(struct request *q, struct answer *a)
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 
 	if (sync_of_route(q, a, &row))
-		answer_row(q, a, &row, false);
+		answer_row(q, a, &row, false, "");
 }
 
 static int fill_defaults(json_t *desired, struct berth_error *err)
@@ -149,10 +151,12 @@ static bool keeps_its_turn(const struct sync_rule *before, const json_t *desired
 	return true;
 }
 
-/* Adds or changes the row, with its event, in one transaction. */
-static int save(struct daemon_state *d, const struct sync_rule *before, const char *name,
-		json_t *desired, struct berth_error *err)
+/* Adds or changes the row, with its event and what looks whether it can be done, in one
+ * transaction; ret_check has UUID_ROOM. */
+static int save(struct request *q, const struct sync_rule *before, const char *name,
+		json_t *desired, char *ret_check, struct berth_error *err)
 {
+	struct daemon_state *d = request_daemon(q);
 	char id[UUID_ROOM], path[96];
 	char *text AUTO_FREE = js_canonical(desired);
 	int64_t now_ms = clock_unix_ms();
@@ -180,6 +184,7 @@ static int save(struct daemon_state *d, const struct sync_rule *before, const ch
 	int code = before->id ? sync_rule_change(d->store, &row, err)
 			      : sync_rule_add(d->store, &row, err);
 	if (code || sync_watch_save(d, row.id, desired, err) || native_clean(d, NULL, err) ||
+	    native_ask(q, &row, desired, ret_check, err) ||
 	    api_tell(d, path, before->id ? "changed" : "created", NULL, err))
 		return err->code;
 	return store_commit(STEAL(undo), err);
@@ -192,20 +197,21 @@ static void finish(struct request *q, struct answer *a, const struct sync_rule *
 	struct daemon_state *d = request_daemon(q);
 	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
 	struct berth_error err = ERROR_INIT;
-	char path[96];
+	char path[96], asked[UUID_ROOM];
 
 	path_of(name, path, sizeof(path));
 	if (!check(q, a, name, before->id, desired))
 		return;
 	if (api_planned(q, a, path, !before->id))
 		return;
-	if (save(d, before, name, desired, &err) || sync_rule_get(d->store, name, &row, &err)) {
+	if (save(q, before, name, desired, asked, &err) ||
+	    sync_rule_get(d->store, name, &row, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	sync_clock_changed(d);
 	sync_watch_changed(d);
-	answer_row(q, a, &row, !before->id);
+	answer_row(q, a, &row, !before->id, asked);
 }
 
 void api_syncs_create(struct request *q, struct answer *a)

@@ -162,6 +162,7 @@ const struct job_type job_types[] = {
 	{"copy-run", transfer_job_run},
 	{"copy-native", run_copy_native},
 	{"copy-native-plan", run_copy_native_plan},
+	{"native-check", run_native_check},
 	{"native-stop", run_native_stop},
 	{"native-remove", run_native_remove},
 	{"source-look", look_job_run},

@@ -42,6 +42,7 @@ int run_scan_configure(struct job *j, json_t **ret_value, struct berth_error *er
 /* kinds_native.c */
 int run_copy_native(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_copy_native_plan(struct job *j, json_t **ret_value, struct berth_error *err);
+int run_native_check(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_native_stop(struct job *j, json_t **ret_value, struct berth_error *err);
 int run_native_remove(struct job *j, json_t **ret_value, struct berth_error *err);
 

@@ -370,6 +370,16 @@ int run_copy_native_plan(struct job *j, json_t **ret_value, struct berth_error *
 	return code ? code : name_engine(*ret_value, is_native, &why, err);
 }
 
+int run_native_check(struct job *j, json_t **ret_value, struct berth_error *err)
+{
+	AUTO_NATIVE struct native n = {0};
+	struct berth_error why = ERROR_INIT;
+	bool is_native = false;
+	(void)ret_value;
+	int code = native_open(j, &n, err);
+	return code ? code : choose(&n, &is_native, &why, err);
+}
+
 int run_native_stop(struct job *j, json_t **ret_value, struct berth_error *err)
 {
 	static const char *const keys[] = {"run", NULL};

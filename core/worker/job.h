@@ -76,6 +76,7 @@
  *   copy-plan      {rule, targets|null}                -> step; value: the totals
  *   copy-verify    {rule}                              -> step; value: how many are the same
  *   copy-run       {rule, targets|null, resume:{...}|null} -> image outcomes; value: the report's
+ *   native-check   {rule, engine, ...}: can the registry's own replication do it?
  *   source-look    {instance, rules:[{name, rule}]}    -> fact: what each rule would read
  * target: {"repository", "digest" or "tag"}, {"repository"}, {"space"} or {}
  * targets: two to eight ends in place of the rule's target, each of another instance; one

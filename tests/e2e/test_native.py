@@ -238,7 +238,35 @@ class Choosing(NativeCase):
         done = self.done(self.run_rule(name))
         self.assertEqual(("berth", 1), (done["result"]["engine"], done["result"]["copied"]))
         self.assertIn("'newest'", done["result"]["engine_reason"])
+        totals = self.api.get(f"/v1/syncs/{name}")["status"]["last_run"]["totals"]
+        self.assertEqual("berth", totals["engine"])
+        self.assertIn("'newest'", totals["engine_reason"])
         self.assertEqual(set(), self.policy(name))
+
+    def test_what_harbor_cannot_say_is_said_when_the_rule_is_saved(self):
+        body = {"name": self.project, "source": f"harbor/{self.project}",
+                "target": "there/mirror", "engine": "native"}
+        self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{self.project}", If_Match="*")
+        made = self.api.post("/v1/syncs", body)
+        self.done({"id": made["status"]["check"]})
+        self.assertNotIn("check", self.api.get(f"/v1/syncs/{self.project}")["status"])
+        changed = self.ask("PATCH", f"/v1/syncs/{self.project}", {"newest": 1}, If_Match="*")
+        error = self.failed({"id": changed.body["status"]["check"]}, "unsupported")
+        self.assertIn("'newest'", str(error))
+        for engine in ("auto", "berth"):
+            changed = self.ask("PATCH", f"/v1/syncs/{self.project}", {"engine": engine},
+                               If_Match="*")
+            self.assertNotIn("check", changed.body["status"])
+
+    def test_berthctl_says_so_when_it_saves(self):
+        self.addCleanup(self.ask, "DELETE", f"/v1/syncs/{self.project}", If_Match="*")
+        said = self.daemon.ctl("sync", "create", self.project, "--from",
+                               f"harbor/{self.project}", "--to", "there/mirror", "--engine",
+                               "native", "--newest", "1")
+        self.assertNotEqual(0, said.returncode)
+        self.assertIn("'newest'", said.stderr)
+        self.assertIn(f"sync {self.project} is saved all the same", said.stderr)
+        self.daemon.ctl_ok("sync", "edit", self.project, "--newest", "0")
 
     def test_berthctl_says_who_copied(self):
         self.image("app", "v1")
