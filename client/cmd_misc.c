@@ -9,10 +9,18 @@
 #include "core/base/text.h"
 
 static const struct column plugin_columns[] = {
-	{"NAME", "name", COL_TEXT, false},       {"LOADED", "ok", COL_YES, false},
-	{"VERSION", "version", COL_TEXT, false}, {"ABI", "abi", COL_TEXT, false},
-	{"SUMMARY", "summary", COL_LONG, false}, {"ERROR", "error", COL_LONG, false},
-	{"FILE", "file", COL_LONG, true},        {0},
+	{"NAME", "name", COL_TEXT, false},
+	{"LOADED", "ok", COL_YES, false},
+	{"VERSION", "version", COL_TEXT, false},
+	{"ABI", "abi", COL_TEXT, false},
+	{"SUMMARY", "summary", COL_LONG, false},
+	{"ERROR", "error", COL_LONG, false},
+	{"FILE", "file", COL_LONG, true},
+	{"INTEGRATION SLOTS", "tables.integration", COL_LONG, true},
+	{"SYNC SLOTS", "tables.sync", COL_LONG, true},
+	{"SCAN SLOTS", "tables.scan", COL_LONG, true},
+	{"LIFECYCLE SLOTS", "tables.lifecycle", COL_LONG, true},
+	{0},
 };
 
 static const struct column option_columns[] = {

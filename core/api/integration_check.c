@@ -202,9 +202,14 @@ static void report_unknown_option(const json_t *plugin, const char *key, const c
 			names[count++] = js_str(one, "key", "");
 	names[count] = NULL;
 	const char *near = text_closest(key, names);
-	findings_add(f, pointer, "unknown-option", "plugin %s has no option of that name%s%s%s",
-		     js_str(plugin, "name", ""), near ? ": did you mean " : "", near ? near : "",
-		     near ? "?" : "");
+	const char *name = js_str(plugin, "name", "");
+	if (near)
+		findings_add(f, pointer, "unknown-option",
+			     "plugin %s has no option %.64s: did you mean %s?", name, key, near);
+	else
+		findings_add(f, pointer, "unknown-option",
+			     "plugin %s has no option %.64s: berthctl plugin show %s lists them",
+			     name, key, name);
 }
 
 static void check_options(const json_t *plugin, const json_t *options, struct findings *f)
@@ -241,18 +246,68 @@ static void check_options(const json_t *plugin, const json_t *options, struct fi
 }
 
 /* A plugin that is bad says so in the sentence that its loading gave. */
+static bool integrates(const json_t *plugin)
+{
+	return catalog_has(plugin, "integration", "probe") &&
+	       catalog_has(plugin, "integration", "repositories");
+}
+
+static void report_unknown_kind(const struct daemon_state *d, const char *kind, struct findings *f)
+{
+	char kinds[400] = "";
+	const json_t *one;
+	size_t i, at = 0;
+
+	json_array_foreach (d->plugins, i, one) {
+		if (!js_bool(one, "ok", false) || !integrates(one) || at >= sizeof(kinds))
+			continue;
+		at += (size_t)snprintf(kinds + at, sizeof(kinds) - at, "%s%s", at ? ", " : "",
+				       js_str(one, "name", ""));
+	}
+	findings_add(f, "/kind", "no-plugin", "there is no plugin %s; there %s %s", kind,
+		     strchr(kinds, ',') ? "are" : "is", *kinds ? kinds : "none");
+}
+
+/* A field of the integration that the plugin does not ask for would change nothing, and
+ * its user would think that it does. */
+static void check_fields(const json_t *plugin, const json_t *desired,
+			 const struct integration_secrets *secrets, struct findings *f)
+{
+	const json_t *tls = json_object_get(desired, "tls");
+	const struct {
+		const char *option, *pointer;
+		bool is_set;
+	} fields[] = {
+		{"username", "/username", *js_str(desired, "username", "") != 0},
+		{"password", "/password", secrets->has_password},
+		{"tls_verify", "/tls/verify", !js_bool(tls, "verify", true)},
+		{"tls_ca", "/tls/ca", *js_str(tls, "ca", "") != 0},
+		{"tls_client_cert", "/tls/client_cert", *js_str(tls, "client_cert", "") != 0},
+		{"tls_client_key", "/tls/client_key", secrets->has_client_key},
+		{"auth_realms", "/auth_realms",
+		 json_array_size(json_object_get(desired, "auth_realms")) > 0},
+		{"upload_hosts", "/upload_hosts",
+		 json_array_size(json_object_get(desired, "upload_hosts")) > 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (fields[i].is_set && !option_find(plugin, fields[i].option))
+			findings_add(f, fields[i].pointer, "unsupported",
+				     "plugin %s does not take %s", js_str(plugin, "name", ""),
+				     fields[i].option);
+}
+
 static const json_t *check_plugin(const struct daemon_state *d, const char *kind,
 				  struct findings *f)
 {
 	const json_t *plugin = catalog_find(d, kind);
 
 	if (!plugin)
-		findings_add(f, "/kind", "no-plugin", "there is no plugin %s", kind);
+		report_unknown_kind(d, kind, f);
 	else if (!js_bool(plugin, "ok", false))
 		findings_add(f, "/kind", "bad-plugin", "plugin %s was not loaded: %s", kind,
 			     js_str(plugin, "error", ""));
-	else if (!catalog_has(plugin, "integration", "probe") ||
-		 !catalog_has(plugin, "integration", "repositories"))
+	else if (!integrates(plugin))
 		findings_add(f, "/kind", "wrong-plugin",
 			     "plugin %s integrates no registry: it has no slot %s", kind,
 			     catalog_has(plugin, "integration", "probe") ? "repositories"
@@ -281,8 +336,10 @@ void integration_check(const struct daemon_state *d, const char *kind, json_t *d
 	check_limit(desired, f);
 	if (secrets->has_password && !*js_str(desired, "username", ""))
 		findings_add(f, "/username", "missing", "a password needs a user name");
-	if (plugin)
+	if (plugin) {
+		check_fields(plugin, desired, secrets, f);
 		check_options(plugin, json_object_get(desired, "options"), f);
+	}
 }
 
 bool integration_needs_proof(const json_t *before, const json_t *after, const json_t *secrets)

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/worker/child.h"
 #include "core/worker/instance.h"
+#include "core/worker/program.h"
 
 #define KEPT_MAX_BYTES (16 * 1024)
 
@@ -70,6 +71,27 @@ static int host_allow_address(const void *config, const void *sockaddr, uint32_t
 {
 	struct berth_error err = ERROR_INIT;
 	return policy_check(&((const struct instance *)config)->policy, sockaddr, byte_count, &err);
+}
+
+static int see_cancel(void *job)
+{
+	return job_cancelled(job);
+}
+
+static void note_program(void *job, pid_t group)
+{
+	atomic_store(&job_board(job)->program, group);
+}
+
+static int host_run(const struct berth_call *call, const struct berth_program *program,
+		    int *ret_status, struct berth_error *err)
+{
+	const struct host_call *h = call->core;
+	const struct program_watch watch = {.cancelled = see_cancel,
+					    .runs = note_program,
+					    .grace_ms = job_settings(h->job)->jobs.grace_ms,
+					    .user = h->job};
+	return program_run(program, &watch, ret_status, err);
 }
 
 const struct berth_host host_vtable = {

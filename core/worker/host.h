@@ -16,8 +16,4 @@ struct host_call {
 
 extern const struct berth_host host_vtable;
 
-/* host->run; see struct berth_program. */
-int host_run(const struct berth_call *call, const struct berth_program *program, int *ret_status,
-	     struct berth_error *err);
-
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs that a plugin asks for (host->run): no shell, an environment of its
- * own, a process group that ends as a whole with the call. Inside a job, which
- * is one thread; the only place that starts programs in the worker.
- */
+/* Programs that a plugin asks for (host->run): see program.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,14 +12,13 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/worker/child.h"
-#include "core/worker/host.h"
+#include "core/worker/program.h"
 
 #define OUTPUT_MAX_DEFAULT (1024 * 1024)
 #define LOOK_MS 100
 
 struct running {
-	struct job *job;
+	const struct program_watch *watch;
 	const struct berth_program *program;
 	pid_t pid;
 	int out_fd, err_fd, pid_fd;
@@ -105,7 +101,7 @@ static int reap(struct running *r)
 	kill(-r->pid, SIGKILL);
 	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	atomic_store(&job_board(r->job)->program, 0);
+	r->watch->runs(r->watch->user, 0);
 	if (r->out_fd >= 0)
 		close(r->out_fd);
 	if (r->err_fd >= 0)
@@ -132,7 +128,7 @@ static int start(struct running *r, struct berth_error *err)
 	r->out_fd = out[0];
 	r->err_fd = error[0];
 	r->pid_fd = (int)syscall(SYS_pidfd_open, r->pid, 0);
-	atomic_store(&job_board(r->job)->program, r->pid);
+	r->watch->runs(r->watch->user, r->pid);
 	if (r->pid_fd >= 0)
 		return 0;
 	/* Its end would never be seen. */
@@ -147,7 +143,7 @@ static void stop(struct running *r, int why)
 	if (r->failed)
 		return;
 	r->failed = why;
-	r->kill_at_ms = clock_monotonic_ms() + job_settings(r->job)->jobs.grace_ms;
+	r->kill_at_ms = clock_monotonic_ms() + r->watch->grace_ms;
 	kill(-r->pid, SIGTERM);
 }
 
@@ -207,8 +203,9 @@ static bool look(struct running *r)
 		take_output(r);
 	if (fds[1].revents)
 		take_errors(r);
-	if (!r->failed && job_cancelled(r->job))
-		stop(r, job_cancelled(r->job));
+	int cancelled = r->watch->cancelled(r->watch->user);
+	if (!r->failed && cancelled)
+		stop(r, cancelled);
 	if (r->failed && !r->is_killed && clock_monotonic_ms() >= r->kill_at_ms) {
 		r->is_killed = true;
 		kill(-r->pid, SIGKILL);
@@ -216,11 +213,10 @@ static bool look(struct running *r)
 	return fds[2].revents && !fds[0].revents && !fds[1].revents;
 }
 
-int host_run(const struct berth_call *call, const struct berth_program *program, int *ret_status,
-	     struct berth_error *err)
+int program_run(const struct berth_program *program, const struct program_watch *watch,
+		int *ret_status, struct berth_error *err)
 {
-	struct host_call *h = call->core;
-	struct running r = {.job = h->job, .program = program};
+	struct running r = {.watch = watch, .program = program};
 	r.output_max = program->output_max_bytes ? program->output_max_bytes : OUTPUT_MAX_DEFAULT;
 	if (!program->path || !program->argv || !program->argv[0])
 		return berth_fail(err, BERTH_E_INVALID, "a program needs a path and arguments");

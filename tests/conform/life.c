@@ -117,6 +117,31 @@ static void check_missing(const struct plugin *p, const struct host_setup *base)
 	}
 }
 
+static bool asks_for(const struct plugin *p, const char *key)
+{
+	for (size_t i = 0; i < p->option_count; i++)
+		if (!strcmp(p->options[i].key, key))
+			return true;
+	return false;
+}
+
+/* The core moves image bytes by itself, with these options of the instance. */
+static void check_transfer_options(const struct plugin *p)
+{
+	static const char *const needed[] = {"tls_verify",     "tls_ca",      "tls_client_cert",
+					     "tls_client_key", "auth_realms", "upload_hosts",
+					     "proxy"};
+	char lacks[200] = "";
+	size_t at = 0;
+	if (!p->integration.oci_endpoint)
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(needed); i++)
+		if (!asks_for(p, needed[i]))
+			at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %s", needed[i]);
+	tap_ok(!at, "with oci_endpoint, it declares the options that copies are made by",
+	       lacks + 1);
+}
+
 void check_life(const struct plugin *p, struct upstream *u)
 {
 	char address[64], detail[400];
@@ -131,5 +156,6 @@ void check_life(const struct plugin *p, struct upstream *u)
 	tap_ok(o.ran && !o.changed_process,
 	       "folder, umask, environment and signals of the process are left alone", NULL);
 	check_missing(p, &setup);
+	check_transfer_options(p);
 	check_leaks(&setup);
 }

@@ -411,7 +411,7 @@ class Nowhere(Case):
         self.assertIn("name", error["message"])
 
     def test_bad_options_are_named(self):
-        self.assertIn("address", self.fails("invalid", {}, "spaces")["message"])
+        self.assertIn("address", self.fails("invalid", {}, "spaces")["cause"])
         for address in ("registry.example", "ftp://x", "http://u:p@x", "http://x/?q", "http://"):
             with self.subTest(address):
                 self.fails("invalid", {"address": address}, "spaces")

@@ -42,6 +42,29 @@ class Case(unittest.TestCase):
         self.assertEqual("succeeded", self.api.wait(self.submit(name, "well"))["state"])
 
 
+class Undeclared(Case):
+    def test_what_a_plugin_does_not_ask_for_is_refused_by_name(self):
+        answer = self.api.request("POST", "/v1/integrations", {
+            "name": "x-fields", "kind": "dockerreg", "address": "http://127.0.0.1:1",
+            "username": "joe", "auth_realms": ["auth.example"], "upload_hosts": ["up.example"],
+            "tls": {"verify": False}, "options": {"act": "well", "akt": "well", "zzz": "1"}})
+        self.assertEqual(422, answer.status)
+        found = {one["pointer"]: one["detail"] for one in answer.body["errors"]}
+        self.assertEqual({
+            "/auth_realms": "plugin dockerreg does not take auth_realms",
+            "/upload_hosts": "plugin dockerreg does not take upload_hosts",
+            "/tls/verify": "plugin dockerreg does not take tls_verify",
+            "/options/akt": "plugin dockerreg has no option akt: did you mean act?",
+            "/options/zzz": "plugin dockerreg has no option zzz: berthctl plugin show "
+                            "dockerreg lists them"}, found)
+
+    def test_an_unknown_kind_is_answered_with_those_there_are(self):
+        answer = self.api.request("POST", "/v1/integrations", {
+            "name": "x-kind", "kind": "docker", "address": "http://127.0.0.1:1"})
+        self.assertEqual("there is no plugin docker; there is dockerreg",
+                         answer.body["errors"][0]["detail"])
+
+
 class Misdeeds(Case):
     def test_each_misdeed_ends_in_words_and_berthd_goes_on(self):
         for act, code, detail in (

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls one slot of a plugin as a job would, with a host that is made of the
- * environment, and prints each item as a JSON line.
- *
- *   build/tests/drive build/plugins/X.so SLOT [ARGUMENT...]
- *
- * Options come from the environment: BERTH_OPT_address=http://...; a value
- * "@FILE" is the file's content. BERTH_DEADLINE_MS limits the call,
- * BERTH_DRY_RUN=1 sets that flag, BERTH_STOP_AFTER=N makes the sink say stop,
- * BERTH_DENY=1 refuses every address. SLOT "options" prints the option table.
- * The last line is {"error":{...}} after a failure; the exit status is 1 then.
+ * environment, and prints each item as a JSON line: see usage below. Options are
+ * checked by the core's own code. The last line is {"error":{...}} after a failure;
+ * the exit status is 1 then, and 2 where it was called wrongly.
  */
 #include <berth/plugin.h>
 #include <curl/curl.h>
@@ -21,15 +15,18 @@
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
+#include "core/worker/instance.h"
+#include "core/worker/program.h"
 
-struct option_value {
-	struct option_value *next;
-	char *value;
-};
+#define OPTION_PREFIX "BERTH_OPT_"
+#define GRACE_MS 1000
+
+extern char **environ;
 
 struct driver {
-	const struct berth_plugin *plugin;
-	struct option_value *values;
+	const struct berth_plugin *plugin; /* as it was loaded */
+	struct plugin imported;
+	struct instance instance;
 };
 
 struct printing {
@@ -59,6 +56,8 @@ static int put(struct berth_sink *sink, const struct berth_item *item)
 	js_put_str(o, "digest", item->digest);
 	if (item->bytes)
 		json_object_set_new(o, "bytes", json_integer((json_int_t)item->bytes));
+	if (item->updated_ms)
+		json_object_set_new(o, "updated_ms", json_integer(item->updated_ms));
 	if (item->more_json)
 		json_object_set_new(o, "more", json_loads(item->more_json, 0, NULL));
 	print_line(o);
@@ -103,30 +102,14 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static const char *default_of(const struct berth_plugin *p, const char *key)
-{
-	for (const struct berth_option *o = p->options; o && o->key; o++)
-		if (!strcmp(o->key, key))
-			return o->deflt;
-	return NULL;
-}
-
+/* Limits are the libraries' own where the environment has none. */
 static const char *option(const void *config, const char *key)
 {
-	struct driver *d = (struct driver *)(uintptr_t)config;
-	AUTO_FREE char *name = text_printf("BERTH_OPT_%s", key);
-	const char *text = name ? getenv(name) : NULL;
-	if (!text)
-		return default_of(d->plugin, key);
-	if (text[0] != '@')
-		return text;
-	struct option_value *v = calloc(1, sizeof *v);
-	if (!v)
-		exit(2);
-	v->value = read_file(text + 1);
-	v->next = d->values;
-	d->values = v;
-	return v->value;
+	const struct driver *d = config;
+	AUTO_FREE char *name = text_printf(OPTION_PREFIX "%s", key);
+	if (!strncmp(key, "net_", 4))
+		return name ? getenv(name) : NULL;
+	return instance_option(&d->instance, key);
 }
 
 static const char *kept(const void *config)
@@ -150,6 +133,27 @@ static int allow_address(const void *config, const void *sockaddr, uint32_t byte
 	return getenv("BERTH_DENY") ? BERTH_E_ADDRESS : 0;
 }
 
+static int see_deadline(void *call)
+{
+	return cancelled(call) ? BERTH_E_TIMEOUT : 0;
+}
+
+static void forget_program(void *call, pid_t group)
+{
+	(void)call;
+	(void)group;
+}
+
+static int run_program(const struct berth_call *call, const struct berth_program *program,
+		       int *ret_status, struct berth_error *err)
+{
+	const struct program_watch watch = {.cancelled = see_deadline,
+					    .runs = forget_program,
+					    .grace_ms = GRACE_MS,
+					    .user = (void *)(uintptr_t)call};
+	return program_run(program, &watch, ret_status, err);
+}
+
 static const struct berth_host host = {
 	.size = sizeof host,
 	.abi_minor = BERTH_ABI_MINOR,
@@ -160,6 +164,7 @@ static const struct berth_host host = {
 	.kept = kept,
 	.keep = keep,
 	.allow_address = allow_address,
+	.run = run_program,
 };
 
 /* --- the slots by name --- */
@@ -519,11 +524,40 @@ static int run_slot(struct driver *d, void *self, char **argv, struct berth_erro
 	return berth_fail(err, BERTH_E_INVALID, "no slot is called %s", argv[0]);
 }
 
+/* What BERTH_OPT_... say, as the core gives options to an instance. */
+static json_t *read_options(void)
+{
+	json_t *options = json_object();
+	for (char **e = environ; *e; e++) {
+		const char *key = *e + strlen(OPTION_PREFIX), *value = strchr(*e, '=');
+		if (strncmp(*e, OPTION_PREFIX, strlen(OPTION_PREFIX)) != 0 || !value)
+			continue;
+		AUTO_FREE char *name = strndup(key, (size_t)(value - key));
+		AUTO_FREE char *text = value[1] == '@' ? read_file(value + 2) : NULL;
+		if (name && strncmp(name, "net_", 4) != 0)
+			js_put_str(options, name, text ? text : value + 1);
+	}
+	return options;
+}
+
+static int take_options(struct driver *d, struct berth_error *err)
+{
+	static const struct net_limits none;
+	AUTO_JSON json_t *document = json_pack("{s:s, s:o, s:{s:b}}", "plugin", d->plugin->name,
+					       "options", read_options(), "policy", "private", 1);
+	if (!document)
+		return berth_fail_memory(err);
+	int r = plugin_import(d->plugin, d->plugin->name, &d->imported, err);
+	return r ? r : instance_init(&d->instance, "drive", &d->imported, document, &none, err);
+}
+
 static int drive(struct driver *d, char **argv)
 {
 	struct berth_error err = ERROR_INIT;
 	void *self = NULL;
-	int r = d->plugin->open(&host, d, &self, &err);
+	int r = take_options(d, &err);
+	if (!r)
+		r = d->plugin->open(&host, d, &self, &err);
 	if (!r) {
 		r = run_slot(d, self, argv, &err);
 		d->plugin->close(self);
@@ -533,27 +567,53 @@ static int drive(struct driver *d, char **argv)
 		json_object_set_new(o, "error", js_of_error(&err));
 		print_line(o);
 	}
-	while (d->values) {
-		struct option_value *v = d->values;
-		d->values = v->next;
-		free(v->value);
-		free(v);
-	}
+	instance_done(&d->instance);
+	free(d->imported.options);
 	return r ? 1 : 0;
+}
+
+static void usage(FILE *to)
+{
+	static const char *const words[] = {"", " ARGUMENT", " ARGUMENT ARGUMENT"};
+	fputs("usage: drive PLUGIN.so SLOT [ARGUMENT...]\n"
+	      "       drive PLUGIN.so options\n"
+	      "In the environment:\n"
+	      "  BERTH_OPT_address=URL ...  options of the instance; @FILE: what is in a file\n"
+	      "  BERTH_OPT_net_answer_ms=N  and other limits, by the names that plugins ask for\n"
+	      "  BERTH_DEADLINE_MS=N        the call's deadline, from its begin\n"
+	      "  BERTH_DRY_RUN=1            the call is a dry run\n"
+	      "  BERTH_STOP_AFTER=N         the sink says stop at its Nth item\n"
+	      "  BERTH_DENY=1               every address is denied\n"
+	      "Slots and the arguments that they need:\n",
+	      to);
+	for (size_t i = 0; i < ARRAY_COUNT(slots); i++)
+		fprintf(to, "  %s%s\n", slots[i].name, words[slots[i].arguments]);
+}
+
+/* One in the folder at hand is no library of the system. */
+static void *load(const char *path)
+{
+	AUTO_FREE char *here = strchr(path, '/') ? strdup(path) : text_printf("./%s", path);
+	return here ? dlopen(here, RTLD_NOW | RTLD_LOCAL) : NULL;
 }
 
 int main(int argc, char **argv)
 {
 	struct driver d = {0};
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		usage(stdout);
+		return 0;
+	}
 	if (argc < 3) {
-		fprintf(stderr, "usage: drive PLUGIN.so SLOT [ARGUMENT...]\n");
+		usage(stderr);
 		return 2;
 	}
 	curl_global_init(CURL_GLOBAL_ALL);
-	void *so = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+	void *so = load(argv[1]);
 	d.plugin = so ? dlsym(so, "berth_plugin_v1") : NULL;
 	if (!d.plugin) {
-		fprintf(stderr, "%s\n", dlerror());
+		const char *why = dlerror();
+		fprintf(stderr, "%s\n", why ? why : "no memory");
 		return 2;
 	}
 	if (!strcmp(argv[2], "options")) {

@@ -54,6 +54,17 @@ class Kit(unittest.TestCase):
         self.assertIn("# it gave 0 items, none of them SPACE", text)
         self.assertIs(True, found["401 is auth"])
 
+    def test_a_plugin_that_copies_declares_what_copies_are_made_by(self):
+        claim = "with oci_endpoint, it declares the options that copies are made by"
+        found, _, _ = conform(os.path.join(BUILD, "plugins", "dockerreg.so"))
+        self.assertIs(True, found[claim])
+        found, _, text = conform(os.path.join(BUILD, "tests", "plugin", "half-endpoint.so"))
+        self.assertIs(False, found[claim])
+        self.assertIn("# tls_ca tls_client_cert tls_client_key auth_realms upload_hosts proxy",
+                      text)
+        found, _, _ = conform(os.path.join(BUILD, "plugins", "kube.so"))
+        self.assertNotIn(claim, found)
+
     def test_a_script_has_a_second_page(self):
         path = os.path.join(BUILD, "plugins", "dockerreg.so")
         script = os.path.join(workdir(self), "script")
