@@ -359,6 +359,10 @@ const struct command integration_commands[] = {
 		.verb = "delete",
 		.aliases = "rm remove",
 		.summary = "Forget an integration; the registry itself is not touched",
+		.details = "A registry that keeps replication policies or temporary logins of "
+			   "Berth's is told to remove them first, and the deletion is refused "
+			   "until they are gone. One that is disabled or away can't be told: they "
+			   "stay, and the answer says so.",
 		.operands = {THE_NAME},
 		.examples = {{"berthctl integration delete lab", "asks first"},
 			     {"berthctl integration delete lab --yes", "in a script"}},

@@ -181,6 +181,14 @@ static void no_result(struct cli *c, const json_t *operation)
 	(void)operation;
 }
 
+/* With what berthd has to say of it. */
+static void say_done(struct cli *c, const char *done, const json_t *body)
+{
+	cli_note(c, "%s", done);
+	if (js_str(body, "message", NULL))
+		cli_note(c, "%s", js_str(body, "message", ""));
+}
+
 /* Shows the answer to a change. */
 static int show_change(struct cli *c, const struct change *change, const json_t *body)
 {
@@ -199,7 +207,7 @@ static int show_change(struct cli *c, const struct change *change, const json_t 
 	if (cli_has(c, "dry-run"))
 		return body ? show_plan(c, body) : EXIT_OK;
 	if (change->done && is_person)
-		cli_note(c, "%s", change->done);
+		say_done(c, change->done, body);
 	return body && (!is_person || !change->done) ? show_resource(c, body, change->columns)
 						     : EXIT_OK;
 }

@@ -394,21 +394,29 @@ void api_integrations_patch(struct request *q, struct answer *a)
 	finish_change(q, a, &c);
 }
 
-/* Answers 409 where the registry keeps what was made for berthd and can still be told
- * to remove it: of one that is gone it can't be. */
-static bool is_clean_there(struct request *q, struct answer *a, const struct integration *row)
-{
-	struct store *s = request_daemon(q)->store;
-	struct berth_error err = ERROR_INIT;
-	int64_t logins = 0, policies = 0;
+/* What the registry keeps that was made for berthd. */
+struct kept_there {
+	int64_t logins, policies;
+};
 
-	if (integration_check_usable(row, true, &err))
+static int count_kept(struct store *s, const struct integration *row, struct kept_there *ret,
+		      struct berth_error *err)
+{
+	int code = login_count(s, row->id, &ret->logins, err);
+
+	return code ? code : sync_native_count(s, row->id, &ret->policies, err);
+}
+
+/* Answers 409 where the registry keeps anything and can still be told to remove it: of
+ * one that is gone, or disabled, it can't be, and it stays. */
+static bool is_clean_there(struct request *q, struct answer *a, const struct integration *row,
+			   const struct kept_there *kept)
+{
+	int64_t logins = kept->logins, policies = kept->policies;
+	struct berth_error off = ERROR_INIT;
+
+	if (integration_check_usable(row, true, &off))
 		return true;
-	if (login_count(s, row->id, &logins, &err) ||
-	    sync_native_count(s, row->id, &policies, &err)) {
-		api_fail(a, &err, NULL);
-		return false;
-	}
 	if (logins)
 		api_refuse(a, 409, "in-use",
 			   request_is_platform(q) ? "berthctl login list"
@@ -454,18 +462,51 @@ static bool is_free(struct request *q, struct answer *a, const struct integratio
 	return open_count == 0;
 }
 
+/* The plan of a deletion, done or not, with what stays at the registry for good. */
+static json_t *plan_of_deletion(struct request *q, const char *path, const struct kept_there *kept)
+{
+	json_t *plan = api_plan(NULL, NULL, path);
+	char message[192];
+
+	json_object_set_new(plan, "dry_run", json_boolean(request_dry_run(q)));
+	snprintf(message, sizeof(message),
+		 "%lld replication polic%s and %lld temporary login%s of Berth's stay at the "
+		 "registry, and are to be removed there by hand",
+		 (long long)kept->policies, kept->policies == 1 ? "y" : "ies",
+		 (long long)kept->logins, kept->logins == 1 ? "" : "s");
+	js_put_str(plan, "message", message);
+	return plan;
+}
+
+/* Removes it, or shows the plan of that; false: nothing was removed. */
+static bool remove_row(struct request *q, struct answer *a, const struct integration *row,
+		       const struct kept_there *kept)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/v1/integrations/%s", row->name);
+	bool is_removed = api_remove(q, a, path, row->id, integration_remove);
+	if ((kept->logins || kept->policies) && (is_removed || request_dry_run(q)))
+		answer_json(a, 200, plan_of_deletion(q, path, kept));
+	return is_removed;
+}
+
 void api_integrations_delete(struct request *q, struct answer *a)
 {
 	struct change c AUTO_CHANGE = {.name = NULL};
-	char path[96];
+	struct kept_there kept = {.logins = 0};
+	struct berth_error failed = ERROR_INIT;
 
 	if (!begin_change(q, a, &c) ||
 	    !bindings_none(q, a, "s.integration_id = ? AND " BINDING_COUNTS_SQL, c.row.id,
 			   "the integration") ||
-	    !is_free(q, a, &c.row) || !is_clean_there(q, a, &c.row))
+	    !is_free(q, a, &c.row))
 		return;
-	snprintf(path, sizeof(path), "/v1/integrations/%s", c.name);
-	if (!api_remove(q, a, path, c.row.id, integration_remove))
+	if (count_kept(request_daemon(q)->store, &c.row, &kept, &failed)) {
+		api_fail(a, &failed, NULL);
+		return;
+	}
+	if (!is_clean_there(q, a, &c.row, &kept) || !remove_row(q, a, &c.row, &kept))
 		return;
 	integration_unschedule(request_daemon(q), c.row.id);
 	struct berth_error err = ERROR_INIT;

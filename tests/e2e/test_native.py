@@ -170,6 +170,37 @@ class Running(NativeCase):
         self.refresh()
         self.gone(name)
 
+    def test_what_stays_at_a_disabled_integration_is_said(self):
+        self.image("stays", "v1")
+        self.daemon.add("twin", self.standin.url, *self.standin.login, kind="harbor")
+        name = self.rule("native", source=f"twin/{self.project}")
+        self.done(self.run_rule(name))
+        self.patch_integration("twin", {"enabled": False})
+        self.ask("DELETE", f"/v1/syncs/{name}", If_Match="*")
+        path = "/v1/integrations/twin"
+        wait_until(lambda: self.ask("DELETE", path + "?dry_run=true", If_Match="*").status == 200,
+                   "nothing is under way", 180)
+        plan = self.ask("DELETE", path + "?dry_run=true", If_Match="*").body
+        self.assertTrue(plan["dry_run"])
+        self.assertIn("1 replication policy and 0 temporary logins", plan["message"])
+        said = self.daemon.ctl("integration", "delete", "twin", "--yes")
+        self.assertEqual(0, said.returncode, said.stderr)
+        self.assertIn("1 replication policy and 0 temporary logins", said.stderr)
+        self.refused(404, "not-found", "GET", path)
+        for number, row in list(self.world.policies.items()):
+            if row.name in self.policy(name):
+                del self.world.policies[number]
+        self.drop_endpoints()
+
+    def drop_endpoints(self):
+        for key, row in list(self.world.registries.items()):
+            if row.name.startswith("berth-"):
+                del self.world.registries[key]
+
+    def patch_integration(self, name, change):
+        answer = self.ask("PATCH", f"/v1/integrations/{name}", change, If_Match="*")
+        self.assertEqual(200, answer.status, answer.body)
+
     def test_what_another_berth_made_for_a_rule_of_that_name_stays(self):
         self.image("both", "v1")
         name = self.rule("native")
@@ -187,9 +218,7 @@ class Running(NativeCase):
         self.assertIn(others, self.policies())
         # Its end there is the other Berth's to remove, and the endpoint with it.
         del self.world.policies[number + 1000]
-        for key, row in list(self.world.registries.items()):
-            if row.name.startswith("berth-"):
-                del self.world.registries[key]
+        self.drop_endpoints()
 
     def failed_removals(self):
         listed = self.api.get("/v1/operations?filter=kind%20eq%20'native-remove'")["items"]
