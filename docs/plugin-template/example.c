@@ -401,8 +401,12 @@ static const struct berth_integration_ops integration = {
 };
 
 BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
-	BERTH_PLUGIN_HEAD,      .name = "example",
-	.version = "1.0",       .summary = "A server that tells its version.",
-	.options = options,     .open = example_open,
-	.close = example_close, .integration = &integration,
+	BERTH_PLUGIN_HEAD,
+	.name = "example",
+	.version = "1.0",
+	.summary = "A server that tells its version.",
+	BERTH_PLUGIN_OPTIONS(options),
+	.open = example_open,
+	.close = example_close,
+	.integration = &integration,
 };

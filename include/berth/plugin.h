@@ -137,10 +137,12 @@ struct berth_plugin {
 
 extern BERTH_EXPORT const struct berth_plugin berth_plugin_v1;
 
+/* The first members, as this header has them; and the option table, in its place between
+ * summary and open (C++20 wants designators in their order). */
 #define BERTH_PLUGIN_HEAD                                                                          \
 	.magic = BERTH_ABI_MAGIC, .size = sizeof(struct berth_plugin),                             \
-	.abi_major = BERTH_ABI_MAJOR, .abi_minor = BERTH_ABI_MINOR,                                \
-	.option_stride = sizeof(struct berth_option)
+	.abi_major = BERTH_ABI_MAJOR, .abi_minor = BERTH_ABI_MINOR
+#define BERTH_PLUGIN_OPTIONS(table) .options = (table), .option_stride = sizeof(struct berth_option)
 
 #ifdef __cplusplus
 }

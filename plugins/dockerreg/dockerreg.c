@@ -155,7 +155,7 @@ BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
 	.name = "dockerreg",
 	.version = BERTH_VERSION,
 	.summary = "Docker Registry: distribution 2.x and 3.x, and other plain OCI registries.",
-	.options = options,
+	BERTH_PLUGIN_OPTIONS(options),
 	.open = open_dockerreg,
 	.close = close_dockerreg,
 	.integration = &integration,

@@ -98,9 +98,14 @@ static const struct berth_integration_ops integration = {
 };
 
 const struct berth_plugin berth_plugin_v1 = {
-	BERTH_PLUGIN_HEAD,        .name = "harbor",
-	.version = BERTH_VERSION, .summary = "Harbor 2.4 and newer.",
-	.options = options,       .open = open_harbor,
-	.close = close_harbor,    .integration = &integration,
-	.sync = &harbor_sync_ops, .scan = &harbor_scan_ops,
+	BERTH_PLUGIN_HEAD,
+	.name = "harbor",
+	.version = BERTH_VERSION,
+	.summary = "Harbor 2.4 and newer.",
+	BERTH_PLUGIN_OPTIONS(options),
+	.open = open_harbor,
+	.close = close_harbor,
+	.integration = &integration,
+	.sync = &harbor_sync_ops,
+	.scan = &harbor_scan_ops,
 };

@@ -95,8 +95,12 @@ static const struct berth_integration_ops integration = {
 };
 
 const struct berth_plugin berth_plugin_v1 = {
-	BERTH_PLUGIN_HEAD,        .name = "jfrog",
-	.version = BERTH_VERSION, .summary = "Docker repositories of JFrog Artifactory 7.",
-	.options = options,       .open = open_jfrog,
-	.close = close_jfrog,     .integration = &integration,
+	BERTH_PLUGIN_HEAD,
+	.name = "jfrog",
+	.version = BERTH_VERSION,
+	.summary = "Docker repositories of JFrog Artifactory 7.",
+	BERTH_PLUGIN_OPTIONS(options),
+	.open = open_jfrog,
+	.close = close_jfrog,
+	.integration = &integration,
 };

@@ -90,7 +90,7 @@ const struct berth_plugin berth_plugin_v1 = {
 	.name = "kube",
 	.version = BERTH_VERSION,
 	.summary = "A Kubernetes cluster: namespaces, nodes and pull secrets.",
-	.options = options,
+	BERTH_PLUGIN_OPTIONS(options),
 	.open = open_kube,
 	.close = close_kube,
 	.lifecycle = &kube_lifecycle_ops,

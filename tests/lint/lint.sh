@@ -44,7 +44,8 @@ unfinished() {
 # The public headers stand alone in each language that an author may use.
 headers() {
 	for compiler in "gcc -std=c11" "gcc -std=c17" "gcc -std=c2x" "g++ -std=c++17 -xc++" \
-		"clang -std=c11" "clang -std=c17" "clang -std=c2x" "clang++ -std=c++17 -xc++"; do
+		"g++ -std=c++20 -xc++" "clang -std=c11" "clang -std=c17" "clang -std=c2x" \
+		"clang++ -std=c++17 -xc++" "clang++ -std=c++20 -xc++"; do
 		command -v "${compiler%% *}" >/dev/null || continue
 		for header in error ops plugin; do
 			echo "#include <berth/$header.h>" |
@@ -52,6 +53,20 @@ headers() {
 					$(case $compiler in *c++) ;; *) echo -xc ;; esac) \
 					-fsyntax-only - || return 1
 		done
+	done
+	# Designators are C's, and C++20's.
+	for compiler in "gcc -std=c11 -xc" "g++ -std=c++20 -xc++" "clang++ -std=c++20 -xc++"; do
+		command -v "${compiler%% *}" >/dev/null || continue
+		$compiler -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only - <<-END || return 1
+			#include <berth/plugin.h>
+			static const struct berth_option options[] = {{0, 0, 0, 0, 0}};
+			const struct berth_plugin berth_plugin_v1 = {
+				BERTH_PLUGIN_HEAD, .needs_minor = 0, .name = "x", .version = "1",
+				.summary = "Is one.", BERTH_PLUGIN_OPTIONS(options), .reserved = 0,
+				.open = 0, .close = 0, .lifecycle = 0, .integration = 0, .sync = 0,
+				.scan = 0,
+			};
+		END
 	done
 }
 

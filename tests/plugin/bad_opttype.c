@@ -8,5 +8,6 @@ static const struct berth_option options[] = {
 };
 
 PLUGIN = {
-	BERTH_PLUGIN_HEAD, .name = "bad-opttype", GOOD_NAMES, GOOD_CALLS, .options = options,
+	BERTH_PLUGIN_HEAD, .name = "bad-opttype",         GOOD_NAMES,
+	GOOD_CALLS,        BERTH_PLUGIN_OPTIONS(options),
 };

@@ -315,8 +315,12 @@ static const struct berth_integration_ops integration = {
 };
 
 BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
-	BERTH_PLUGIN_HEAD,      .name = FIXTURE_NAME,
-	.version = "1.0",       .summary = "Behaves as its options say.",
-	.options = options,     .open = fixture_open,
-	.close = fixture_close, .integration = &integration,
+	BERTH_PLUGIN_HEAD,
+	.name = FIXTURE_NAME,
+	.version = "1.0",
+	.summary = "Behaves as its options say.",
+	BERTH_PLUGIN_OPTIONS(options),
+	.open = fixture_open,
+	.close = fixture_close,
+	.integration = &integration,
 };

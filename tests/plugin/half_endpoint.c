@@ -27,6 +27,6 @@ static const struct berth_integration_ops integration = {
 };
 
 PLUGIN = {
-	BERTH_PLUGIN_HEAD, .name = "half-endpoint", GOOD_NAMES,
-	GOOD_CALLS,        .options = options,      .integration = &integration,
+	BERTH_PLUGIN_HEAD, .name = "half-endpoint",       GOOD_NAMES,
+	GOOD_CALLS,        BERTH_PLUGIN_OPTIONS(options), .integration = &integration,
 };
