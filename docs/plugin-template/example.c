@@ -3,16 +3,19 @@
  * with one line of text, its version, and GET /images with its images in JSON,
  * sorted, a page at a time:
  *
- *	{"images": [{"repository": "team/app", "tag": "1"}], "next": "MARK"}
+ *	{"images": [{"repository": "team/app", "tag": "1", "digest": "sha256:..."}],
+ *	 "next": "MARK"}
  *
  * where GET /images?after=MARK brings the next page, and the last one has no
- * "next". Copy it, rename it (the name stands in the table at the end and is the
- * file's), and replace the parts that talk to the server. It needs libcurl,
- * jansson and <berth/plugin.h>, nothing else.
+ * "next". The images' bytes are below /v2/ of the same address, as at every
+ * registry, and are Berth's to move. Copy it, rename it (the name stands in the
+ * table at the end and is the file's), and replace the parts that talk to the
+ * server. It needs libcurl, jansson and <berth/plugin.h>, nothing else.
  */
 #include <berth/plugin.h>
 #include <curl/curl.h>
 #include <jansson.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +31,8 @@
 struct example {
 	const struct berth_host *host;
 	const void *config;
-	const char *address; /* lives as long as the instance: not copied */
+	const char *address;        /* lives as long as the instance: not copied */
+	char repository[NAME_ROOM]; /* of oci_endpoint: must outlive that call */
 };
 
 /* One request: what came back, and the call that it is made for. */
@@ -49,6 +53,12 @@ static const struct berth_option options[] = {
 	{"tls_verify", BERTH_OPT_BOOL, 0, "true", "Check the server's certificate."},
 	{"tls_ca", BERTH_OPT_STRING, 0, NULL,
 	 "Certificates (PEM) of the only authorities to trust for this server."},
+	{"tls_client_cert", BERTH_OPT_STRING, 0, NULL, "Certificate (PEM) to show the server."},
+	{"tls_client_key", BERTH_OPT_STRING, BERTH_OPT_SECRET, NULL, "The key (PEM) to it."},
+	/* These two are for Berth's engine, which copies images; the rest is for both. */
+	{"auth_realms", BERTH_OPT_STRING, 0, NULL, "Other hosts that may give its tokens."},
+	{"upload_hosts", BERTH_OPT_STRING, 0, NULL, "Other hosts that it may send uploads to."},
+	{"proxy", BERTH_OPT_URL, 0, NULL, "HTTP proxy on the way to the server."},
 	{NULL, 0, 0, NULL, NULL},
 };
 
@@ -120,6 +130,33 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 		return CURL_SOCKET_BAD;
 	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Behind a proxy only the proxy's address is seen at connect: a server that is written
+ * as an address is judged by that, a name is the proxy's to resolve. */
+static int judge_address(const struct example *e, struct berth_error *err)
+{
+	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found = NULL;
+	CURLU *url = curl_url();
+	char *name = NULL;
+	int is_refused;
+	if (!url || curl_url_set(url, CURLUPART_URL, e->address, 0) ||
+	    curl_url_get(url, CURLUPART_HOST, &name, 0)) {
+		curl_url_cleanup(url);
+		return fail(err, BERTH_E_INVALID, "option address is no URL", NULL);
+	}
+	name[strcspn(name, "]")] = 0;
+	int why = getaddrinfo(*name == '[' ? name + 1 : name, NULL, &hints, &found);
+	is_refused = why ? why != EAI_NONAME
+			 : e->host->allow_address(e->config, found->ai_addr, found->ai_addrlen);
+	if (found)
+		freeaddrinfo(found);
+	curl_free(name);
+	curl_url_cleanup(url);
+	return is_refused
+		       ? fail(err, BERTH_E_ADDRESS, "the server's address may not be reached", NULL)
+		       : 0;
 }
 
 static uint64_t now_ms(void)
@@ -198,37 +235,48 @@ static int judge_answer(CURL *curl, const char *wanted, struct berth_error *err)
 	}
 }
 
-static void set_credentials(CURL *curl, const struct request *r)
+static const char *option(const struct example *e, const char *key)
 {
-	const struct berth_host *host = r->example->host;
-	const char *user = host->option(r->example->config, "username");
-	const char *password = host->option(r->example->config, "password");
-	const char *verify = host->option(r->example->config, "tls_verify");
-	const char *ca = host->option(r->example->config, "tls_ca");
+	return e->host->option(e->config, key);
+}
+
+static void set_pem(CURL *curl, CURLoption what, const char *text)
+{
+	struct curl_blob pem = {.data = (void *)text, .len = text ? strlen(text) : 0};
+	if (text)
+		curl_easy_setopt(curl, what, &pem);
+}
+
+static void set_credentials(CURL *curl, const struct example *e)
+{
+	const char *user = option(e, "username"), *password = option(e, "password");
+	const char *verify = option(e, "tls_verify"), *ca = option(e, "tls_ca");
 	if (user)
 		curl_easy_setopt(curl, CURLOPT_USERNAME, user);
 	if (password)
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
+	set_pem(curl, CURLOPT_SSLCERT_BLOB, option(e, "tls_client_cert"));
+	set_pem(curl, CURLOPT_SSLKEY_BLOB, option(e, "tls_client_key"));
+	set_pem(curl, CURLOPT_CAINFO_BLOB, ca);
+	if (ca)
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	if (verify && !strcmp(verify, "false")) {
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (ca) {
-		struct curl_blob pem = {.data = (void *)ca, .len = strlen(ca)};
-		curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &pem);
-		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	}
 }
 
 static void set_options(CURL *curl, struct request *r)
 {
+	const char *proxy = option(r->example, "proxy");
 	uint64_t now = now_ms();
 	long left_ms = 60000;
 	if (r->call->deadline_ms)
 		left_ms = r->call->deadline_ms > now ? (long)(r->call->deadline_ms - now) : 1;
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left_ms);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_PROXY, proxy ? proxy : ""); /* "": none at all */
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -236,7 +284,7 @@ static void set_options(CURL *curl, struct request *r)
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, r);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, r);
-	set_credentials(curl, r);
+	set_credentials(curl, r->example);
 }
 
 static int get(struct request *r, struct berth_error *err)
@@ -244,6 +292,9 @@ static int get(struct request *r, struct berth_error *err)
 	char url[2048];
 	if (snprintf(url, sizeof url, "%s%s", r->example->address, r->path) >= (int)sizeof url)
 		return fail(err, BERTH_E_INVALID, "option address is too long", NULL);
+	int code = option(r->example, "proxy") ? judge_address(r->example, err) : 0;
+	if (code)
+		return code;
 	r->answer_bytes = 0;
 	CURL *curl = curl_easy_init();
 	if (!curl)
@@ -251,7 +302,7 @@ static int get(struct request *r, struct berth_error *err)
 	set_options(curl, r);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	CURLcode why = curl_easy_perform(curl);
-	int code = why ? fail_transfer(r, why, err) : judge_answer(curl, r->type, err);
+	code = why ? fail_transfer(r, why, err) : judge_answer(curl, r->type, err);
 	curl_easy_cleanup(curl);
 	r->answer[r->answer_bytes] = 0;
 	return code;
@@ -299,7 +350,9 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 
 /* One walk through the list of images. */
 struct listing {
-	const char *wanted; /* the tags of this repository; NULL: the repositories */
+	uint32_t kind;          /* of the items: a REPOSITORY, TAG or ARTIFACT */
+	const char *repository; /* of the last two: of this one */
+	const char *reference;  /* of the last one: its tag or digest */
 	struct berth_sink *sink;
 	char last[NAME_ROOM];  /* the repository before: each is given once */
 	char after[MARK_ROOM]; /* where the next page begins; "" at the end */
@@ -316,27 +369,51 @@ static const char *text_of(const json_t *object, const char *key, size_t room)
 	return text && strlen(text) < room && !text[strspn(text, legal)] ? text : "";
 }
 
-static int put_name(struct berth_sink *sink, uint32_t kind, const char *name,
-		    struct berth_error *err)
+static const char *digest_of(const json_t *image)
 {
-	struct berth_item item = {.size = sizeof item, .kind = kind, .name = name};
-	return sink->put(sink, &item) ? fail(err, BERTH_E_CANCELLED, "the caller has enough", NULL)
-				      : 0;
+	const char *text = json_string_value(json_object_get(image, "digest"));
+	return text && strlen(text) == 71 && !strncmp(text, "sha256:", 7) &&
+			       strspn(text + 7, "0123456789abcdef") == 64
+		       ? text
+		       : "";
+}
+
+static int is_wanted(const struct listing *l, const struct berth_item *image,
+		     const char *repository)
+{
+	if (l->kind == BERTH_ITEM_REPOSITORY)
+		return strcmp(l->last, repository) != 0;
+	if (strcmp(l->repository, repository) != 0)
+		return 0;
+	return l->kind == BERTH_ITEM_TAG || (!l->given && (!strcmp(l->reference, image->name) ||
+							   !strcmp(l->reference, image->digest)));
 }
 
 static int give_image(struct listing *l, const json_t *image, struct berth_error *err)
 {
 	const char *repository = text_of(image, "repository", NAME_ROOM);
-	const char *tag = text_of(image, "tag", NAME_ROOM);
-	int is_new = strcmp(l->last, repository) != 0;
-	if (!*repository || !*tag)
-		return fail(err, BERTH_E_PROTOCOL, "an image without repository or tag", NULL);
+	struct berth_item item = {.size = sizeof item,
+				  .kind = l->kind,
+				  .name = text_of(image, "tag", NAME_ROOM),
+				  .digest = digest_of(image)};
+	if (!*repository || !*item.name || !*item.digest)
+		return fail(err, BERTH_E_PROTOCOL, "an image lacks repository, tag or digest",
+			    NULL);
+	int is_left_out = !is_wanted(l, &item, repository);
 	snprintf(l->last, sizeof l->last, "%s", repository);
-	if (l->wanted ? strcmp(l->wanted, repository) != 0 : !is_new)
+	if (is_left_out)
 		return 0;
 	l->given++;
-	return put_name(l->sink, l->wanted ? BERTH_ITEM_TAG : BERTH_ITEM_REPOSITORY,
-			l->wanted ? tag : repository, err);
+	if (l->kind == BERTH_ITEM_REPOSITORY) {
+		item.name = repository;
+		item.digest = NULL;
+	}
+	/* The least that the artifact document has; what else is known goes there. */
+	if (l->kind == BERTH_ITEM_ARTIFACT)
+		item.more_json = "{\"kind\":\"image\"}";
+	return l->sink->put(l->sink, &item)
+		       ? fail(err, BERTH_E_CANCELLED, "the caller has enough", NULL)
+		       : 0;
 }
 
 /* jansson has a cap on depth; the cap on bytes was the answer's. */
@@ -356,7 +433,8 @@ static int take_page(struct listing *l, const struct request *r, struct berth_er
 	return code;
 }
 
-/* Page by page to the end. A list that is cut short is an error, never a shorter list. */
+/* Page by page to the end, or to the one image that is asked for. A list that is cut short is an
+ * error, never a shorter list. */
 static int list(struct request *r, struct listing *l, struct berth_error *err)
 {
 	for (int page = 0; page < PAGES_MAX; page++) {
@@ -365,10 +443,12 @@ static int list(struct request *r, struct listing *l, struct berth_error *err)
 		int code = get(r, err);
 		if (!code)
 			code = take_page(l, r, err);
-		if (!code && !*l->after && l->wanted && !l->given)
-			code = fail(err, BERTH_E_NOT_FOUND, "there is no such repository", NULL);
-		if (code || !*l->after)
+		if (code || (l->reference && l->given))
 			return code;
+		if (!*l->after)
+			return l->repository && !l->given ? fail(err, BERTH_E_NOT_FOUND,
+								 "there is no such image", NULL)
+							  : 0;
 	}
 	return fail(err, BERTH_E_LIMIT, "the list of images has too many pages", NULL);
 }
@@ -379,7 +459,7 @@ static int repositories(void *self, const struct berth_call *call, const char *s
 			struct berth_sink *sink, struct berth_error *err)
 {
 	struct request r = {.example = self, .call = call, .type = "application/json"};
-	struct listing l = {.sink = sink};
+	struct listing l = {.kind = BERTH_ITEM_REPOSITORY, .sink = sink};
 	(void)space;
 	return list(&r, &l, err);
 }
@@ -388,8 +468,36 @@ static int tags(void *self, const struct berth_call *call, const char *repositor
 		struct berth_sink *sink, struct berth_error *err)
 {
 	struct request r = {.example = self, .call = call, .type = "application/json"};
-	struct listing l = {.wanted = repository, .sink = sink};
+	struct listing l = {.kind = BERTH_ITEM_TAG, .repository = repository, .sink = sink};
 	return list(&r, &l, err);
+}
+
+static int artifact(void *self, const struct berth_call *call, const char *repository,
+		    const char *reference, struct berth_sink *sink, struct berth_error *err)
+{
+	struct request r = {.example = self, .call = call, .type = "application/json"};
+	struct listing l = {.kind = BERTH_ITEM_ARTIFACT,
+			    .repository = repository,
+			    .reference = reference,
+			    .sink = sink};
+	return list(&r, &l, err);
+}
+
+/* Where Berth's engine finds the bytes, and as whom. It asks nobody; ret has been
+ * zeroed, and so a push is tried. Where the server's names are others than those
+ * below /v2/, they are mapped here. */
+static int oci_endpoint(void *self, const struct berth_call *call, const char *repository,
+			struct berth_oci_endpoint *ret, struct berth_error *err)
+{
+	struct example *e = self;
+	(void)call;
+	if (snprintf(e->repository, sizeof e->repository, "%s", repository) >= NAME_ROOM)
+		return fail(err, BERTH_E_LIMIT, "the repository's name is too long", NULL);
+	ret->base_url = e->address;
+	ret->repository = e->repository;
+	ret->username = option(e, "username");
+	ret->password = option(e, "password");
+	return 0;
 }
 
 /* A slot that is left out is a thing that this backend does not do. */
@@ -398,13 +506,15 @@ static const struct berth_integration_ops integration = {
 	.probe = probe, /* this and repositories make it fit for an integration */
 	.repositories = repositories,
 	.tags = tags,
+	.artifact = artifact,         /* an image is shown */
+	.oci_endpoint = oci_endpoint, /* and copied, by all the options from tls_verify on */
 };
 
 BERTH_EXPORT const struct berth_plugin berth_plugin_v1 = {
 	BERTH_PLUGIN_HEAD,
 	.name = "example",
 	.version = "1.0",
-	.summary = "A server that tells its version.",
+	.summary = "A server that lists its images.",
 	BERTH_PLUGIN_OPTIONS(options),
 	.open = example_open,
 	.close = example_close,

@@ -12,8 +12,9 @@ import subprocess
 import threading
 import unittest
 
-from berthtest import proc, workdir
+from berthtest import Client, Registry, proc, workdir
 from berthtest.daemon import Daemon
+from berthtest.images import Image, random_layer
 
 TREE = proc.TREE
 NOBODY = pwd.getpwnam("nobody")
@@ -47,10 +48,64 @@ def copy_built(build, to):
             shutil.copy2(entry.path, to)
 
 
+IMAGE = Image([random_layer("template", 5000)])
+
+
 def images(following, *found):
     """A page of the template's server."""
-    page = {"images": [{"repository": name, "tag": tag} for name, tag in found]}
-    return json.dumps({**page, "next": following} if following else page).encode()
+    page = {"images": [{"repository": name, "tag": tag, "digest": IMAGE.digest}
+                       for name, tag in found]}
+    return ("application/json",
+            json.dumps({**page, "next": following} if following else page).encode())
+
+
+class TemplateServer:
+    """What the template integrates: two paths of its own, and one image below /v2/."""
+
+    def __init__(self):
+        manifest = (IMAGE.media_type, IMAGE.body)
+        pages = {"/health": ("text/plain", b"1.2.3\n"),
+                 "http://behind.invalid/health": ("text/plain", b"1.2.3\n"),
+                 "/images": images("m-2", ("team/app", "1"), ("team/app", "2")),
+                 "/images?after=m-2": images(None, ("team/app", "3"), ("team/web", "1")),
+                 "/round/images": images("again", ("team/app", "1")),
+                 "/round/images?after=again": images("again"),
+                 "/v2/": ("application/json", b"{}"),
+                 "/v2/team/app/tags/list": ("application/json",
+                                            b'{"name":"team/app","tags":["1","2","3"]}'),
+                 "/v2/team/app/manifests/3": manifest,
+                 f"/v2/team/app/manifests/{IMAGE.digest}": manifest,
+                 **{f"/v2/team/app/blobs/{blob.digest}": ("application/octet-stream", blob.data())
+                    for blob in IMAGE.blobs()}}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                path = self.path.split("?")[0] if self.path.startswith("/v2/") else self.path
+                kind, body = pages.get(path, ("text/plain", b""))
+                self.send_response(200 if body else 404)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                if kind == IMAGE.media_type:
+                    self.send_header("Docker-Content-Digest", IMAGE.digest)
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Install(unittest.TestCase):
@@ -133,53 +188,50 @@ class Install(unittest.TestCase):
         os.unlink(self.path("usr/lib/berth/plugins/example.so"))
 
     def integrate(self, plugins):
-        """What was built there is added as an integration, and its images are listed."""
-        pages = {"/health": b"1.2.3\n",
-                 "/images": images("m-2", ("team/app", "1"), ("team/app", "2")),
-                 "/images?after=m-2": images(None, ("team/app", "3"), ("team/web", "1")),
-                 "/round/images": images("again", ("team/app", "1")),
-                 "/round/images?after=again": images("again")}
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = pages.get(self.path, b"")
-                self.send_response(200 if body else 404)
-                self.send_header("Content-Type", "application/json" if "images" in self.path
-                                 else "text/plain")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
+        """What was built there is added as an integration; its images are listed and copied."""
         folder = workdir(self)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        try:
-            with Daemon(os.path.join(folder, "berth"), plugins=plugins) as daemon:
-                api = daemon.api
-                api.wait(api.post("/v1/integrations", {"name": "ex", "kind": "example",
-                                                       "address": address}))
-                api.wait(api.post("/v1/integrations/ex/refresh", None))
-                shown = api.get("/v1/integrations/ex")
-                self.assertEqual("1.2.3", shown["status"]["version"])
-                [space] = api.get("/v1/spaces")["items"]
-                found = api.get(f"/v1/spaces/{space['id']}/images")["items"]
-                self.assertEqual(["team/app", "team/web"], [one["name"] for one in found])
-                self.assertEqual([3, 1], [one["tags"] for one in found])
-            self.assert_a_list_without_end_is_an_error(plugins, address + "/round")
-        finally:
-            server.shutdown()
-            server.server_close()
+        shutil.copy(self.path("usr/lib/berth/plugins/dockerreg.so"), plugins)
+        with TemplateServer() as server, Registry(os.path.join(folder, "registry")) as registry, \
+                Daemon(os.path.join(folder, "berth"), plugins=plugins) as daemon:
+            api = daemon.api
+            daemon.add("ex", server, kind="example")
+            daemon.add("to", registry)
+            api.wait(api.post("/v1/integrations/ex/refresh", None))
+            shown = api.get("/v1/integrations/ex")
+            self.assertEqual("1.2.3", shown["status"]["version"])
+            [space] = [one for one in api.get("/v1/spaces")["items"] if one["integration"] == "ex"]
+            found = api.get(f"/v1/spaces/{space['id']}/images")["items"]
+            self.assertEqual(["team/app", "team/web"], [one["name"] for one in found])
+            self.assertEqual([3, 1], [one["tags"] for one in found])
+            shown = daemon.ctl_ok("image", "show", "ex/team/app:3")
+            self.assertIn(IMAGE.digest, shown)
+            done = api.run("/v1/copies", {"source": "ex/team/app:3", "target": "to/new/app:3"})
+            self.assertEqual("succeeded", done["state"], done)
+            with Client(registry.url) as client:
+                self.assertEqual(IMAGE.digest, client.digest("new/app", "3"))
+            self.drive(plugins, server.url)
 
-    def assert_a_list_without_end_is_an_error(self, plugins, address):
-        done = subprocess.run([self.path("usr/lib/berth/drive"),
-                               os.path.join(plugins, "example.so"), "repositories"],
-                              env={**os.environ, "BERTH_OPT_address": address},
-                              capture_output=True, text=True, check=False)
-        self.assertIn('"code":"limit"', done.stdout.replace(" ", ""))
+    def drive(self, plugins, url):
+        """What no integration shows: lists without an end, images that are not there, proxies."""
+        def call(slot, *args, **env):
+            done = subprocess.run([self.path("usr/lib/berth/drive"),
+                                   os.path.join(plugins, "example.so"), slot, *args],
+                                  env={**os.environ, **env}, capture_output=True, text=True,
+                                  check=False)
+            return json.loads(done.stdout.splitlines()[-1])
+
+        def code(*args, **env):
+            return call(*args, **env)["error"]["code"]
+
+        self.assertEqual("limit", code("repositories", BERTH_OPT_address=url + "/round"))
+        self.assertEqual("not-found", code("artifact", "team/app", "9", BERTH_OPT_address=url))
+        self.assertEqual(IMAGE.digest, call("artifact", "team/app", IMAGE.digest,
+                                            BERTH_OPT_address=url)["digest"])
+        behind = call("probe", BERTH_OPT_address="http://behind.invalid", BERTH_OPT_proxy=url)
+        self.assertEqual({"value": "1.2.3"}, behind["more"])
+        self.assertEqual("address", code("probe", BERTH_OPT_address="http://127.0.0.1:1",
+                                         BERTH_OPT_proxy="http://no-proxy.invalid",
+                                         BERTH_DENY="1"))
 
     @unittest.skipUnless(os.getuid() == 0, "needs root to be somebody else")
     def test_under_sudo_all_in_the_tree_stays_the_callers(self):
