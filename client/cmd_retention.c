@@ -142,14 +142,73 @@ static void print_started(struct cli *c, const json_t *operation)
 	cli_hint(c, "berthctl retention runs %s %s", cli_operand(c, 0), js_str(run, "id", "RUN"));
 }
 
+/* With the space's name, which says that all tags may go. Takes path; NULL: it is said. */
+static char *confirmed(struct cli *c, char *take_path, int *ret_exit)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *path = take_path;
+	AUTO_JSON json_t *space = NULL;
+	AUTO_FREE char *at = path ? strndup(path, strlen(path) - strlen("/retention/runs")) : NULL;
+	if (!at || api_get(c, at, &space, &err)) {
+		*ret_exit = at ? cli_report(c, &err) : cli_no_memory(c);
+		return NULL;
+	}
+	char *full = api_query(STEAL(path), "confirm", js_str(space, "name", ""));
+	if (!full)
+		*ret_exit = cli_no_memory(c);
+	return full;
+}
+
+static int send_run(struct cli *c, const char *path)
+{
+	struct change change = {.call = {.method = "POST", .path = path}, .result = print_started};
+	return send_change(c, &change);
+}
+
+static int send_confirmed(struct cli *c, char *take_path)
+{
+	int status = EXIT_OK;
+	AUTO_FREE char *path = confirmed(c, take_path, &status);
+	return path ? send_run(c, path) : status;
+}
+
+/* Berthd looks first; where all tags of a repository would go, it begins nothing and the
+ * user is asked. */
+static int start_asking(struct cli *c, char *take_path)
+{
+	struct berth_error err = ERROR_INIT;
+	AUTO_FREE char *path = take_path;
+	AUTO_JSON json_t *operation = NULL;
+	struct api_call call = {.method = "POST", .path = path};
+	if (api_send(c, &call, &operation, &err))
+		return cli_report(c, &err);
+	int status = follow_quietly(c, &operation);
+	if (status == EXIT_OK)
+		return follow_outcome(c, operation, print_started);
+	const json_t *names = value_at(operation, "result.removes_all.names"), *name;
+	size_t i;
+	json_array_foreach (names, i, name)
+		cli_note(c, "  %s", json_string_value(name));
+	if (names && !can_ask(c))
+		cli_hint(c, "say --yes to mean it");
+	if (!names || !can_ask(c))
+		return status;
+	if (!confirm(c, "No tag of these repositories would be left.", &status))
+		return status;
+	return send_confirmed(c, STEAL(path));
+}
+
 static int start(struct cli *c)
 {
 	AUTO_FREE char *path = NULL;
 	int status = place(c, "/runs", &path);
 	if (status >= 0)
 		return status;
-	struct change change = {.call = {.method = "POST", .path = path}, .result = print_started};
-	return send_change(c, &change);
+	if (cli_has(c, "dry-run"))
+		return send_run(c, path);
+	if (cli_has(c, "yes"))
+		return send_confirmed(c, STEAL(path));
+	return cli_has(c, "no-wait") ? send_run(c, path) : start_asking(c, STEAL(path));
 }
 
 static int runs(struct cli *c)
@@ -221,13 +280,18 @@ const struct command retention_commands[] = {
 		.aliases = "start",
 		.summary = "Run the retention rules of a space now",
 		.details = "The registry itself removes what no rule keeps. With --dry-run it "
-			   "removes nothing, and 'retention runs' shows what it would have.",
+			   "removes nothing, and 'retention runs' shows what it would have. Each "
+			   "run is preceded by a dry one: where that removes all tags of a "
+			   "repository, you are asked, and a script is refused. With --yes "
+			   "nothing is looked at before.",
 		.operands = {THE_SPACE},
 		.examples = {{"berthctl retention run harbor/team --dry-run", "what would go"},
-			     {"berthctl retention run harbor/team", "remove it"}},
+			     {"berthctl retention run harbor/team", "remove it"},
+			     {"berthctl retention run harbor/team --yes",
+			      "even if nothing is left"}},
 		.method = "POST",
 		.route = "/v1/spaces/{id}/retention/runs",
-		.traits = CMD_CHANGES | CMD_STARTS,
+		.traits = CMD_CHANGES | CMD_ASKS | CMD_STARTS,
 		.columns = run_columns,
 		.run = start,
 	},

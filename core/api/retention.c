@@ -66,7 +66,14 @@ void api_retention_runs_create(struct request *q, struct answer *a)
 
 	if (api_resumed(q, a) || !space_of_route(q, a, &space))
 		return;
-	json_t *args AUTO_JSON = json_pack("{s:s}", "space", space.name);
+	const char *typed = request_query(q, "confirm");
+	if (typed && strcmp(typed, space.name) != 0) {
+		api_refuse(a, 422, "confirmation-missing", NULL,
+			   "the space is %s: that is what confirms that all of its tags may go",
+			   space.name);
+		return;
+	}
+	json_t *args AUTO_JSON = json_pack("{s:s, s:b}", "space", space.name, "all", typed ? 1 : 0);
 	if (request_dry_run(q))
 		json_object_set_new(args, "dry_run", json_true());
 	submit(q, a, &space,
@@ -132,15 +139,32 @@ int retention_written(struct operation *op, const json_t *value, const struct be
 	return is_dry_run ? 0 : api_tell(api_daemon(), path ? path : "", "changed", op->id, err);
 }
 
+/* Rules that keep nothing of some repository: nothing was begun. */
+static void refuse_all(const struct operation *op, const json_t *all, struct berth_error *err)
+{
+	const char *space = js_str(json_object_get(op->arguments, "args"), "space", "");
+	int64_t tags = js_int(all, "tags", 0), repositories = js_int(all, "repositories", 0);
+
+	(void)berth_fail(err, BERTH_E_CONFLICT,
+			 "this removes all %lld tag%s of %lld repositor%s: confirm it with the "
+			 "name of the space, %s",
+			 (long long)tags, tags == 1 ? "" : "s", (long long)repositories,
+			 repositories == 1 ? "y" : "ies", space);
+}
+
 /* The RUN that was started. */
 int retention_started(struct operation *op, const json_t *value, const struct berth_error *why,
 		      json_t **ret_result, struct berth_error *err)
 {
 	json_t *run = json_array_get(json_object_get(op->own, "runs"), 0);
 
-	(void)value;
 	if (why->code)
 		return 0;
+	if (json_object_get(value, "removes_all")) {
+		*ret_result = json_deep_copy(value);
+		refuse_all(op, json_object_get(value, "removes_all"), err);
+		return 0; /* with err set: the operation fails, and says what it found */
+	}
 	if (!run)
 		return berth_fail(err, BERTH_E_PROTOCOL, "the plugin did not say which run began");
 	*ret_result = json_incref(run);

@@ -7,7 +7,6 @@
  * "follow": {"at", "object", "run"} of a run under way}.
  */
 #include <string.h>
-#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
@@ -212,16 +211,6 @@ static int look_patiently(struct native *n, unsigned *tries, struct berth_error 
 	return 0;
 }
 
-/* Sleeps in short pieces, so that a cancel is seen. */
-static void pause_for(const struct native *n, uint64_t ms)
-{
-	uint64_t until_ms = clock_monotonic_ms() + ms;
-	while (!job_cancelled(n->job) && clock_monotonic_ms() < until_ms) {
-		const struct timespec piece = {.tv_nsec = 50 * 1000000L};
-		nanosleep(&piece, NULL);
-	}
-}
-
 static int follow(struct native *n, struct berth_error *err)
 {
 	uint64_t pause_ms = PAUSE_FIRST_MS;
@@ -235,7 +224,7 @@ static int follow(struct native *n, struct berth_error *err)
 			     (uint64_t)js_int(n->run, "items", 0), "items", state, NULL);
 		if (strcmp(state, "running") != 0)
 			return 0;
-		pause_for(n, pause_ms);
+		job_pause(n->job, pause_ms);
 		if (job_cancelled(n->job))
 			return berth_fail(err, job_cancelled(n->job),
 					  "the registry's own replication is followed no more");

@@ -5,7 +5,6 @@
  * that all that follows is about the same bytes.
  */
 #include <string.h>
-#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
@@ -169,16 +168,6 @@ static void show_progress(const struct scan *s)
 			     NULL);
 }
 
-/* Sleeps in short pieces, so that a cancel is seen. */
-static void pause_for(struct scan *s, uint64_t ms)
-{
-	uint64_t until_ms = clock_monotonic_ms() + ms;
-	while (!job_cancelled(s->job) && clock_monotonic_ms() < until_ms) {
-		const struct timespec piece = {.tv_nsec = 50 * 1000000L};
-		nanosleep(&piece, NULL);
-	}
-}
-
 /* Looks until it has ended; each change is told at once. */
 static int follow(struct scan *s, struct berth_error *err)
 {
@@ -199,7 +188,8 @@ static int follow(struct scan *s, struct berth_error *err)
 		}
 		if (code || (s->run && !is_going(s)))
 			return code;
-		pause_for(s, pause_ms > took_ms * PAUSE_SHARE ? pause_ms : took_ms * PAUSE_SHARE);
+		job_pause(s->job,
+			  pause_ms > took_ms * PAUSE_SHARE ? pause_ms : took_ms * PAUSE_SHARE);
 		pause_ms = pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms * 2;
 	}
 }

@@ -21,6 +21,7 @@ struct backend {
 	const struct plugin *plugin;
 	struct instance instance;
 	void *self;
+	bool is_dry; /* beside the job's own flag */
 };
 
 /* One call. host.c finds the job through berth_call.core. */
@@ -73,6 +74,11 @@ static int put(struct berth_sink *sink, const struct berth_item *given)
 	return c->refused.code;
 }
 
+void backend_set_dry(struct backend *b, bool is_dry)
+{
+	b->is_dry = is_dry;
+}
+
 static void name_call(struct backend *b, const char *slot)
 {
 	struct board *board = job_board(b->job);
@@ -96,11 +102,11 @@ static int begin(struct calling *c, struct backend *b, const char *slot,
 	if (stopped)
 		return berth_fail(err, stopped, "%s of '%s' was not started: the job is over", slot,
 				  b->instance.name);
+	bool is_dry = b->is_dry || js_bool(job_args(b->job), "dry_run", false);
 	*c = (struct calling){
 		.host = {.job = b->job, .instance = &b->instance},
 		.call = {.size = sizeof c->call,
-			 .flags = js_bool(job_args(b->job), "dry_run", false) ? BERTH_CALL_DRY_RUN
-									      : 0,
+			 .flags = is_dry ? BERTH_CALL_DRY_RUN : 0,
 			 .deadline_ms = job_deadline_ms(b->job)},
 		.sink = {.size = sizeof c->sink, .put = put},
 		.to = to,

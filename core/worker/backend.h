@@ -39,6 +39,9 @@ MUST_USE int item_check(const struct berth_item *given, struct berth_item *ret, 
 
 bool backend_can(const struct backend *b, const char *table, const char *slot);
 
+/* From now on calls have the flag of a dry run, or only where the job has it. */
+void backend_set_dry(struct backend *b, bool is_dry);
+
 /* The slots that jobs use; see ops.h for what each means. */
 MUST_USE int backend_probe(struct backend *b, const char *scope_json, const struct backend_sink *to,
 			   struct berth_error *err);

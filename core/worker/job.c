@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/js.h"
@@ -191,6 +192,15 @@ int job_cancelled(struct job *j)
 	if (!j->stopped && j->deadline_ms && clock_monotonic_ms() >= j->deadline_ms)
 		j->stopped = BERTH_E_TIMEOUT;
 	return j->stopped;
+}
+
+void job_pause(struct job *j, uint64_t ms)
+{
+	uint64_t until_ms = clock_monotonic_ms() + ms;
+	while (!job_cancelled(j) && clock_monotonic_ms() < until_ms) {
+		const struct timespec piece = {.tv_nsec = 50 * 1000000L};
+		nanosleep(&piece, NULL);
+	}
 }
 
 static int send_frame(struct job *j, const json_t *frame, struct berth_error *err)

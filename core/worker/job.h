@@ -63,7 +63,9 @@
  *   login-clean    {instance, prefix, names}           -> login: name, more {"found": bool}
  *   retention-show {instance, space}                   -> rule; fact schedule
  *   retention-set  {instance, space, policy}
- *   retention-run  {instance, space}                   -> run
+ *   retention-run  {instance, space, all}              -> run. Unless all or dry_run, a dry
+ *                  run is made first, and where it removes all tags of a repository none is
+ *                  begun; value: {"removes_all": {"tags", "repositories", "names": some}}
  *   retention-runs {instance, space, run|null}         -> run; of one run: task
  *   scan           {instance, target, follow}          -> run (each change), task, then the
  *                  report of one artifact; value: the last run. follow: it is begun already
@@ -128,6 +130,8 @@ const json_t *job_instance(const struct job *j, const char *name);
 uint64_t job_deadline_ms(const struct job *j); /* CLOCK_MONOTONIC */
 /* Nonzero once cancelled, hung up on, or past the deadline (the code). */
 int job_cancelled(struct job *j);
+/* Sleeps so long, in short pieces: a cancel ends it. */
+void job_pause(struct job *j, uint64_t ms);
 /* Sends one; waits while berthd takes nothing. BERTH_E_LIMIT: it is over 64 KiB, and was
  * not sent; BERTH_E_CANCELLED: nobody waits for this job any more. */
 MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err);

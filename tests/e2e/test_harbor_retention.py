@@ -90,6 +90,26 @@ class Retention(RetentionCase):
         table = self.daemon.ctl_ok("retention", "runs", where, after)
         self.assertRegex(table, r"removed +\S+/app:1 +sha256:")
 
+    def test_a_run_that_would_leave_nothing_is_asked_about(self):
+        where = self.space_with_images()
+        self.written(where, {**NEWEST, "tags": "none-*"})
+        done = self.daemon.ctl("retention", "run", where)
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("this removes all 3 tags of 1 repository", done.stderr)
+        self.assertIn(where.partition("/")[2] + "/app", done.stderr)
+        self.assertIn("--yes", done.stderr)
+        self.assertEqual(["1", "2", "3"], self.tags(where))
+        self.assertEqual([True], [row["dry_run"] for row in self.rows(where)])
+        space = self.daemon.ctl_ok("space", "show", where, "--jq", ".id").strip().strip('"')
+        path = f"/v1/spaces/{space}/retention/runs"
+        self.refused(422, "confirmation-missing", "POST", path + "?confirm=other")
+        ended = self.api.wait(self.api.call("POST", path))
+        self.assertEqual(("failed", 3), (ended["state"],
+                                         ended["result"]["removes_all"]["tags"]))
+        number, tags = self.run_to_its_end(where, "--yes")
+        self.assertEqual({"1": "removed", "2": "removed", "3": "removed"}, tags)
+        self.assertFalse(next(row for row in self.rows(where) if row["id"] == number)["dry_run"])
+
     def test_more_than_fifteen_rules_are_refused_before_harbor_is_asked(self):
         where = self.space_with_images()
         done = self.write(where, *[NEWEST] * 16)
