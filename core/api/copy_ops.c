@@ -91,6 +91,19 @@ static int add_ends(struct daemon_state *d, const struct operation *op, json_t *
 	return *ret_rates ? 0 : berth_fail_memory(err);
 }
 
+/* Of several, in their order: where blobs are claimed. */
+static void name_targets(const struct operation *op, json_t *call)
+{
+	const json_t *targets = json_object_get(op->arguments, "targets"), *one;
+	json_t *names = targets ? json_array() : NULL;
+	size_t i;
+
+	json_array_foreach (targets, i, one)
+		json_array_append_new(names, json_string(js_str(one, "instance", "")));
+	if (names)
+		json_object_set_new(call, "claims", names);
+}
+
 int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 {
 	struct daemon_state *d = api_daemon();
@@ -115,6 +128,7 @@ int copy_call(struct operation *op, json_t **ret, struct berth_error *err)
 				.arguments = args};
 	if (job_call(op, &call, ret, err))
 		return err->code;
+	name_targets(op, *ret);
 	return is_plan || !json_object_set(*ret, "budget", rates) ? 0 : berth_fail_memory(err);
 }
 

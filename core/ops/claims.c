@@ -29,6 +29,7 @@ struct claims {
 struct claims_part {
 	struct claims *claims;
 	char *target;
+	unsigned number;
 	claims_send *send;
 	void *user;
 	size_t count;
@@ -61,8 +62,8 @@ void claims_free(struct claims *c)
 	free(c);
 }
 
-int claims_join(struct claims *c, const char *target, claims_send *send, void *user,
-		struct claims_part **ret, struct berth_error *err)
+int claims_join(struct claims *c, const char *target, unsigned number, claims_send *send,
+		void *user, struct claims_part **ret, struct berth_error *err)
 {
 	struct claims_part *p = calloc(1, sizeof *p);
 
@@ -71,6 +72,7 @@ int claims_join(struct claims *c, const char *target, claims_send *send, void *u
 		return berth_fail_memory(err);
 	}
 	p->claims = c;
+	p->number = number;
 	p->send = send;
 	p->user = user;
 	*ret = p;
@@ -80,8 +82,8 @@ int claims_join(struct claims *c, const char *target, claims_send *send, void *u
 static void answer(const struct claims_part *p, const char *digest, const char *state,
 		   const char *repository)
 {
-	json_t *frame =
-		json_pack("{s:s, s:s, s:s}", "t", "claim", "digest", digest, "state", state);
+	json_t *frame = json_pack("{s:s, s:i, s:s, s:s}", "t", "claim", "target", (int)p->number,
+				  "digest", digest, "state", state);
 
 	if (!frame)
 		return;

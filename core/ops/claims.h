@@ -15,22 +15,25 @@
 
 #include "core/base/fail.h"
 
-#define CLAIMS_MAX 256       /* of one job at once; one more is not waited for */
+#define CLAIMS_MAX 256 /* of one job at once; one more is not waited for */
+#define CLAIMS_TARGETS_MAX 8
 #define CLAIMS_SENT_MAX 1024 /* blobs that are remembered, the oldest forgotten first */
 
 struct claims;
 MUST_USE int claims_new(struct claims **ret, struct berth_error *err);
 void claims_free(struct claims *c); /* after every part has left; accepts NULL */
 
-/* One job's part in the claims of a target; its name is copied. */
+/* One job's part in the claims of a target, whose name is copied; number: which of the
+ * job's targets that is. */
 struct claims_part;
 /* Gives a frame to the job; take_frame is handed over. */
 typedef void claims_send(void *user, json_t *take_frame);
-MUST_USE int claims_join(struct claims *c, const char *target, claims_send *send, void *user,
-			 struct claims_part **ret, struct berth_error *err);
-/* Takes {"t": "claim", "digest"}, answered by {"t": "claim", "digest", "state": "yours",
- * "wait" or "there", "repository"}, or {"t": "release", "digest", "repository"}: it is
- * there now, or without a repository, it is not. What makes no sense is passed over. */
+MUST_USE int claims_join(struct claims *c, const char *target, unsigned number, claims_send *send,
+			 void *user, struct claims_part **ret, struct berth_error *err);
+/* Takes {"t": "claim", "digest"}, answered by {"t": "claim", "target": number, "digest",
+ * "state": "yours", "wait" or "there", "repository"}, or {"t": "release", "digest",
+ * "repository"}: it is there now, or without a repository, it is not. What makes no sense
+ * is passed over. */
 void claims_frame(struct claims_part *p, const json_t *frame);
 /* The job is over: what it had claimed goes to those who wait. Accepts NULL. */
 void claims_leave(struct claims_part *p);

@@ -37,12 +37,14 @@ struct entry {
 	unsigned depth;             /* of that transaction, until then */
 	struct job_client *job;     /* while running */
 	struct budget_share *share; /* of the rates that its job counts in, or NULL */
-	struct claims_part *claims; /* of blobs, once its job has asked for one */
-	char host[URL_HOST_ROOM];   /* of the one server that its job asks; "": none, or several */
-	json_t *names;              /* of the integrations in its job's call: a set */
-	bool is_lost;               /* the worker is gone, there is no result */
-	bool is_ended;              /* out of the list, to be freed */
-	json_t *items;              /* batch in the making */
+	/* Claims of blobs at each of its targets, once its job has asked for one there. */
+	struct claims_part *claims[CLAIMS_TARGETS_MAX];
+	json_t *targets;          /* names of integrations; NULL: the operation's own alone */
+	char host[URL_HOST_ROOM]; /* of the one server that its job asks; "": none, or several */
+	json_t *names;            /* of the integrations in its job's call: a set */
+	bool is_lost;             /* the worker is gone, there is no result */
+	bool is_ended;            /* out of the list, to be freed */
+	json_t *items;            /* batch in the making */
 	uint64_t items_since_ms;
 	struct berth_error broken;         /* code: a batch could not be taken */
 	uint64_t deadline_ms, hangup_ms;   /* monotonic; 0: none */

@@ -255,7 +255,8 @@ void ops_free(struct ops *o)
 	for (struct entry *e = o->entries, *next; e; e = next) {
 		next = e->next;
 		budget_leave(e->share);
-		claims_leave(e->claims);
+		for (size_t i = 0; i < CLAIMS_TARGETS_MAX; i++)
+			claims_leave(e->claims[i]);
 		if (e->job)
 			o->runner.free(o->runner.user, e->job);
 		entry_free(e);

@@ -71,7 +71,8 @@ struct op_type {
 	uint32_t concurrency; /* running at once of this kind; 0: no own limit */
 	/* The call frame (see core/worker/job.h) without "t" and "job"; with
 	 * "deadline_ms" where the default is not right, and with "budget": the rates that
-	 * its bytes count in (budget_join), where there are any. Secrets are read here, at
+	 * its bytes count in (budget_join), where there are any, and "claims": the names of
+	 * its targets where it has several. Secrets are read here, at
 	 * the last moment. An error fails the operation. */
 	int (*build_call)(struct operation *op, json_t **ret_call, struct berth_error *err);
 	/* A batch of item frames, in order, inside a transaction that is rolled

@@ -58,14 +58,19 @@ void op_log(struct operation *op, int level, const char *fmt, ...)
 	add_line((struct entry *)op, level, text);
 }
 
+static void leave_claims(struct entry *e)
+{
+	for (size_t i = 0; i < CLAIMS_TARGETS_MAX; i++)
+		claims_leave(STEAL(e->claims[i]));
+}
+
 static void hang_up(struct entry *e)
 {
 	struct ops *o = e->op.ops;
 
 	budget_leave(e->share);
 	e->share = NULL;
-	claims_leave(e->claims);
-	e->claims = NULL;
+	leave_claims(e);
 	if (e->job)
 		o->runner.free(o->runner.user, e->job);
 	e->job = NULL;
@@ -313,19 +318,34 @@ static void send_claim(void *user, json_t *take_frame)
 		o->runner.send(o->runner.user, e->job, frame);
 }
 
-/* Claims count within the integration that an operation is for: a job can't say which. */
+/* Claims count within the integrations that an operation is for: which they are its call
+ * says, and a job only the number of one. */
+static const char *claimed_target(const struct entry *e, size_t number)
+{
+	if (e->targets)
+		return json_string_value(json_array_get(e->targets, number));
+	return number ? NULL : e->op.integration;
+}
+
 static void on_claim(void *user, const json_t *frame)
 {
 	struct entry *e = user;
 	struct berth_error err = ERROR_INIT;
+	json_int_t number = js_int(frame, "target", 0);
 
-	if (!e->claims &&
-	    claims_join(e->op.ops->claims, e->op.integration, send_claim, e, &e->claims, &err)) {
+	if (number < 0 || number >= CLAIMS_TARGETS_MAX)
+		return;
+	struct claims_part **part = &e->claims[number];
+	const char *target = claimed_target(e, (size_t)number);
+	if (!target)
+		return;
+	if (!*part &&
+	    claims_join(e->op.ops->claims, target, (unsigned)number, send_claim, e, part, &err)) {
 		e->broken = err;
 		ask_to_stop(e, clock_monotonic_ms());
 		return;
 	}
-	claims_frame(e->claims, frame);
+	claims_frame(*part, frame);
 }
 
 static const struct job_events events = {on_item,   on_progress, on_log,  on_keep,
@@ -461,6 +481,14 @@ static int join_budget(struct entry *e, json_t *call, struct berth_error *err)
 	return rc;
 }
 
+/* The job is not told of the names: it counts. */
+static void take_targets(struct entry *e, json_t *call)
+{
+	json_decref(e->targets);
+	e->targets = json_incref(json_object_get(call, "claims"));
+	json_object_del(call, "claims");
+}
+
 /* The worker can't be reached: wait for it, not for ever. */
 static void wait_for_worker(struct entry *e, uint64_t now_ms, const struct berth_error *why)
 {
@@ -500,6 +528,7 @@ void run_start(struct entry *e, uint64_t now_ms)
 		run_end(e, OP_FAILED, NULL, &err);
 		return;
 	}
+	take_targets(e, call);
 	e->deadline_ms = now_ms + (uint64_t)js_int(call, "deadline_ms", 0) + DEADLINE_SLACK_MS;
 	e->hangup_ms = 0;
 	if (!o->runner.start(o->runner.user, call, &events, e, &e->job, &err)) {

@@ -52,6 +52,8 @@ bool fan_is_wanted(const struct job *j);
 enum fan_mode { FAN_RUN, FAN_PLAN, FAN_VERIFY };
 MUST_USE int fan_job(struct job *j, enum fan_mode mode, json_t **ret_value,
 		     struct berth_error *err);
+/* The way of that number, from 0; NULL: there is none. */
+struct copy *fan_way(const struct copy *c, int64_t number);
 /* What one of them tells, told for all of them. */
 void fan_progress(struct copy *c, uint64_t done, uint64_t total, const char *stage,
 		  const json_t *more);

@@ -64,11 +64,24 @@ static struct place *queued(struct transfer *t, const struct digest *d)
 	return p && place_is_wanted(p) ? p : NULL;
 }
 
+/* Has that run asked for the blob's claim, or got it, and not begun to move it? One that
+ * another job has is not waited for. */
+static bool claims(struct transfer *t, const struct digest *d)
+{
+	const struct blob *b = run_find_blob(t, d);
+	if (b && b->asking)
+		return !b->is_waiting && place_is_wanted(b->asking);
+	for (size_t i = t->granted_next; b && i < t->granted.count; i++)
+		if (((const struct place *)t->granted.items[i])->blob == b)
+			return true;
+	return false;
+}
+
 static bool is_awaited(const struct stream *s, struct transfer *t)
 {
 	if (t->goes_alone || t->ended || is_member(s, t))
 		return false;
-	return comes_back(t, s) || (!s->offset && queued(t, &s->digest));
+	return comes_back(t, s) || (!s->offset && (queued(t, &s->digest) || claims(t, &s->digest)));
 }
 
 static bool awaits_any(const struct stream *s)

@@ -131,22 +131,28 @@ static int find_endpoint(struct copy *c, int end, const char *repository, char *
 	return code || *ret_path ? code : berth_fail_memory(err);
 }
 
+/* An answer is for the way to that target. */
 static void take_claims(struct copy *c)
 {
-	for (json_t *one; (one = job_take_claim(c->job)); json_decref(one))
-		if (c->transfer)
-			transfer_claimed(c->transfer, js_str(one, "digest", ""),
+	for (json_t *one; (one = job_take_claim(c->job)); json_decref(one)) {
+		json_int_t number = js_int(one, "target", 0);
+		struct copy *way = !c->first ? c : fan_way(c, number);
+		if (way && way->transfer)
+			transfer_claimed(way->transfer, js_str(one, "digest", ""),
 					 js_str(one, "state", ""), js_str(one, "repository", NULL));
+	}
 }
 
 static void claim(void *user, const char *digest)
 {
-	job_claim(((struct copy *)user)->job, digest);
+	const struct copy *c = user;
+	job_claim(c->job, c->index, digest);
 }
 
 static void release(void *user, const char *digest, const char *repository)
 {
-	job_release(((struct copy *)user)->job, digest, repository);
+	const struct copy *c = user;
+	job_release(c->job, c->index, digest, repository);
 }
 
 static int cancelled(void *user)
@@ -276,7 +282,7 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.progress = send_progress,
 		.leased = leased,
 		.spend = spend,
-		.claim = c->first ? NULL : claim, /* claims are one target's */
+		.claim = claim,
 		.release = release,
 		.say = say,
 		.user = c,

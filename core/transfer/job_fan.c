@@ -30,6 +30,12 @@ bool fan_is_wanted(const struct job *j)
 	return json_array_size(json_object_get(job_args(j), "targets")) > 0;
 }
 
+struct copy *fan_way(const struct copy *c, int64_t number)
+{
+	struct ways *w = (struct ways *)c->first; /* its first member */
+	return number >= 0 && (size_t)number < w->count ? &w->list[number] : NULL;
+}
+
 /* --- progress --- */
 
 static void add_number(json_t *to, const char *key, const json_t *from)

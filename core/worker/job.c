@@ -312,9 +312,10 @@ void job_give_back(struct job *j)
 	}
 }
 
-void job_claim(struct job *j, const char *digest)
+void job_claim(struct job *j, unsigned target, const char *digest)
 {
-	AUTO_JSON json_t *frame = json_pack("{s:s, s:s}", "t", "claim", "digest", digest);
+	AUTO_JSON json_t *frame =
+		json_pack("{s:s, s:i, s:s}", "t", "claim", "target", (int)target, "digest", digest);
 	if (frame)
 		send_quietly(j, frame);
 }
@@ -327,9 +328,10 @@ json_t *job_take_claim(struct job *j)
 	return first;
 }
 
-void job_release(struct job *j, const char *digest, const char *repository)
+void job_release(struct job *j, unsigned target, const char *digest, const char *repository)
 {
-	AUTO_JSON json_t *frame = json_pack("{s:s, s:s}", "t", "release", "digest", digest);
+	AUTO_JSON json_t *frame = json_pack("{s:s, s:i, s:s}", "t", "release", "target",
+					    (int)target, "digest", digest);
 	if (!frame)
 		return;
 	js_put_str(frame, "repository", repository);

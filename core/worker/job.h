@@ -9,7 +9,8 @@
  *                 {"t":"cancel"}
  *                 {"t":"budget","chain":"read"|"write"|"write2"..,"bytes":N}  a lease
  *                 {"t":"budget","read":BOOL,"write":BOOL,...}  must it ask for leases from now on?
- *                 {"t":"claim","digest":D,"state":"yours"|"wait"|"there","repository":R}
+ *                 {"t":"claim","target":N,"digest":D,"state":"yours"|"wait"|"there",
+ *                  "repository":R}
  * job -> berthd   {"t":"hello","pid":N}
  *                 {"t":"item","kind":"tag"|..., "id","name","digest","bytes","updated_ms",
  *                  "more":{}}
@@ -19,8 +20,10 @@
  *                 {"t":"keep","instance":NAME,"state":{...}|null}
  *                 {"t":"budget","chain":"read"|"write","want":N,"back":N}  asks for a lease, or
  *                  gives back what is left of the last one (core/ops/budget.h)
- *                 {"t":"claim","digest":D}  may this job send that blob? (core/ops/claims.h)
- *                 {"t":"release","digest":D,"repository":R}  it is there; without R: it is not
+ *                 {"t":"claim","target":N,"digest":D}  may this job send that blob to its
+ *                  target of that number, from 0? (core/ops/claims.h)
+ *                 {"t":"release","target":N,"digest":D,"repository":R}  it is there; without R:
+ *                  it is not
  *                 {"t":"result","ok":true,"value":{...}}
  *                 {"t":"result","ok":false,"error":{code,message,cause,from,upstream,retry_ms}}
  * The result is last. A connection that ends without one is a lost worker.
@@ -149,12 +152,12 @@ void job_spend(struct job *j, enum job_chain chain, uint64_t byte_count);
 void job_give_back(struct job *j); /* what is left of its leases: at its end */
 /* For the job's own loop: readable when berthd said something; then job_cancelled. */
 int job_fd(const struct job *j);
-/* Asks for the right to send a blob to the target; the answer is a frame of
- * job_take_claim (json_decref; NULL: none came yet). */
-void job_claim(struct job *j, const char *digest);
+/* Asks for the right to send a blob to the target of that number; the answer is a frame
+ * of job_take_claim (json_decref; NULL: none came yet). */
+void job_claim(struct job *j, unsigned target, const char *digest);
 json_t *job_take_claim(struct job *j) MUST_USE;
 /* A blob that was given to this job is there now; or, repository NULL, it is not. */
-void job_release(struct job *j, const char *digest, const char *repository);
+void job_release(struct job *j, unsigned target, const char *digest, const char *repository);
 void job_log(struct job *j, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* A kind of job: run returns 0 and may set *ret_value (owned by the caller). */

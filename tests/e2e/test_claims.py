@@ -7,7 +7,7 @@ import signal
 import unittest
 import urllib.parse
 
-from berthtest import Client, Image, Link, images, sets
+from berthtest import Client, Image, Link, Registry, images, sets
 from berthtest.apicase import ApiCase, QUIET
 from berthtest.daemon import descendants
 from berthtest.proc import wait_until
@@ -40,9 +40,9 @@ class Claims(ApiCase):
         return self.api.post("/v1/copies", {"source": f"{source}/{self.name}/{part}:1",
                                             "target": f"mirror/{self.name}/{part}"})
 
-    def stored(self, digest, kind="digest", settle=False):
+    def stored(self, digest, kind="digest", settle=False, at=None):
         """How often the mirror took that blob by an upload; kind mount: by a mount."""
-        return sum(1 for method, path, status, _ in self.mirror.requests(settle=settle)
+        return sum(1 for method, path, status, _ in (at or self.mirror).requests(settle=settle)
                    if method in ("PUT", "POST") and status == 201 and
                    urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get(kind) == [digest])
 
@@ -101,6 +101,52 @@ class Claims(ApiCase):
         self.assertEqual((1, 0), (self.stored(self.layer.digest, settle=True),
                                   self.stored(self.layer.digest, "mount")))
         self.assert_whole("two")
+
+
+class ClaimsAtSeveral(Claims):
+    """The same of copies that have a second target each, which claim at both."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.third = cls.enter(Registry(os.path.join(cls.dir, "third")))
+        cls.daemon.add("third", cls.third)
+
+    def copy(self, part, source="hub"):
+        return self.api.post("/v1/copies", {
+            "source": f"{source}/{self.name}/{part}:1",
+            "targets": [f"third/{self.name}/{part}", f"mirror/{self.name}/{part}"]})
+
+    def test_two_copies_at_once_write_a_layer_that_they_share_once(self):
+        first, second, _ = self.begin()
+        self.link.drop()
+        self.link.set(stall=0)
+        done = [self.done(operation)["result"] for operation in (first, second)]
+        for registry in (self.mirror, self.third):
+            self.assertEqual((1, 1), (self.stored(self.layer.digest, settle=True, at=registry),
+                                      self.stored(self.layer.digest, "mount", at=registry)))
+        self.assertLess(done[1]["bytes_done"], MIB)
+        self.assertEqual(2, done[1]["mounts_done"])
+        self.assert_whole("one", "two")
+
+    def test_other_targets_of_a_copy_don_t_wait_for_what_is_claimed_at_one(self):
+        """The second copy is to one of the first one's targets, and to one more."""
+        other = self.enter(Registry(os.path.join(self.dir, "other")))
+        self.daemon.add("other", other)
+        first = self.copy("one", self.slow)
+        wait_until(lambda: (self.api.get(f"/v1/operations/{first['id']}")
+                            .get("progress", {}).get("done", 0)) > MIB, "half of it is sent", 300)
+        second = self.api.post("/v1/copies", {
+            "source": f"hub/{self.name}/two:1",
+            "targets": [f"other/{self.name}/two", f"mirror/{self.name}/two"]})
+        wait_until(lambda: self.stored(self.layer.digest, at=other), "it is at the other", 300)
+        self.assertEqual(0, self.stored(self.layer.digest))
+        self.link.drop()
+        self.link.set(stall=0)
+        self.done(first)
+        self.assertEqual(1, self.done(second)["result"]["mounts_done"])
+        self.assertEqual((1, 1), (self.stored(self.layer.digest, settle=True),
+                                  self.stored(self.layer.digest, "mount")))
 
 
 if __name__ == "__main__":

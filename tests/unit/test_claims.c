@@ -40,7 +40,7 @@ static void join(struct job *j, const char *target)
 {
 	struct berth_error err = ERROR_INIT;
 	*j = (struct job){.count = 0};
-	assert_int_equal(0, claims_join(claims, target, hear, j, &j->part, &err));
+	assert_int_equal(0, claims_join(claims, target, 0, hear, j, &j->part, &err));
 }
 
 static int setup(void **state)
