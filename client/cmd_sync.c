@@ -167,8 +167,7 @@ static const struct column step_columns[] = {
 static const struct column columns[] = {
 	{"NAME", "name", COL_TEXT, false},
 	{"FROM", "source", COL_TEXT, false},
-	{"TO", "target", COL_TEXT, false},
-	{"TARGETS", "targets", COL_LONG, true},
+	{"TO", "target", COL_TARGETS, false},
 	{"ENABLED", "enabled", COL_YES, false},
 	{"REPOSITORIES", "repositories", COL_LONG, true},
 	{"EXCLUDE", "exclude", COL_LONG, true},

@@ -81,6 +81,7 @@ enum column_kind {
 	COL_DIGEST, /* short at a terminal, whole otherwise */
 	COL_YES,    /* yes or no */
 	COL_SECONDS,
+	COL_TARGETS,   /* a rule's only target, or all of several */
 	COL_COUNT_SET, /* a number where 0 stands for not set */
 	COL_BYTES_SET, /* a size where 0 stands for not set */
 	COL_AMOUNT,    /* of an operation's progress: bytes or a number, as its unit says */

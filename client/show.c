@@ -86,6 +86,8 @@ static enum column_kind drawn_as(const json_t *item, enum column_kind kind)
 		return COL_BYTES;
 	case COL_COUNT_SET:
 		return COL_COUNT;
+	case COL_TARGETS:
+		return COL_TEXT;
 	case COL_AMOUNT:
 		return strcmp(js_str(value_at(item, "progress"), "unit", ""), "bytes") != 0
 			       ? COL_COUNT
@@ -101,7 +103,9 @@ static char *shown(struct cli *c, const json_t *item, const struct column *col)
 {
 	enum column_kind kind = drawn_as(item, col->kind);
 	bool exact = is_exact(c) && kind != COL_BYTES && kind != COL_SECONDS;
-	const json_t *value = value_at(item, col->path);
+	const json_t *several = value_at(item, "targets");
+	bool are_several = col->kind == COL_TARGETS && json_array_size(several);
+	const json_t *value = are_several ? several : value_at(item, col->path);
 	bool is_unset = json_is_integer(value) && !json_integer_value(value);
 	if (is_unset && (col->kind == COL_BYTES_SET || col->kind == COL_COUNT_SET))
 		return strdup("");

@@ -398,8 +398,8 @@ void api_login_secrets_take(struct request *q, struct answer *a)
 	json_t *shown = json_pack("{s:s, s:s, s:s, s:s}", "id", row.id, "username", row.username,
 				  "secret", secret, "address", js_str(desired, "address", ""));
 	js_put_time(shown, "expires_at", row.expires_ms);
-	answer_header(a, "Cache-Control", "no-store");
 	answer_json(a, 200, shown);
+	answer_header(a, "Cache-Control", "no-store");
 }
 
 /* --- revoking --- */

@@ -38,6 +38,15 @@ static struct MHD_Response *make_response(struct request *q)
 	return r;
 }
 
+/* Answers are as of now: one is asked for again before it is used again. */
+static bool add_cache_control(const struct answer *a, struct MHD_Response *r)
+{
+	for (size_t i = 0; i < a->header_count; i++)
+		if (!strcmp(a->headers[i].name, "Cache-Control"))
+			return true;
+	return MHD_add_response_header(r, "Cache-Control", "no-cache");
+}
+
 /* False: no memory for one of them. */
 static bool add_headers(struct request *q, struct MHD_Response *r)
 {
@@ -50,8 +59,7 @@ static bool add_headers(struct request *q, struct MHD_Response *r)
 		if (!MHD_add_response_header(r, a->headers[i].name, a->headers[i].value))
 			return false;
 	return (!has_type || MHD_add_response_header(r, "Content-Type", a->media_type)) &&
-	       MHD_add_response_header(r, "X-Request-Id", q->id) &&
-	       MHD_add_response_header(r, "Cache-Control", "no-cache") &&
+	       MHD_add_response_header(r, "X-Request-Id", q->id) && add_cache_control(a, r) &&
 	       (!has_waited || MHD_add_response_header(r, "Preference-Applied", "wait")) &&
 	       (!closes || MHD_add_response_header(r, "Connection", "close"));
 }

@@ -192,7 +192,8 @@ class Fan(ApiCase):
         self.daemon.ctl_ok("sync", "create", "cli", "--from", "hub/fan", "--filter", "small",
                            "--to", "mirror/cli", "--to", "third/cli")
         self.assertRegex(self.daemon.ctl_ok("sync", "show", "cli"),
-                         "Targets: +mirror/cli,third/cli")
+                         "To: +mirror/cli,third/cli")
+        self.assertRegex(self.daemon.ctl_ok("sync", "list"), "(?m)^cli .* mirror/cli,third/cli ")
         said = self.daemon.ctl_ok("sync", "run", "cli")
         self.assertIn("mirror/cli/small:1", said)
         self.assertIn("third/cli/small:1", said)

@@ -108,7 +108,9 @@ class Logins(LoginCase):
         made = self.done(self.api.post(f"/v1/spaces/{space}/logins", {"ttl_s": 3600}))
         path = made["result"]["login"]
         self.assertTrue(self.api.get(path)["secret"]["set"])
-        secret = self.api.call("DELETE", path + "/secret")["secret"]
+        answer = self.api.request("DELETE", path + "/secret")
+        self.assertEqual("no-store", answer.headers["Cache-Control"])
+        secret = answer.body["secret"]
         self.refused(404, "not-found", "DELETE", path + "/secret")
         self.assertFalse(self.api.get(path)["secret"]["set"])
         seen = [json.dumps(self.api.get(where)) for where in (
