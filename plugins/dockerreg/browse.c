@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Spaces, repositories and tags. The catalog is the only list of repositories
+/* Repositories and tags. The catalog is the only list of repositories
  * that there is: it walks the server's storage, and it goes on naming
  * repositories whose last tag was deleted.
  */
@@ -12,30 +12,6 @@
 #include "core/oci/reference.h"
 #include "plugins/common/artifact.h"
 
-static int give_space(struct dockerreg *d, const char *name, struct berth_sink *sink,
-		      struct berth_error *err)
-{
-	AUTO_JSON json_t *more = json_object();
-	/* Whoever needs no password to integrate it needs none to pull. */
-	json_object_set_new(more, "public", json_boolean(!d->username));
-	json_object_set_new(more, "mode", json_string("local"));
-	json_object_set_new(more, "push", json_true());
-	json_object_set_new(more, "declared", json_boolean(strcmp(name, DEFAULT_SPACE) != 0));
-	struct give g = {.kind = BERTH_ITEM_SPACE, .name = name, .more = more};
-	return remote_give(sink, &g, err);
-}
-
-int slot_spaces(void *self, const struct berth_call *call, struct berth_sink *sink,
-		struct berth_error *err)
-{
-	struct dockerreg *d = self;
-	remote_begin(&d->remote, call);
-	int r = give_space(d, DEFAULT_SPACE, sink, err);
-	for (size_t i = 0; !r && i < d->prefix_count; i++)
-		r = give_space(d, d->prefixes[i], sink, err);
-	return r;
-}
-
 struct giving {
 	struct dockerreg *d;
 	const char *space; /* NULL: all */
@@ -47,7 +23,7 @@ struct giving {
 static int give_name(void *user, const char *name)
 {
 	struct giving *g = user;
-	if (g->space && strcmp(space_of(g->d, name), g->space) != 0)
+	if (g->space && !prefixes_hold(&g->d->prefixes, g->space, name))
 		return 0;
 	struct give item = {.kind = g->kind, .name = name};
 	return remote_give(g->sink, &item, &g->err);
@@ -74,7 +50,7 @@ int slot_repositories(void *self, const struct berth_call *call, const char *spa
 	uint64_t left_out = 0;
 
 	remote_begin(&d->remote, call);
-	if (space && !is_space(d, space))
+	if (space && !prefixes_have(&d->prefixes, space))
 		return berth_fail(err, BERTH_E_NOT_FOUND, "there is no space '%.100s' here", space);
 	int r = list_run(d->remote.registry, &list, &left_out, err);
 	tell_left_out(d, left_out, "repositories");

@@ -6,29 +6,19 @@
 #define PLUGINS_DOCKERREG_H
 
 #include "plugins/common/remote.h"
-
-#define DEFAULT_SPACE "default" /* holds what no declared prefix does */
-#define PREFIXES_MAX 256
+#include "prefix.h"
 
 struct dockerreg {
 	struct remote remote;
-	char *prefix_text; /* owns what prefixes point to */
-	const char *prefixes[PREFIXES_MAX];
-	size_t prefix_count;
+	struct prefixes prefixes;
 	const char *username, *password, *address; /* of the host's config */
 	char *base_url;
 };
-
-/* The space that a repository belongs to: its longest declared prefix. */
-const char *space_of(const struct dockerreg *d, const char *repository);
-bool is_space(const struct dockerreg *d, const char *space);
 
 int slot_probe(void *self, const struct berth_call *call, const char *scope_json,
 	       struct berth_sink *sink, struct berth_error *err);
 int slot_overview(void *self, const struct berth_call *call, struct berth_sink *sink,
 		  struct berth_error *err);
-int slot_spaces(void *self, const struct berth_call *call, struct berth_sink *sink,
-		struct berth_error *err);
 int slot_repositories(void *self, const struct berth_call *call, const char *space,
 		      struct berth_sink *sink, struct berth_error *err);
 int slot_tags(void *self, const struct berth_call *call, const char *repository,

@@ -179,11 +179,9 @@ int slot_overview(void *self, const struct berth_call *call, struct berth_sink *
 	struct list_call list = {
 		.kind = LIST_CATALOG, .items_max = OVERVIEW_MAX, .item = count_one, .user = &count};
 	remote_begin(&d->remote, call);
-	int r = remote_give_fact(sink, "spaces", json_integer((json_int_t)d->prefix_count + 1),
-				 err);
-	if (r)
-		return r;
-	r = list_run(d->remote.registry, &list, NULL, err);
+	if (prefixes_tell(&d->prefixes, sink, err))
+		return err->code;
+	int r = list_run(d->remote.registry, &list, NULL, err);
 	if (r == BERTH_E_NOT_FOUND || r == BERTH_E_UNSUPPORTED || r == BERTH_E_DENIED)
 		return 0; /* a registry without a catalog has no cheap count */
 	if (r)
