@@ -113,7 +113,7 @@ const struct command operation_commands[] = {
 			      "at most ten minutes (exit 7)"}},
 		.method = "GET",
 		.route = "/v1/operations/{0}/wait",
-		.traits = CMD_STARTS,
+		.traits = CMD_STARTS | CMD_QUIET,
 		.columns = operation_columns,
 		.run = attach,
 	},

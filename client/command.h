@@ -104,6 +104,7 @@ enum {
 	CMD_OFFLINE = 64,  /* never talks to the daemon */
 	CMD_QUERIES = 128, /* --filter --sort, where the route takes them */
 	CMD_SARIF = 256,   /* takes -o sarif */
+	CMD_QUIET = 512,   /* shows progress only where --progress asks for it */
 };
 
 enum { EXAMPLE_MAX = 6, OPERAND_MAX = 3 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waits for an operation over the API, through restarts of berthd. The first
  * Ctrl-C detaches; a second one within two seconds cancels, after a question or
- * with --cancel-on-interrupt.
+ * with --cancel-on-interrupt. SIGTERM and a terminal that goes away only detach.
  */
 #include "client/follow.h"
 
@@ -18,12 +18,14 @@
 
 enum { LOOK_MS = 200, REST_MS = 500, REST_COUNT = 120, SECOND_MS = 2000, LONG_POLL_S = 30 };
 
-static volatile sig_atomic_t interrupted; /* set by the handler alone */
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { SIGNAL_COUNT = ARRAY_COUNT(signals) };
+
+static volatile sig_atomic_t interrupted; /* the signal's number; set by the handler alone */
 
 static void on_interrupt(int number)
 {
-	(void)number;
-	interrupted++;
+	interrupted = number;
 }
 
 struct watch {
@@ -32,22 +34,27 @@ struct watch {
 	struct progress progress;
 	uint64_t deadline_ms; /* 0: none */
 	sigset_t before, wait_mask;
-	struct sigaction old;
+	struct sigaction old[SIGNAL_COUNT];
 };
 
-/* SIGINT is let in only while waiting, so that none is lost between two looks. */
+/* They are let in only while waiting, so that none is lost between two looks. */
 static void interrupt_begin(struct watch *w)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
 	sigset_t block;
 	interrupted = 0;
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, &w->old);
 	sigemptyset(&block);
-	sigaddset(&block, SIGINT);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		sigaction(signals[i], NULL, &w->old[i]);
+		if (w->old[i].sa_handler != SIG_IGN) /* nohup(1) means it */
+			sigaction(signals[i], &action, NULL);
+		sigaddset(&block, signals[i]);
+	}
 	sigprocmask(SIG_BLOCK, &block, &w->before);
 	w->wait_mask = w->before;
-	sigdelset(&w->wait_mask, SIGINT);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigdelset(&w->wait_mask, signals[i]);
 	w->c->http.interrupted = &interrupted;
 	w->c->http.wait_mask = &w->wait_mask;
 }
@@ -56,7 +63,8 @@ static void interrupt_end(struct watch *w)
 {
 	w->c->http.interrupted = NULL;
 	w->c->http.wait_mask = NULL;
-	sigaction(SIGINT, &w->old, NULL);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigaction(signals[i], &w->old[i], NULL);
 	sigprocmask(SIG_SETMASK, &w->before, NULL);
 }
 
@@ -133,19 +141,19 @@ static int cancel(struct cli *c, const char *id)
 	return EXIT_INTERRUPTED;
 }
 
-/* After the first Ctrl-C. */
+/* After the first signal. */
 static int detach(struct watch *w)
 {
 	struct cli *c = w->c;
 	bool is_sure = cli_has(c, "cancel-on-interrupt");
 	cli_note(c, "detached: operation %s goes on", w->id);
 	cli_hint(c, "berthctl operation attach %s", w->id);
-	if (!is_sure && !can_ask(c))
+	if (interrupted != SIGINT || (!is_sure && !can_ask(c)))
 		return EXIT_INTERRUPTED;
 	cli_note(c, "Ctrl-C again cancels it");
 	interrupted = 0;
 	rest(w, SECOND_MS);
-	bool is_second = interrupted != 0;
+	bool is_second = interrupted == SIGINT;
 	interrupt_end(w);
 	if (!is_second)
 		return EXIT_INTERRUPTED;
@@ -176,8 +184,11 @@ static int give_up(struct watch *w, const struct berth_error *err)
 	if (err->code == BERTH_E_CANCELLED)
 		return detach(w);
 	int status = cli_report(w->c, err);
-	if (err->code == BERTH_E_TIMEOUT)
-		cli_hint(w->c, "it goes on: berthctl operation attach %s", w->id);
+	bool is_known = !w->c->problem && *w->id;
+	if (is_known)
+		cli_hint(w->c, "%s: berthctl operation attach %s",
+			 err->code == BERTH_E_TIMEOUT ? "it goes on" : "when berthd is back",
+			 w->id);
 	return status;
 }
 
@@ -238,7 +249,9 @@ static int follow(struct cli *c, json_t **now)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_FREE char *id = strdup(js_str(*now, "id", ""));
-	struct watch w = {.c = c, .id = id ? id : ""};
+	struct watch w = {.c = c, .id = id};
+	if (!id)
+		return cli_no_memory(c);
 	if (cli_has(c, "timeout"))
 		w.deadline_ms = clock_monotonic_ms() + cli_count(c, "timeout", 0) * 1000;
 	progress_init(&w.progress, c);

@@ -10,7 +10,7 @@
 
 void progress_init(struct progress *p, const struct cli *c)
 {
-	const char *how = cli_flag(c, "progress", "auto");
+	const char *how = cli_flag(c, "progress", c->command->traits & CMD_QUIET ? "none" : "auto");
 	*p = (struct progress){.last_step = -1, .last_done = -1};
 	if (!strcmp(how, "plain"))
 		p->mode = PROGRESS_PLAIN;
@@ -93,6 +93,7 @@ static void show_bar(struct cli *c, const struct figures *f)
 	char text[160];
 	AUTO_FREE char *stage = term_escape(&c->err, f->stage, false);
 	figures_text(f, text, sizeof(text));
+	term_measure(&c->err);
 	unsigned width = c->err.width ? c->err.width : 80;
 	unsigned bar = width > 110 ? 40 : width > 75 ? 20 : 0;
 	unsigned taken = bar + (unsigned)strlen(text) + 5;

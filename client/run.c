@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The generic commands: list, show, create, edit and delete by the table. */
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 
@@ -71,14 +72,22 @@ static int fetch(struct cli *c, const char *path, json_t **ret, struct berth_err
 	return full ? api_list(c, full, limit, ret, err) : berth_fail_memory(err);
 }
 
+/* Waits until it is time to look again; false: nobody reads any more. */
+static bool pause_for(const struct cli *c, int ms)
+{
+	struct pollfd out = {.fd = fileno(c->out.file)};
+	return poll(&out, 1, ms > 0 ? ms : 100) <= 0;
+}
+
 /* --watch: a terminal is painted anew, a pipe gets a JSON line for each change. */
 static int watch_path(struct cli *c, const char *path)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_FREE char *before = NULL;
 	bool is_table = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
-	int pause_ms = (int)cli_count(c, "interval", WATCH_DEFAULT_S) * 1000;
-	for (;; poll(NULL, 0, pause_ms > 0 ? pause_ms : 100)) {
+	uint64_t pause_s = cli_count(c, "interval", WATCH_DEFAULT_S);
+	int pause_ms = pause_s < INT_MAX / 1000 ? (int)pause_s * 1000 : INT_MAX;
+	do {
 		AUTO_JSON json_t *body = NULL;
 		int code = fetch(c, path, &body, &err);
 		if (code)
@@ -88,6 +97,7 @@ static int watch_path(struct cli *c, const char *path)
 			return cli_no_memory(c);
 		if (before && !strcmp(before, now) && !(is_table && c->out.is_tty))
 			continue;
+		term_measure(&c->out);
 		if (is_table && c->out.is_tty)
 			fputs("\x1b[H\x1b[J", c->out.file);
 		if (c->format == FORMAT_JSON)
@@ -99,7 +109,8 @@ static int watch_path(struct cli *c, const char *path)
 			return code;
 		free(before);
 		before = STEAL(now);
-	}
+	} while (pause_for(c, pause_ms));
+	return EXIT_OK;
 }
 
 static int once(struct cli *c, const char *path)

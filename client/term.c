@@ -60,6 +60,12 @@ void term_open(struct term *t, FILE *file, const char *colour)
 	t->is_colour = wants_colour(t, colour);
 }
 
+void term_measure(struct term *t)
+{
+	if (t->width)
+		t->width = width_of(fileno(t->file));
+}
+
 bool term_is_hostile(unsigned c)
 {
 	static const struct {
@@ -169,16 +175,32 @@ static size_t pager_words(char *line, char **words, size_t room)
 	return count;
 }
 
-static int pager_spawn(char **words, int read_fd, int write_fd)
+static const int pager_signals[PAGER_SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGPIPE};
+
+static void ignore_signals(struct pager *p)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	for (size_t i = 0; i < ARRAY_COUNT(pager_signals); i++)
+		sigaction(pager_signals[i], &ignore, &p->before[i]);
+}
+
+static void restore_signals(const struct pager *p)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(pager_signals); i++)
+		sigaction(pager_signals[i], &p->before[i], NULL);
+}
+
+static int pager_spawn(char **words, int read_fd)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = 0;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, read_fd, 0);
-	posix_spawn_file_actions_addclose(&actions, write_fd);
-	int failed = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
+	if (posix_spawn_file_actions_init(&actions))
+		return 0;
+	if (posix_spawn_file_actions_adddup2(&actions, read_fd, 0) ||
+	    posix_spawnp(&pid, words[0], &actions, NULL, words, environ))
+		pid = 0;
 	posix_spawn_file_actions_destroy(&actions);
-	return failed ? 0 : pid;
+	return pid;
 }
 
 void term_pager_start(struct pager *p, struct term *t)
@@ -194,13 +216,15 @@ void term_pager_start(struct pager *p, struct term *t)
 		return;
 	if (!strcmp(words[0], "cat") || pipe2(ends, O_CLOEXEC) != 0)
 		return;
-	p->pid = pager_spawn(words, ends[0], ends[1]);
+	p->file = fdopen(ends[1], "w");
+	p->pid = p->file ? pager_spawn(words, ends[0]) : 0;
 	close(ends[0]);
-	p->file = p->pid ? fdopen(ends[1], "w") : NULL;
-	if (!p->file) {
-		close(ends[1]);
+	if (!p->pid) {
+		(void)(p->file ? fclose(p->file) : close(ends[1]));
+		p->file = NULL;
 		return;
 	}
+	ignore_signals(p);
 	p->saved = t->file;
 	t->file = p->file;
 }
@@ -214,5 +238,6 @@ void term_pager_stop(struct pager *p, struct term *t)
 	t->file = p->saved;
 	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
 		continue;
+	restore_signals(p);
 	*p = (struct pager){0};
 }

@@ -5,6 +5,7 @@
 #ifndef CLIENT_TERM_H
 #define CLIENT_TERM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -40,12 +41,18 @@ const char *term_paint(const struct term *t, enum paint paint);
 /* Writes s, escaped. */
 void term_put(const struct term *t, const char *s);
 
+/* Its width as it is now: a terminal may have been resized since it was opened. */
+void term_measure(struct term *t);
+
 /* Starts the pager for the terminal's output, where there is a terminal and a
  * pager (BERTH_PAGER, PAGER, less -FRSX); what is written to t goes through it
- * until term_pager_stop. No pager is no error. */
+ * until term_pager_stop. No pager is no error. Meanwhile Ctrl-C is the pager's, so that
+ * the terminal is not left to it alone, and one that is left early ends nothing. */
+enum { PAGER_SIGNAL_COUNT = 3 };
 struct pager {
 	int pid;
 	FILE *file, *saved;
+	struct sigaction before[PAGER_SIGNAL_COUNT];
 };
 void term_pager_start(struct pager *p, struct term *t);
 void term_pager_stop(struct pager *p, struct term *t);

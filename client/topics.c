@@ -44,7 +44,9 @@ const struct topic topics[] = {
 	 "Whatever touches a registry becomes an operation of berthd. The command waits for its "
 	 "end and shows progress on standard error. Ctrl-C detaches: the operation goes on, and "
 	 "the line to come back with is printed. A second Ctrl-C, while the question is asked, "
-	 "leaves it alone too; --cancel-on-interrupt makes the second Ctrl-C cancel. --no-wait "
+	 "leaves it alone too; --cancel-on-interrupt makes the second Ctrl-C cancel. SIGTERM, and a "
+	 "terminal that goes away, detach as well. Where berthd is away for over a minute berthctl "
+	 "gives up (exit 6) and names the operation. --no-wait "
 	 "prints the operation and returns; --timeout gives up waiting (exit 7) and lets it run.\n"},
 	{"contexts", "More than one daemon",
 	 "Without any setting berthctl uses /run/berth/berth.sock. --socket and BERTH_SOCKET name "
