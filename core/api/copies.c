@@ -257,6 +257,7 @@ void api_syncs_verify(struct request *q, struct answer *a)
 
 struct failed {
 	json_t *images;
+	json_t *instances; /* a set: of which targets */
 	size_t byte_count;
 	bool has_repository; /* a whole one failed, whose images nobody has listed */
 };
@@ -272,6 +273,9 @@ static int add_failed(void *user, const void *row, struct berth_error *err)
 
 	if (reference_parse(it->source, &of, &ignored))
 		return 0;
+	char *instance AUTO_FREE = strndup(it->target, strcspn(it->target, "/"));
+	if (!instance || json_object_set_new(f->instances, instance, json_true()))
+		return berth_fail_memory(err);
 	/* A referrer without a tag goes with its subject. */
 	if (!*of.tag && !*of.digest && !*it->digest)
 		f->has_repository = true;
@@ -300,11 +304,30 @@ static void put_only(json_t *rule, json_t *images)
 		json_object_del(rule, choices[i]);
 }
 
-/* Narrows a rule to the images that failed in that run: chosen then, whatever the
- * rule would choose now. Where a target failed as a whole, all of the rule is to be done,
- * and what is there is not moved again. */
+/* Of several targets those where something failed. One alone is the rule's own, then;
+ * none, since the rule's are others by now: all that it has. */
+static void narrow_targets(json_t *rule, json_t **targets, const json_t *instances)
+{
+	json_t *kept = json_array(), *one;
+	size_t i;
+
+	json_array_foreach (*targets, i, one)
+		if (json_object_get(instances, js_str(one, "instance", "")))
+			json_array_append(kept, one);
+	if (json_array_size(kept) == 1)
+		json_object_set(rule, "target", json_array_get(kept, 0));
+	if (json_array_size(kept)) {
+		json_decref(*targets);
+		*targets = json_array_size(kept) > 1 ? json_incref(kept) : NULL;
+	}
+	json_decref(kept);
+}
+
+/* Narrows a rule to the images that failed in that run, and to where: chosen then,
+ * whatever the rule would choose now. Where a target failed as a whole, all of the rule is
+ * to be done, and what is there is not moved again. */
 static bool narrow_to_failed(struct request *q, struct answer *a, const struct sync_rule *of,
-			     const char *run_id, json_t *rule)
+			     const char *run_id, json_t *rule, json_t **targets)
 {
 	struct daemon_state *d = request_daemon(q);
 	const struct store_value values[] = {V_TEXT(run_id)};
@@ -312,8 +335,8 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 				  .within_values = values,
 				  .within_count = 1};
 	struct sync_run run AUTO_SYNC_RUN = {.id = NULL};
-	json_t *images AUTO_JSON = json_array();
-	struct failed f = {.images = images};
+	json_t *images AUTO_JSON = json_array(), *instances AUTO_JSON = json_object();
+	struct failed f = {.images = images, .instances = instances};
 	struct berth_error err = ERROR_INIT;
 
 	int code = sync_run_of(d, of, run_id, &run, &err);
@@ -322,6 +345,7 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	bool has_any = f.has_repository || json_array_size(images) > 0;
 	if (!f.has_repository)
 		put_only(rule, images);
+	narrow_targets(rule, targets, instances);
 	if (code)
 		api_fail(a, &err, "berthctl sync list");
 	else if (!has_any)
@@ -376,7 +400,7 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 		return;
 	}
 	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired, &targets);
-	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule)) ||
+	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule, &targets)) ||
 	    (plan_id && !plan_is_appliable(q, a, &row, plan_id)))
 		return;
 	struct start s = {.kind = request_dry_run(q) ? "copy-plan"

@@ -150,8 +150,10 @@ class Fan(ApiCase):
         outcomes = {one["target"]: one["state"]
                     for one in self.api.get(f"/v1/syncs/sites/runs/{failed['id']}")["outcomes"]}
         self.assertEqual("present", outcomes["mirror/sites/small:1"])
+        since = len(self.mirror.requests())
         again = self.done(self.api.call("POST", "/v1/syncs/sites/runs",
                                         {"only_failed_of": failed["id"]}))
+        self.assertEqual([], self.mirror.requests(since), "nothing had failed there")
         return failed["state"], again["result"]["copied"]
 
     def test_a_rules_targets_are_changed_and_are_in_use(self):
