@@ -211,6 +211,30 @@ static int start(struct cli *c)
 	return cli_has(c, "no-wait") ? send_run(c, path) : start_asking(c, STEAL(path));
 }
 
+/* Says how much of a run is whole repositories; the tasks of one stand together, and their
+ * sources are REPOSITORY:TAG. */
+static void say_emptied(struct cli *c, const json_t *tasks)
+{
+	long long kept = 0, removed = 0, tags = 0, repositories = 0;
+	for (size_t i = 0; i < json_array_size(tasks); i++) {
+		const char *source = js_str(json_array_get(tasks, i), "source", "");
+		const char *next = js_str(json_array_get(tasks, i + 1), "source", "");
+		const char *state = js_str(json_array_get(tasks, i), "state", "");
+		const char *tag = strchr(source, '@') ? NULL : strrchr(source, ':');
+		size_t bytes = tag ? (size_t)(tag - source) + 1 : 0;
+		kept += tag && strcmp(state, "removed") != 0;
+		removed += tag && !strcmp(state, "removed");
+		if (bytes && !strncmp(source, next, bytes))
+			continue;
+		repositories += removed && !kept;
+		tags += kept ? 0 : removed;
+		kept = removed = 0;
+	}
+	if (repositories)
+		cli_note(c, "this run removes all %lld tag%s of %lld repositor%s", tags,
+			 tags == 1 ? "" : "s", repositories, repositories == 1 ? "y" : "ies");
+}
+
 static int runs(struct cli *c)
 {
 	AUTO_FREE char *path = NULL;
@@ -223,8 +247,11 @@ static int runs(struct cli *c)
 		status = look(c, path, &result);
 	if (status >= 0)
 		return status;
-	return run ? show_part(c, result, "tasks", task_columns)
-		   : show_part(c, result, "runs", run_columns);
+	if (!run)
+		return show_part(c, result, "runs", run_columns);
+	if (c->format == FORMAT_TABLE || c->format == FORMAT_WIDE)
+		say_emptied(c, json_object_get(result, "tasks"));
+	return show_part(c, result, "tasks", task_columns);
 }
 
 #define THE_SPACE                                                                                  \

@@ -89,6 +89,7 @@ class Retention(RetentionCase):
         self.assertEqual(["3"], self.tags(where))
         table = self.daemon.ctl_ok("retention", "runs", where, after)
         self.assertRegex(table, r"removed +\S+/app:1 +sha256:")
+        self.assertNotIn("removes all", self.daemon.ctl("retention", "runs", where, after).stderr)
 
     def test_a_run_that_would_leave_nothing_is_asked_about(self):
         where = self.space_with_images()
@@ -108,6 +109,8 @@ class Retention(RetentionCase):
                                          ended["result"]["removes_all"]["tags"]))
         number, tags = self.run_to_its_end(where, "--yes")
         self.assertEqual({"1": "removed", "2": "removed", "3": "removed"}, tags)
+        self.assertIn("this run removes all 3 tags of 1 repository",
+                      self.daemon.ctl("retention", "runs", where, number).stderr)
         self.assertFalse(next(row for row in self.rows(where) if row["id"] == number)["dry_run"])
 
     def test_more_than_fifteen_rules_are_refused_before_harbor_is_asked(self):

@@ -42,6 +42,16 @@ class Case(unittest.TestCase):
         self.assertEqual("succeeded", self.api.wait(self.submit(name, "well"))["state"])
 
 
+class Console(Case):
+    def test_a_console_that_is_no_web_address_is_not_kept(self):
+        seen = {}
+        for act in ("console", "console-script"):
+            done = self.api.wait(self.submit("x-" + act, act))
+            self.assertEqual("succeeded", done["state"], done)
+            seen[act] = self.api.get(f"/v1/integrations/x-{act}/overview").get("console")
+        self.assertEqual({"console": "https://console.example/ui/", "console-script": None}, seen)
+
+
 class Undeclared(Case):
     def test_what_a_plugin_does_not_ask_for_is_refused_by_name(self):
         answer = self.api.request("POST", "/v1/integrations", {

@@ -210,6 +210,15 @@ static void put_wrong(struct fixture *f, struct berth_sink *sink)
 static int run_program(struct fixture *f, const struct berth_call *call, struct berth_sink *sink,
 		       struct berth_error *err);
 
+static void put_console(struct fixture *f, struct berth_sink *sink)
+{
+	if (is_act(f, "console"))
+		put(sink, BERTH_ITEM_FACT, "console",
+		    "{\"value\":\"https://console.example/ui/\"}");
+	if (is_act(f, "console-script"))
+		put(sink, BERTH_ITEM_FACT, "console", "{\"value\":\"javascript:alert(1)\"}");
+}
+
 static int probe(void *self, const struct berth_call *call, const char *scope_json,
 		 struct berth_sink *sink, struct berth_error *err)
 {
@@ -227,6 +236,7 @@ static int probe(void *self, const struct berth_call *call, const char *scope_js
 		     f->host->option(f->config, "password"));
 	put(sink, BERTH_ITEM_FACT, "scope", scope_json);
 	put(sink, BERTH_ITEM_FACT, "product", "{\"value\":\"fixture\"}");
+	put_console(f, sink);
 	return 0;
 }
 
