@@ -131,7 +131,11 @@ static int set(struct cli *c)
 	AUTO_FREE char *done = text_printf("retention of %s written", cli_operand(c, 0));
 	struct change change = {.call = {.method = "PUT", .path = path, .body = policy},
 				.done = done};
-	return send_change(c, &change);
+	status = send_change(c, &change);
+	/* With a schedule the registry runs them by itself, and asks nobody. */
+	if (status == EXIT_OK && !cli_has(c, "dry-run") && *js_str(policy, "schedule", ""))
+		cli_hint(c, "berthctl retention run %s --dry-run", cli_operand(c, 0));
+	return status;
 }
 
 static void print_started(struct cli *c, const json_t *operation)

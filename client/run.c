@@ -232,8 +232,11 @@ static int follow_check(struct cli *c, const char *id)
 	if (!path || api_get(c, path, &operation, &err))
 		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
 	int status = follow_quietly(c, &operation);
-	if (status != EXIT_OK)
+	if (status != EXIT_OK) {
 		cli_note(c, "%s %s is saved all the same", c->command->noun, cli_operand(c, 0));
+		cli_hint(c, "berthctl %s edit %s --engine auto", c->command->noun,
+			 cli_operand(c, 0));
+	}
 	return status;
 }
 

@@ -67,7 +67,9 @@ class Retention(RetentionCase):
         rules = [NEWEST, {"template": "nDaysSinceLastPull", "number": 30, "repositories": "**",
                           "exclude_tags": "tmp-*", "untagged": True, "disabled": True},
                  {"template": "always", "exclude_repositories": "scratch/**", "tags": "v*"}]
-        self.written(where, *rules, schedule="0 0 3 * * *")
+        done = self.write(where, *rules, schedule="0 0 3 * * *")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(f"berthctl retention run {where} --dry-run", done.stderr)
         shown = self.show(where)
         self.assertEqual("0 0 3 * * *", shown["schedule"])
         for wanted, got in zip(rules, shown["rules"]):

@@ -295,6 +295,7 @@ class Choosing(NativeCase):
         self.assertNotEqual(0, said.returncode)
         self.assertIn("'newest'", said.stderr)
         self.assertIn(f"sync {self.project} is saved all the same", said.stderr)
+        self.assertIn(f"berthctl sync edit {self.project} --engine auto", said.stderr)
         self.daemon.ctl_ok("sync", "edit", self.project, "--newest", "0")
 
     def test_berthctl_says_who_copied(self):
