@@ -196,8 +196,20 @@ static void end_change(struct request *q)
 	q->is_audited = !hooks->change_end(q->server->config.daemon, &entry, &err);
 	if (!q->is_audited && q->answer.status < 400) {
 		q->answer.is_held = false;
+		answer_unbuild(q);
 		answer_error(&q->answer, &err);
 	}
+}
+
+/* What a change gives once, a secret perhaps, must not be lost for want of memory: a
+ * change whose answer can't be made is none. */
+static void build_answer(struct request *q)
+{
+	struct answer *a = &q->answer;
+
+	if (!q->change_is_open || a->is_held || a->stream || a->status >= 400 || answer_build(q))
+		return;
+	answer_problem(a, 0, "no-memory", NULL, NULL);
 }
 
 static enum MHD_Result hold(struct request *q)
@@ -234,6 +246,7 @@ static void call_handler(struct request *q)
 		refuse(q, "internal", "the handler of %s gave no answer", q->route->operation);
 	}
 	finish_key(q);
+	build_answer(q);
 	end_change(q);
 }
 

@@ -63,7 +63,8 @@ struct request {
 	struct http_key key;
 	bool key_is_open;
 	bool change_is_open, is_audited;
-	json_t *before, *after; /* of the resource, for the audit row; or NULL */
+	struct MHD_Response *response; /* built and not yet sent, or NULL */
+	json_t *before, *after;        /* of the resource, for the audit row; or NULL */
 	void *kept;
 	void (*release)(void *kept);
 	uint64_t started_us;
@@ -157,6 +158,10 @@ bool etag_in_list(const char *list, const char *etag, bool is_weak);
 
 /* send.c: the answer as a response; what the audit says of the request. */
 struct http_audit request_audit(const struct request *q);
+/* Makes all of the answer that needs memory, before what it tells of is final; send takes
+ * it. False: there is none for it. */
+MUST_USE bool answer_build(struct request *q);
+void answer_unbuild(struct request *q); /* another answer follows */
 enum MHD_Result answer_send(struct request *q);
 /* A whole response of that problem as bytes, for sockets without a parser. */
 size_t problem_bytes(const char *code, const char *id, char *to, size_t room);

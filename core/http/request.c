@@ -34,6 +34,7 @@ void request_free(struct request *q)
 		return;
 	if (q->kept && q->release)
 		q->release(q->kept);
+	answer_unbuild(q);
 	answer_clear(&q->answer);
 	for (size_t i = 0; i < q->query_count; i++) {
 		free(q->query[i].name);

@@ -136,21 +136,33 @@ static void write_log(const struct request *q)
 		 q->answer.problem ? js_str(body, "detail", "") : "");
 }
 
+bool answer_build(struct request *q)
+{
+	q->response = make_response(q);
+	if (!q->response || add_headers(q, q->response))
+		return q->response;
+	answer_unbuild(q);
+	q->answer.stream = NULL; /* the response's */
+	return false;
+}
+
+void answer_unbuild(struct request *q)
+{
+	if (q->response)
+		MHD_destroy_response(q->response);
+	q->response = NULL;
+}
+
 enum MHD_Result answer_send(struct request *q)
 {
-	struct MHD_Response *r = make_response(q);
 	enum MHD_Result result;
 
-	if (r && !add_headers(q, r)) {
-		MHD_destroy_response(r);
-		q->answer.stream = NULL; /* the response's */
-		r = NULL;
-	}
-	if (!r) {
+	if (!q->response && !answer_build(q)) {
 		answer_clear(&q->answer);
 		log_error("out of memory for an answer; the connection is closed");
 		return MHD_NO;
 	}
+	struct MHD_Response *r = STEAL(q->response);
 	q->is_sent = true;
 	result = MHD_queue_response(q->conn->mhd, (unsigned)q->answer.status, r);
 	if (q->answer.stream && result == MHD_YES)

@@ -14,7 +14,7 @@ static json_t *kept_answer;
 static bool key_runs;
 static int audited_status, audited_count;
 static int changes_begun, changes_ended;
-static bool change_begins, change_fails;
+static bool change_begins, change_fails, change_is_kept;
 
 static int key_begin(struct daemon_state *daemon, const struct http_key *key,
 		     enum http_key_state *ret_state, json_t **ret_answer, struct berth_error *err)
@@ -72,6 +72,7 @@ static int change_end(struct daemon_state *daemon, const struct http_audit *entr
 	if (change_fails)
 		return berth_fail(err, BERTH_E_QUOTA, "no room for the row");
 	audited_status = entry->status;
+	change_is_kept = entry->status < 500;
 	return 0;
 }
 

@@ -314,6 +314,27 @@ static void no_answer_lacks_a_part(void **state)
 	answers("GET /things" H END, 200);
 }
 
+/* A change that is made has its answer, and one without an answer is not made. */
+static void a_change_whose_answer_is_lost_is_not_made(void **state)
+{
+	int n = 0, kept = 0, undone = 0;
+
+	(void)state;
+	change_begins = true;
+	do {
+		change_is_kept = false;
+		fail_at(++n);
+		get(POST("{\"name\":\"a\",\"count\":2}", "22"));
+		assert_true(n < 1000);
+		bool is_told = status_of(answer) >= 200 && status_of(answer) < 500;
+		assert_int_equal(is_told, change_is_kept);
+		kept += is_told;
+		undone += !is_told;
+	} while (has_failed());
+	change_begins = false;
+	assert_true(kept > 0 && undone > 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +354,7 @@ int main(void)
 		T(one_users_flood_leaves_room_for_others),
 		T(draining_refuses_and_ends),
 		T(every_failed_allocation_is_survived),
+		T(a_change_whose_answer_is_lost_is_not_made),
 		T(no_answer_lacks_a_part),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
