@@ -29,7 +29,7 @@ static const struct column option_columns[] = {
 	{"HELP", "help", COL_LONG, false},        {0},
 };
 
-/* The plugin, then its options as a table. */
+/* The plugin, then its options as a table; of one that was refused, what to do. */
 static int show_plugin(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
@@ -40,6 +40,10 @@ static int show_plugin(struct cli *c)
 	int status = show_resource(c, plugin, NULL);
 	json_t *options = json_object_get(plugin, "options");
 	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	if (!status && is_person && !js_bool(plugin, "ok", false))
+		cli_note(c,
+			 "mend and build it again (man berth-plugin), put the file in its place, "
+			 "then: berthctl daemon reload");
 	if (status || !is_person || cli_has(c, "columns") || !json_array_size(options))
 		return status;
 	AUTO_JSON json_t *list = json_pack("{s:O}", "items", options);

@@ -245,7 +245,6 @@ static void check_options(const json_t *plugin, const json_t *options, struct fi
 	}
 }
 
-/* A plugin that is bad says so in the sentence that its loading gave. */
 static bool integrates(const json_t *plugin)
 {
 	return catalog_has(plugin, "integration", "probe") &&
@@ -297,6 +296,7 @@ static void check_fields(const json_t *plugin, const json_t *desired,
 				     fields[i].option);
 }
 
+/* A plugin that is bad says so in the sentence that its loading gave. */
 static const json_t *check_plugin(const struct daemon_state *d, const char *kind,
 				  struct findings *f)
 {
@@ -305,8 +305,9 @@ static const json_t *check_plugin(const struct daemon_state *d, const char *kind
 	if (!plugin)
 		report_unknown_kind(d, kind, f);
 	else if (!js_bool(plugin, "ok", false))
-		findings_add(f, "/kind", "bad-plugin", "plugin %s was not loaded: %s", kind,
-			     js_str(plugin, "error", ""));
+		findings_add(f, "/kind", "bad-plugin",
+			     "plugin %s was not loaded: %s; see berthctl plugin show %s", kind,
+			     js_str(plugin, "error", ""), kind);
 	else if (!integrates(plugin))
 		findings_add(f, "/kind", "wrong-plugin",
 			     "plugin %s integrates no registry: it has no slot %s", kind,

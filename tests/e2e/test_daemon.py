@@ -305,7 +305,14 @@ class Reload(Case):
             done = daemon.ctl("daemon", "reload")
             self.assertEqual(0, done.returncode)
             self.assertIn("plugins loaded: 0\n", done.stderr)
-            self.assertIn("plugin broken is not loaded: the file is not an ELF shared object", done.stderr)
+            why = "the file is not an ELF shared object"
+            self.assertIn("plugin broken is not loaded: " + why, done.stderr)
+            shown = daemon.ctl("plugin", "show", "broken")
+            self.assertIn(why, shown.stdout)
+            self.assertIn("then: berthctl daemon reload", shown.stderr)
+            refused = daemon.ctl("integration", "add", "x", "--kind", "broken",
+                                 "--address", "http://127.0.0.1:1")
+            self.assertIn("see berthctl plugin show broken", refused.stderr)
 
     def test_its_answer_names_what_needs_a_restart(self):
         with self.daemon(config="http: { connections_max = 77; };\n") as daemon:
