@@ -207,7 +207,8 @@ int api_send(struct cli *c, const struct api_call *call, json_t **ret_body, stru
 	c->problem = NULL;
 	bool is_patch = !strcmp(call->method, "PATCH");
 	AUTO_FREE char *text = call->body ? js_text(call->body) : NULL;
-	if (call->body && !text)
+	/* A member that lacked memory is not there: nothing is asked for in part. */
+	if (call->body && (!text || js_losses() != c->losses))
 		return berth_fail_memory(err);
 	fill_headers(call, call->takes_text ? "*/*" : "application/json, application/problem+json",
 		     &h);

@@ -70,10 +70,14 @@ static int run(struct cli *c, int argc, char **argv)
 
 int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
 {
-	struct cli c = {.in = in, .fd = -1};
+	struct cli c = {.in = in, .fd = -1, .losses = js_losses()};
 	term_open(&c.out, out, "auto");
 	term_open(&c.err, err, "auto");
 	int status = run(&c, argc, argv);
+	if (status == EXIT_OK && js_losses() != c.losses) {
+		cli_usage(&c, "out of memory: what was printed may lack something");
+		status = EXIT_ERROR;
+	}
 	cli_fault_print(&c);
 	api_disconnect(&c);
 	json_decref(c.problem);

@@ -49,6 +49,7 @@ enum { GIVEN_MAX = 128, OPERAND_COUNT_MAX = 256 };
 struct cli {
 	FILE *in;
 	struct term out, err;
+	unsigned losses; /* js_losses() at the start */
 	/* what was typed */
 	const struct noun *noun;
 	const struct command *command;

@@ -246,7 +246,7 @@ static int runs(struct cli *c)
 	const char *run = cli_operand(c, 1);
 	AUTO_FREE char *safe = run ? text_url_encode(run) : NULL;
 	AUTO_FREE char *tail = text_printf("/runs%s%s", run ? "/" : "", safe ? safe : "");
-	int status = tail ? place(c, tail, &path) : cli_no_memory(c);
+	int status = tail && (safe || !run) ? place(c, tail, &path) : cli_no_memory(c);
 	if (status < 0)
 		status = look(c, path, &result);
 	if (status >= 0)

@@ -367,7 +367,7 @@ static void drift_lines(struct cli *c, const json_t *operation)
 		for (size_t k = 0; k < ARRAY_COUNT(words); k++)
 			if (!strcmp(words[k][0], how))
 				shown = words[k][1];
-		fprintf(c->out.file, "%s %s\n", target ? target : "", shown);
+		fprintf(c->out.file, "%s %s\n", term_whole(target), shown);
 	}
 }
 

@@ -110,6 +110,10 @@ int contexts_load(struct contexts *to, struct berth_error *err)
 			return berth_fail(err, BERTH_E_INVALID, "%s:%u: %s", path, number, bad);
 		}
 	}
+	if (f && ferror(f)) {
+		contexts_done(to);
+		return berth_fail_errno(err, errno, "cannot read %s", path);
+	}
 	return 0;
 }
 

@@ -174,7 +174,8 @@ static void members_of_result(struct cli *c, const json_t *operation)
 	json_object_foreach (json_object_get(operation, "result"), key, value) {
 		AUTO_FREE char *text = cell_text(value, COL_TEXT, true);
 		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-		fprintf(c->out.file, "%s: %s\n", key, safe ? safe : "");
+		term_put(&c->out, key);
+		fprintf(c->out.file, ": %s\n", term_whole(safe));
 	}
 }
 

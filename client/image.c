@@ -16,7 +16,7 @@ static void field(struct cli *c, const char *title, const char *text)
 	fprintf(c->out.file, "%s%s:%s%*s", term_paint(&c->out, PAINT_BOLD), title,
 		term_paint(&c->out, PAINT_NONE), (int)(13 - strlen(title)), "");
 	AUTO_FREE char *safe = term_escape(&c->out, text, false);
-	fprintf(c->out.file, "%s\n", safe ? safe : "");
+	fprintf(c->out.file, "%s\n", term_whole(safe));
 }
 
 static void field_of(struct cli *c, const char *title, const json_t *value, enum column_kind kind)
@@ -86,8 +86,8 @@ static void layer_line(struct cli *c, const char *lead, const json_t *layer)
 	if (safe)
 		cut(c, safe, c->out.width > used ? c->out.width - used : 10);
 	fputs(lead, c->out.file);
-	term_put(&c->out, digest ? digest : "");
-	fprintf(c->out.file, "  %9s%s%s\n", size, safe && *safe ? "  " : "", safe ? safe : "");
+	term_put(&c->out, term_whole(digest));
+	fprintf(c->out.file, "  %9s%s%s\n", size, safe && *safe ? "  " : "", term_whole(safe));
 }
 
 static void layers(struct cli *c, const json_t *image, const char *lead)
@@ -116,8 +116,8 @@ static void platform_lines(struct cli *c, const json_t *one, bool is_last)
 	AUTO_FREE char *digest = digest_cell(c, one);
 	format_bytes(js_int(one, "size", 0), size);
 	fprintf(c->out.file, "%s%s%-16s%s ", branch, term_paint(&c->out, PAINT_BOLD),
-		name ? name : "", term_paint(&c->out, PAINT_NONE));
-	term_put(&c->out, digest ? digest : "");
+		term_whole(name), term_paint(&c->out, PAINT_NONE));
+	term_put(&c->out, term_whole(digest));
 	fprintf(c->out.file, "  %9s", size);
 	if (js_int(one, "layers", 0))
 		fprintf(c->out.file, "  %lld layers", (long long)js_int(one, "layers", 0));
@@ -164,7 +164,7 @@ static void pairs(struct cli *c, const char *title, const json_t *object)
 	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
 		AUTO_FREE char *safe_key = term_escape(&c->out, key, false);
 		AUTO_FREE char *safe = term_escape(&c->out, json_string_value(value), false);
-		fprintf(c->out.file, "  %s = %s\n", safe_key ? safe_key : "", safe ? safe : "");
+		fprintf(c->out.file, "  %s = %s\n", term_whole(safe_key), term_whole(safe));
 	}
 }
 
@@ -176,7 +176,7 @@ static void attached_line(struct cli *c, const json_t *one, const char *kind)
 	if (js_int(one, "size", 0))
 		format_bytes(js_int(one, "size", 0), size);
 	fprintf(c->out.file, "  %-11s  ", kind);
-	term_put(&c->out, digest ? digest : "");
+	term_put(&c->out, term_whole(digest));
 	fprintf(c->out.file, "  %9s%s", size, *what ? "  " : "");
 	term_put(&c->out, what);
 	fputc('\n', c->out.file);

@@ -9,5 +9,6 @@
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
+	js_count_losses(NULL);
 	return cli_main(argc, argv, stdin, stdout, stderr);
 }

@@ -28,7 +28,7 @@ static void put_sentences(FILE *f, const char *s)
 	const char *end;
 	while ((end = strstr(s, ". ")) != NULL) {
 		AUTO_FREE char *one = text_printf("%.*s\n", (int)(end - s) + 1, s);
-		put_text(f, one ? one : "");
+		put_text(f, term_whole(one));
 		s = end + 2;
 	}
 	put_text(f, s);
@@ -60,9 +60,9 @@ static void paragraphs(FILE *f, const char *text)
 		is_new = !bytes;
 		is_display = is_code;
 		if (is_code)
-			put_text(f, line ? line + 1 : "");
+			put_text(f, line ? line + 1 : term_whole(NULL));
 		else
-			put_sentences(f, line ? line : "");
+			put_sentences(f, term_whole(line));
 		fputs(bytes ? "\n" : "", f);
 		text += bytes + (text[bytes] ? 1 : 0);
 	}
@@ -76,7 +76,7 @@ static void head(FILE *f, const char *name, const char *summary)
 	for (char *s = title; s && *s; s++)
 		*s = *s >= 'a' && *s <= 'z' ? (char)(*s - 32) : *s;
 	fprintf(f, ".Dd $Mdocdate$\n.Dt %s 1\n.Os Berth %s\n.Sh NAME\n.Nm %s\n.Nd ",
-		title ? title : name, BERTH_VERSION, name);
+		term_whole(title), BERTH_VERSION, name);
 	put_text(f, summary);
 	fputc('\n', f);
 }
@@ -165,7 +165,7 @@ static void see_also(FILE *f)
 static void noun_page(FILE *f, const struct noun *noun)
 {
 	AUTO_FREE char *name = text_printf("berthctl-%s", noun->name);
-	head(f, name ? name : "berthctl", noun->summary);
+	head(f, term_whole(name), noun->summary);
 	fputs(".Sh SYNOPSIS\n", f);
 	for (const struct command *cmd = noun->commands; cmd->noun; cmd++)
 		if (!(cmd->traits & CMD_HIDDEN))

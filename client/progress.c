@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "client/fit.h"
 #include "client/follow.h"
 #include "client/show.h"
 #include "core/base/text.h"
@@ -103,7 +104,8 @@ static void show_bar(struct cli *c, const struct figures *f)
 		paint_bar(c, f, bar);
 		fputs("  ", c->err.file);
 	}
-	fprintf(c->err.file, "%s  %.*s", text, room, stage ? stage : "");
+	AUTO_FREE char *cut = stage && room > 3 ? fit_text(&c->err, stage, (size_t)room) : NULL;
+	fprintf(c->err.file, "%s  %s", text, cut ? cut : "");
 	if (f->stream_count && room > 24)
 		fprintf(c->err.file, ", %zu streams", f->stream_count);
 	fflush(c->err.file);

@@ -58,10 +58,17 @@ static void image_line(struct cli *c, const json_t *image, bool is_plan, size_t 
 	AUTO_FREE char *target = term_escape(&c->out, target_of(image), false);
 	size_t columns = target ? term_columns(target) : 0;
 	fprintf(c->out.file, "%s%-9s%s %s%*s  ", paint ? term_paint(&c->out, paint) : "", shown,
-		paint ? term_paint(&c->out, PAINT_NONE) : "", target ? target : "",
+		paint ? term_paint(&c->out, PAINT_NONE) : "", term_whole(target),
 		(int)(width > columns ? width - columns : 0), "");
-	term_put(&c->out, digest ? digest : "");
+	term_put(&c->out, term_whole(digest));
 	fprintf(c->out.file, "%s%s\n", *size ? "  " : "", size);
+}
+
+/* A line below an image's own. */
+static void put_below(struct cli *c, const char *lead, const char *text)
+{
+	AUTO_FREE char *safe = term_escape(&c->out, text, false);
+	fprintf(c->out.file, "          %s%s\n", lead, term_whole(safe));
 }
 
 /* Why one image failed, below its line. */
@@ -73,8 +80,7 @@ static void error_line(struct cli *c, const json_t *image)
 	if (!*message)
 		return;
 	AUTO_FREE char *text = text_printf("%s%s%s", message, *cause ? ": " : "", cause);
-	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-	fprintf(c->out.file, "          %s\n", safe ? safe : "");
+	put_below(c, "", term_whole(text));
 }
 
 /* What the target lacks of one image, or has otherwise. */
@@ -84,14 +90,13 @@ static void difference_lines(struct cli *c, const json_t *image)
 	const char *found = js_str(image, "found", "");
 	size_t i;
 	if (*found)
-		fprintf(c->out.file, "          the target has %.*s\n", 71, found);
+		put_below(c, "the target has ", found);
 	json_array_foreach (differences, i, one) {
 		bool is_size = !strcmp(js_str(one, "how", ""), "size");
 		AUTO_FREE char *text =
 			text_printf("%s %s %s", js_str(one, "what", ""), js_str(one, "digest", ""),
 				    is_size ? "has another size" : "is missing");
-		AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-		fprintf(c->out.file, "          %s\n", safe ? safe : "");
+		put_below(c, "", term_whole(text));
 	}
 }
 
@@ -180,8 +185,10 @@ static void image_lines(struct cli *c, const json_t *images, bool is_plan)
 	json_t *one;
 	AUTO_FREE json_t **sorted = calloc(count ? count : 1, sizeof(json_t *));
 	bool is_long = count > 50 && c->format != FORMAT_WIDE;
-	if (!sorted)
+	if (!sorted) {
+		js_lose();
 		return;
+	}
 	json_array_foreach (images, i, one) {
 		size_t columns = term_columns(target_of(one));
 		sorted[i] = one;

@@ -46,8 +46,8 @@ static json_t *location_of(const json_t *report, const json_t *finding)
 	AUTO_FREE char *package = text_printf("%s@%s", js_str(finding, "package", ""),
 					      js_str(finding, "version", ""));
 	return json_pack("{s:{s:{s:s}}, s:[{s:s, s:s}]}", "physicalLocation", "artifactLocation",
-			 "uri", uri ? uri : "", "logicalLocations", "fullyQualifiedName",
-			 package ? package : "", "kind", "package");
+			 "uri", term_whole(uri), "logicalLocations", "fullyQualifiedName",
+			 term_whole(package), "kind", "package");
 }
 
 static json_t *result_of(const json_t *report, const json_t *finding, size_t rule)
@@ -60,7 +60,7 @@ static json_t *result_of(const json_t *report, const json_t *finding, size_t rul
 	return json_pack("{s:s, s:I, s:s, s:{s:s}, s:[o]}", "ruleId",
 			 js_str(finding, "vulnerability", ""), "ruleIndex", (json_int_t)rule,
 			 "level", level_of(js_str(finding, "severity", "")), "message", "text",
-			 text ? text : "", "locations", location_of(report, finding));
+			 term_whole(text), "locations", location_of(report, finding));
 }
 
 json_t *sarif_of(const json_t *report, const json_t *findings)

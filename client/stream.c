@@ -18,13 +18,13 @@ static void plain_line(struct cli *c, const json_t *object)
 	const char *level = js_str(object, "level", "");
 	if (message && !*message) {
 		AUTO_FREE char *whole = json_text(object, JSON_COMPACT);
-		fprintf(c->out.file, "%s\n", whole ? whole : "");
+		fprintf(c->out.file, "%s\n", term_whole(whole));
 		return;
 	}
-	term_put(&c->out, time ? time : "");
+	term_put(&c->out, term_whole(time));
 	fputs(time && *time ? " " : "", c->out.file);
 	term_put(&c->out, level);
-	fprintf(c->out.file, "%s%s\n", *level ? " " : "", message ? message : "");
+	fprintf(c->out.file, "%s%s\n", *level ? " " : "", term_whole(message));
 }
 
 void stream_print(struct cli *c, const json_t *object, print_line *line)
@@ -36,11 +36,11 @@ void stream_print(struct cli *c, const json_t *object, print_line *line)
 		(line ? line : plain_line)(c, object);
 	} else if (c->format == FORMAT_TEMPLATE) {
 		AUTO_FREE char *text = template_text(c->template, object);
-		term_put(&c->out, text ? text : "");
+		term_put(&c->out, term_whole(text));
 		fputc('\n', c->out.file);
 	} else {
 		AUTO_FREE char *text = json_text(object, JSON_COMPACT);
-		fprintf(c->out.file, "%s\n", text ? text : "");
+		fprintf(c->out.file, "%s\n", term_whole(text));
 	}
 	fflush(c->out.file);
 }

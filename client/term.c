@@ -14,9 +14,12 @@
 #include <sys/wait.h>
 #include <wchar.h>
 
+#include "core/base/js.h"
 #include "core/base/text.h"
 
 extern char **environ;
+
+enum { ESCAPED_ROOM = 13 }; /* of one character, with the NUL */
 
 static bool is_set(const char *name)
 {
@@ -109,30 +112,42 @@ static size_t escape_one(const struct term *t, const char *s, size_t bytes, unsi
 			to[i] = s[i];
 		return bytes;
 	}
-	return (size_t)snprintf(to, 13, c > 0xFFFF ? "\\U%08X" : "\\u%04X", c);
+	return (size_t)snprintf(to, ESCAPED_ROOM, c > 0xFFFF ? "\\U%08X" : "\\u%04X", c);
+}
+
+/* The next character of *s, moved on behind it, as it is shown; returns how many bytes. */
+static size_t escape_next(const struct term *t, const char **s, bool keep_newlines, char *to)
+{
+	const char *at = *s;
+	unsigned c = 0;
+	if (keep_newlines && (*at == '\n' || *at == '\t')) {
+		*to = *at;
+		*s += 1;
+		return 1;
+	}
+	size_t bytes = term_decode(at, &c);
+	*s += bytes ? bytes : 1;
+	if (!bytes)
+		return (size_t)snprintf(to, ESCAPED_ROOM, "\\u%04X", (unsigned char)*at);
+	return escape_one(t, at, bytes, c, to);
 }
 
 char *term_escape(const struct term *t, const char *s, bool keep_newlines)
 {
-	char *to = malloc(strlen(s) * 7 + 13), *w = to;
+	char *to = malloc(strlen(s) * 7 + ESCAPED_ROOM), *w = to;
 	if (!to)
 		return NULL;
-	while (*s) {
-		unsigned c = 0;
-		size_t bytes = term_decode(s, &c);
-		if (keep_newlines && (*s == '\n' || *s == '\t')) {
-			*w++ = *s++;
-			continue;
-		}
-		if (!bytes) {
-			w += snprintf(w, 13, "\\u%04X", (unsigned char)*s++);
-			continue;
-		}
-		w += escape_one(t, s, bytes, c, w);
-		s += bytes;
-	}
+	while (*s)
+		w += escape_next(t, &s, keep_newlines, w);
 	*w = 0;
 	return to;
+}
+
+const char *term_whole(const char *text)
+{
+	if (!text)
+		js_lose();
+	return text ? text : "";
 }
 
 size_t term_columns(const char *s)
@@ -157,9 +172,9 @@ const char *term_paint(const struct term *t, enum paint paint)
 
 void term_put(const struct term *t, const char *s)
 {
-	AUTO_FREE char *safe = term_escape(t, s, true);
-	if (safe)
-		fputs(safe, t->file);
+	char one[ESCAPED_ROOM];
+	while (*s)
+		fwrite(one, 1, escape_next(t, &s, true, one), t->file);
 }
 
 /* The pager's words; BERTH_PAGER= or PAGER=cat turn it off. No shell is asked:

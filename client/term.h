@@ -29,6 +29,8 @@ void term_open(struct term *t, FILE *file, const char *colour);
  * that is not ASCII too. keep_newlines leaves line ends and tabs as they are.
  * free(); NULL without memory. */
 char *term_escape(const struct term *t, const char *s, bool keep_newlines) MUST_USE;
+/* text, or "" where there was no memory for it: then the run ends as an error. */
+const char *term_whole(const char *text);
 /* Must this character never reach a terminal as it is? */
 bool term_is_hostile(unsigned code_point);
 /* One UTF-8 character at s: its bytes, 0 where malformed; sets *ret. */
@@ -38,7 +40,7 @@ size_t term_columns(const char *s);
 /* The sequence that begins a paint, or "" where there is no colour. PAINT_NONE
  * ends what was begun. */
 const char *term_paint(const struct term *t, enum paint paint);
-/* Writes s, escaped. */
+/* Writes s, escaped but for line ends and tabs; needs no memory. */
 void term_put(const struct term *t, const char *s);
 
 /* Its width as it is now: a terminal may have been resized since it was opened. */
