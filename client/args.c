@@ -126,6 +126,14 @@ static int keep_flag(struct cli *c, const struct flag *f, const char *text)
 	return status;
 }
 
+/* Where the flags are listed that there are. */
+static void hint_at_help(struct cli *c)
+{
+	const char *verb = c->command && c->command->verb ? c->command->verb : NULL;
+	cli_hint(c, "berthctl %s%s%s%s--help", c->noun ? c->noun->name : "", c->noun ? " " : "",
+		 verb ? verb : "", verb ? " " : "");
+}
+
 static int unknown_flag(struct cli *c, const char *word)
 {
 	const char *names[200];
@@ -140,6 +148,8 @@ static int unknown_flag(struct cli *c, const char *word)
 	cli_usage(c, "there is no flag --%s here", word);
 	if (closest)
 		cli_hint(c, "did you mean --%s?", closest);
+	else
+		hint_at_help(c);
 	return EXIT_USAGE;
 }
 
@@ -170,8 +180,11 @@ static int take_short(struct cli *c, int argc, char **argv, int *at)
 {
 	const char *word = argv[*at];
 	const struct flag *f = command_flag(c->command, NULL, word[1]);
-	if (!f)
-		return cli_usage(c, "there is no flag -%c here", word[1]);
+	if (!f) {
+		cli_usage(c, "there is no flag -%c here", word[1]);
+		hint_at_help(c);
+		return EXIT_USAGE;
+	}
 	if (!flag_has_value(f) && word[2])
 		return cli_usage(c, "-%c takes no value", word[1]);
 	if (!flag_has_value(f))

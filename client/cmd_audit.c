@@ -54,17 +54,23 @@ static const struct column audit_columns[] = {
 	{0},
 };
 
+static void chain_line(struct cli *c, const json_t *verdict)
+{
+	bool is_signed = js_bool(verdict, "signed", false);
+	fprintf(c->out.file, "%lld rows, an unbroken chain%s",
+		(long long)js_int(verdict, "rows", 0),
+		is_signed ? ", signed with " : "; its ends are not signed");
+	term_put(&c->out, is_signed ? js_str(verdict, "public_key", "") : "");
+	fputc('\n', c->out.file);
+}
+
 /* How a walk over a trail ended, as the API says it of its own. */
 static int say_verdict(struct cli *c, const json_t *verdict)
 {
 	bool is_good = js_bool(verdict, "ok", false);
-	int status = show_machine(c, verdict);
+	int status = show_document(c, verdict);
 	if (status < 0 && is_good)
-		fprintf(c->out.file, "%lld rows, an unbroken chain%s%s\n",
-			(long long)js_int(verdict, "rows", 0),
-			js_bool(verdict, "signed", false) ? ", signed with "
-							  : "; its ends are not signed",
-			js_bool(verdict, "signed", false) ? js_str(verdict, "public_key", "") : "");
+		chain_line(c, verdict);
 	if (status < 0 && is_good && js_int(verdict, "unsigned_to", 0))
 		fprintf(c->out.file, "rows up to %lld were written without a key\n",
 			(long long)js_int(verdict, "unsigned_to", 0));
@@ -102,9 +108,13 @@ static bool next_line(struct trail *t, struct berth_error *err)
 	static const struct js_limits limits = {LINE_BYTES_MAX, 100000, 64};
 	json_decref(t->row);
 	t->row = NULL;
-	if (!fgets(t->line, LINE_BYTES_MAX, t->file))
+	if (!fgets(t->line, LINE_BYTES_MAX, t->file)) {
+		if (ferror(t->file))
+			(void)berth_fail_errno(err, errno, "cannot read the trail");
 		return false;
-	if (js_parse(t->line, strlen(t->line), &limits, &t->row, err)) {
+	}
+	int code = js_parse(t->line, strlen(t->line), &limits, &t->row, err);
+	if (code && code != BERTH_E_NO_MEMORY) {
 		(void)berth_wrap(err, "a line is no JSON");
 		err->code = BERTH_E_DIGEST;
 	}
@@ -122,7 +132,10 @@ static void read_seal(const json_t *from, struct chain_seal *to)
 static int walk_trail(struct trail *t, struct berth_error *err)
 {
 	struct chain_seal start;
-	if (!next_line(t, err) || js_int(t->row, "berth_audit", 0) != 1)
+	bool is_there = next_line(t, err);
+	if (!is_there && err->code && err->code != BERTH_E_DIGEST)
+		return err->code;
+	if (!is_there || js_int(t->row, "berth_audit", 0) != 1)
 		return berth_fail(err, BERTH_E_DIGEST,
 				  "the first line is not that of an exported audit trail");
 	read_seal(json_object_get(t->row, "start"), &start);
@@ -230,6 +243,11 @@ static int export(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	const char *path = cli_operand(c, 0);
+	if (!strcmp(path, "-") && c->out.is_tty) {
+		cli_usage(c, "the trail is written as it is, which is not for a terminal");
+		cli_hint(c, "berthctl audit list");
+		return EXIT_USAGE;
+	}
 	if (!strcmp(path, "-"))
 		return copy_trail(c, c->out.file, &err) ? cli_report(c, &err) : EXIT_OK;
 	AUTO_FREE char *part = text_printf("%s.part", path);

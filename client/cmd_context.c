@@ -40,9 +40,12 @@ static int use(struct cli *c)
 		return cli_report(c, &err);
 	int code = 0;
 	if (contexts_find(&all, name) == all.count)
-		code = berth_fail(&err, BERTH_E_NOT_FOUND, "there is no context '%s'", name);
+		code = berth_fail(&err, BERTH_E_NOT_FOUND,
+				  "there is no context '%s'; see berthctl context list", name);
 	free(all.current);
 	all.current = strdup(name);
+	if (!code && !all.current)
+		code = berth_fail_memory(&err);
 	if (!code)
 		code = contexts_store(&all, &err);
 	contexts_done(&all);
@@ -102,7 +105,8 @@ static int drop(struct cli *c)
 		return cli_report(c, &err);
 	size_t at = contexts_find(&all, name);
 	if (at == all.count) {
-		code = berth_fail(&err, BERTH_E_NOT_FOUND, "there is no context '%s'", name);
+		code = berth_fail(&err, BERTH_E_NOT_FOUND,
+				  "there is no context '%s'; see berthctl context list", name);
 	} else {
 		bool is_current = all.current && !strcmp(all.current, name);
 		free(all.names[at]);

@@ -34,14 +34,14 @@ static void event_line(struct cli *c, const json_t *event)
 	const char *more = js_str(data, "kind", js_str(data, "reason", js_str(data, "action", "")));
 	AUTO_FREE char *time = cell_text(json_object_get(event, "at"), COL_TIME, true);
 	AUTO_FREE char *text =
-		text_printf("%-24s  %-9s  %-11s  %s  %s", time ? time : "",
+		text_printf("%-24s  %-9s  %-11s  %s  %s", term_whole(time),
 			    js_str(event, "type", ""), event_word(data),
 			    js_str(event, "resource", ""), strcmp(word, more) != 0 ? more : "");
 	AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
 	size_t bytes = safe ? strlen(safe) : 0;
 	while (bytes && safe[bytes - 1] == ' ')
 		safe[--bytes] = 0;
-	fprintf(c->out.file, "%s\n", safe ? safe : "");
+	fprintf(c->out.file, "%s\n", term_whole(safe));
 }
 
 /* The page of events after that id; *last becomes the last one's. */
@@ -63,7 +63,10 @@ static int print_kept(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	uint64_t left = cli_count(c, "count", UINT64_MAX);
-	int64_t last = (int64_t)cli_count(c, "since", 0);
+	int64_t last = 0;
+	if (!text_parse_i64(cli_flag(c, "since", "0"), 0, INT64_MAX, &last))
+		return cli_usage(c, "--since takes an event's id, not '%s'",
+				 cli_flag(c, "since", ""));
 	for (size_t count = 1; count && left;) {
 		AUTO_JSON json_t *page = NULL;
 		size_t i;

@@ -18,7 +18,7 @@ static void print_table(struct cli *c, const char *name)
 
 static int help_topic(struct cli *c, const char *name)
 {
-	const char *names[32];
+	const char *names[64];
 	size_t n = 0;
 	for (const struct topic *t = topics; t->name; t++) {
 		if (name && !strcmp(t->name, name)) {
@@ -31,15 +31,21 @@ static int help_topic(struct cli *c, const char *name)
 		}
 		if (!name)
 			fprintf(c->out.file, "  %-14s %s\n", t->name, t->summary);
-		names[n++] = t->name;
+		if (n + 1 < ARRAY_COUNT(names))
+			names[n++] = t->name;
 	}
-	names[n] = NULL;
 	if (!name)
 		return EXIT_OK;
+	for (const struct noun *const *at = nouns; *at && n + 1 < ARRAY_COUNT(names); at++)
+		names[n++] = (*at)->name;
+	names[n] = NULL;
 	const char *closest = text_closest(name, names);
+	bool is_noun = closest && noun_find(closest);
 	cli_usage(c, "there is no topic '%s'", name);
-	cli_hint(c, closest ? "did you mean `berthctl help topic %s`?" : "berthctl help topic",
-		 closest ? closest : "");
+	if (closest)
+		cli_hint(c, "did you mean `berthctl help %s%s`?", is_noun ? "" : "topic ", closest);
+	else
+		cli_hint(c, "berthctl help topic");
 	return EXIT_USAGE;
 }
 
@@ -54,8 +60,11 @@ static int help_on(struct cli *c)
 	if (!noun)
 		return help_topic(c, noun_name);
 	const struct command *cmd = verb ? command_find(noun, verb) : NULL;
-	if (verb && !cmd)
-		return cli_usage(c, "%s has no verb '%s'", noun_name, verb);
+	if (verb && !cmd) {
+		cli_usage(c, "%s has no verb '%s'", noun_name, verb);
+		cli_hint(c, "berthctl %s --help", noun_name);
+		return EXIT_USAGE;
+	}
 	return cmd ? help_command(c, cmd) : help_noun(c, noun);
 }
 

@@ -272,7 +272,7 @@ static int delete_one(struct cli *c)
 /* The description as it is: Markdown is for a person's eyes or a file. */
 static int print_description(struct cli *c, const json_t *body)
 {
-	int status = show_machine(c, body);
+	int status = show_document(c, body);
 	if (status >= 0)
 		return status;
 	const char *text = js_str(body, "description", "");
@@ -280,7 +280,7 @@ static int print_description(struct cli *c, const json_t *body)
 	if (!*text)
 		cli_note(c, "%s has no description", cli_operand(c, 0));
 	else
-		fprintf(c->out.file, "%s%s", safe ? safe : "",
+		fprintf(c->out.file, "%s%s", term_whole(safe),
 			text[strlen(text) - 1] == '\n' ? "" : "\n");
 	return EXIT_OK;
 }

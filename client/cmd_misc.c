@@ -79,7 +79,7 @@ static int reload(struct cli *c)
 	const json_t *key;
 	if (api_send(c, &call, &result, &err))
 		return cli_report(c, &err);
-	int status = show_machine(c, result);
+	int status = show_document(c, result);
 	if (status >= 0)
 		return status;
 	cli_note(c, "berthd read its configuration again");
@@ -170,20 +170,21 @@ static int version(struct cli *c)
 	const char *theirs = js_str(server, "version", NULL);
 	all = json_pack("{s:{s:s, s:s, s:i}, s:O?}", "client", "version", BERTH_VERSION, "api",
 			"v1", "abi", BERTH_ABI_MAJOR, "server", server);
-	int status = show_machine(c, all);
+	int status = show_document(c, all);
 	if (status < 0) {
 		fprintf(c->out.file, "client  %s  (API v1, plugin ABI %d)\n", BERTH_VERSION,
 			BERTH_ABI_MAJOR);
-		if (theirs) {
-			fputs("server  ", c->out.file);
-			term_put(&c->out, theirs);
-			fprintf(c->out.file, "  (API %s%s%s)\n", js_str(server, "api", "v1"),
-				*abi_of(server) ? ", plugin ABI " : "", abi_of(server));
-		}
+		AUTO_FREE char *line =
+			text_printf("server  %s  (API %s%s%s)\n", theirs ? theirs : "",
+				    js_str(server, "api", "v1"),
+				    *abi_of(server) ? ", plugin ABI " : "", abi_of(server));
+		if (theirs)
+			term_put(&c->out, term_whole(line));
+		status = EXIT_OK;
 	}
 	if (theirs)
 		warn_of_skew(c, theirs);
-	return code > 0 || (code && !cli_has(c, "client")) ? cli_report(c, &err) : EXIT_OK;
+	return code && !cli_has(c, "client") ? cli_report(c, &err) : status;
 }
 
 static const struct flag version_flags[] = {
@@ -215,11 +216,11 @@ static const struct flag api_flags[] = {
 
 static int print_raw(struct cli *c, const json_t *body)
 {
-	int status = show_machine(c, body);
+	int status = show_document(c, body);
 	if (status >= 0)
 		return status;
 	AUTO_FREE char *text = json_text(body, JSON_INDENT(2));
-	fprintf(c->out.file, "%s\n", text ? text : "");
+	fprintf(c->out.file, "%s\n", term_whole(text));
 	return EXIT_OK;
 }
 

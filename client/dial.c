@@ -32,7 +32,8 @@ static int of_context(struct cli *c, const char *name, struct berth_error *err)
 		name = all.current;
 	size_t at = name ? contexts_find(&all, name) : all.count;
 	if (name && at == all.count)
-		code = berth_fail(err, BERTH_E_NOT_FOUND, "there is no context '%s'", name);
+		code = berth_fail(err, BERTH_E_NOT_FOUND,
+				  "there is no context '%s'; see berthctl context list", name);
 	if (!code && at < all.count)
 		c->target = strdup(all.targets[at]);
 	contexts_done(&all);

@@ -168,14 +168,14 @@ static int show_plan(struct cli *c, const json_t *plan)
 		    {"calls", "would ask the registry for"}};
 	size_t lines = 0, i;
 	const json_t *one;
-	int status = show_machine(c, plan);
+	int status = show_document(c, plan);
 	if (status >= 0)
 		return status;
 	for (size_t row = 0; row < ARRAY_COUNT(rows); row++)
 		json_array_foreach (json_object_get(plan, rows[row].member), i, one) {
 			AUTO_FREE char *text = cell_text(one, COL_TEXT, true);
 			AUTO_FREE char *safe = text ? term_escape(&c->out, text, false) : NULL;
-			fprintf(c->out.file, "%s %s\n", rows[row].what, safe ? safe : "");
+			fprintf(c->out.file, "%s %s\n", rows[row].what, term_whole(safe));
 			lines++;
 		}
 	if (js_str(plan, "message", NULL))
@@ -287,7 +287,9 @@ static void probed(struct cli *c, const json_t *operation)
 	if (!tail)
 		return;
 	*tail = '\0';
-	if (!api_get(c, path, &now, &err))
+	if (api_get(c, path, &now, &err))
+		cli_report(c, &err);
+	else
 		show_resource(c, now, NULL);
 }
 

@@ -343,6 +343,18 @@ int show_machine(struct cli *c, const json_t *body)
 	return EXIT_OK;
 }
 
+int show_document(struct cli *c, const json_t *body)
+{
+	int status = show_machine(c, body);
+	if (status >= 0 || c->format != FORMAT_NDJSON)
+		return status;
+	AUTO_FREE char *text = json_text(body, JSON_COMPACT);
+	if (!text)
+		return cli_no_memory(c);
+	fprintf(c->out.file, "%s\n", text);
+	return EXIT_OK;
+}
+
 /* Is a column that was asked for by its path in none of the items? Then it was
  * mistyped: says so, with the titles that there are. */
 static bool is_mistyped(struct cli *c, const json_t *items, const struct columns *cols,
@@ -439,8 +451,9 @@ int show_resource(struct cli *c, const json_t *body, const struct column *column
 		return status;
 	columns = columns ? columns : c->command->columns;
 	choose_columns(c, columns, true, &cols);
-	AUTO_JSON json_t *items = json_array();
-	json_array_append(items, (json_t *)(uintptr_t)body);
+	AUTO_JSON json_t *items = json_pack("[O]", body);
+	if (!items)
+		return cli_no_memory(c);
 	if (is_mistyped(c, items, &cols, columns))
 		return EXIT_USAGE;
 	status = show_items(c, items, &cols);

@@ -11,8 +11,10 @@
  * for. columns NULL: the command's. Exit code. */
 int show_list(struct cli *c, const json_t *body, const struct column *columns);
 int show_resource(struct cli *c, const json_t *body, const struct column *columns);
-/* JSON, YAML, NDJSON and --jq; -1: the format is another. */
+/* JSON, YAML and --jq; -1: the format is another. */
 int show_machine(struct cli *c, const json_t *body);
+/* The same for what is no list: NDJSON, too, is all of it on one line. */
+int show_document(struct cli *c, const json_t *body);
 
 /* The value at a dotted path, borrowed; NULL where there is none. */
 const json_t *value_at(const json_t *item, const char *path);

@@ -418,6 +418,34 @@ static void machine_formats_are_what_they_say(void **state)
 	assert_string_equal(said, "a:\n  - 1\n  - b: \"yes\"\n    c: []\nd: \"x y\"\n");
 }
 
+static void a_document_is_one_line_of_ndjson(void **state)
+{
+	static const char server_says[] =
+		HTTP_JSON("200 OK", "", "{\"version\":\"1.2.3\",\"api\":\"v1\"}");
+	(void)state;
+	assert_int_equal(RUN(ANSWERS(server_says), "version", "-o", "ndjson"), EXIT_OK);
+	assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	assert_non_null(strstr(said, "\"version\":\"1.2.3\""));
+	assert_int_equal(RUN(ANSWERS(server_says), "version", "-o", "template={server.api}"),
+			 EXIT_OK);
+	assert_int_equal(RUN(ANSWERS(server_says), "version", "--jq", ".["), EXIT_USAGE);
+}
+
+static void a_wrong_line_says_what_to_type(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(NONE, "integration", "list", "--zzzzzzzz"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "hint: berthctl integration list --help"));
+	assert_int_equal(RUN(NONE, "integration", "list", "-Z"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "hint: berthctl integration list --help"));
+	assert_int_equal(RUN(NONE, "help", "space", "frobnicate"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "hint: berthctl space --help"));
+	assert_int_equal(RUN(NONE, "help", "integratoin"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "`berthctl help integration`"));
+	assert_int_equal(RUN(NONE, "event", "watch", "--no-follow", "--since", "noon"), EXIT_USAGE);
+	assert_non_null(strstr(complained, "'noon'"));
+}
+
 static void sizes_and_spans_read_well(void **state)
 {
 	char text[32];
@@ -467,6 +495,8 @@ int main(void)
 		cmocka_unit_test(every_command_has_two_examples_and_a_handler),
 		cmocka_unit_test(completion_knows_nouns_flags_and_names),
 		cmocka_unit_test(machine_formats_are_what_they_say),
+		cmocka_unit_test(a_document_is_one_line_of_ndjson),
+		cmocka_unit_test(a_wrong_line_says_what_to_type),
 		cmocka_unit_test(sizes_and_spans_read_well),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
