@@ -89,7 +89,7 @@ bool fan_knows_tag(const struct image *i, const struct transfer *t, struct diges
 {
 	struct fan *f = t->fan;
 	struct berth_error ignored = ERROR_INIT;
-	if (!f || !i->source_tag || i->merges || t->set.verify)
+	if (!f || !i->source_tag || i->merges)
 		return false;
 	for (size_t before = place_of(t); f->noted_count < before; f->noted_count++)
 		note_tags(f, f->runs[f->noted_count]);

@@ -106,7 +106,7 @@ static int open_source(struct ways *w, struct berth_error *err)
 static void lend(struct ways *w, struct copy *c)
 {
 	const struct copy *first = &w->list[0], *opener = first;
-	c->fan = w->mode == FAN_VERIFY ? NULL : w->fan; /* a comparison reads no blob */
+	c->fan = w->fan;
 	c->verify = w->mode == FAN_VERIFY;
 	if (c == first)
 		return;

@@ -127,9 +127,13 @@ class Fan(ApiCase):
         self.assertEqual(2, self.last_run("sites")["totals"]["copied"], done)
         self.assert_at(self.mirror, "sites/small")
         self.assert_at(self.third, "sites/small")
+        self.hub.settle()
+        since = len(self.hub.requests())
         compared = self.done(self.api.call("POST", "/v1/syncs/sites/verify"))["result"]
         self.assertEqual((2, [1, 1]), (compared["same"],
                                        [one["same"] for one in compared["targets"]]))
+        counts = self.hub.counts(since)
+        self.assertEqual((1, 1), (counts["HEAD manifest"], counts["GET manifest"]), counts)
         with Client(self.third.url) as client:
             gone = client.request("DELETE", f"/v2/sites/small/manifests/{self.small.digest}")
             self.assertEqual(202, gone.status)
