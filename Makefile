@@ -44,7 +44,7 @@ COMPILE = $(CCACHE) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 CORE_SRC := $(filter-out core/main.c core/http/openapi_gen%,$(shell find core -name '*.c' | sort))
-SHARED_SRC := $(filter core/base/% core/net/% core/oci/%,$(CORE_SRC)) $(wildcard plugins/common/*.c)
+SHARED_SRC := $(filter core/base/% core/net/% core/oci/% core/http/problem.c,$(CORE_SRC)) $(wildcard plugins/common/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 PLUGINS := $(filter-out common,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))

@@ -7,7 +7,8 @@
 
 static const struct flag flags[] = {
 	{"to", 0, FLAG_LIST, "DST",
-	 "one more target, INTEGRATION[/REPOSITORY[:TAG]]; may be repeated", .field = "targets"},
+	 "one more target, INTEGRATION[/REPOSITORY[:TAG]]; may be repeated", .field = "targets",
+	 .field_alone = "target"},
 	{"all-tags", 'a', FLAG_TRUE, NULL, "every tag of the source repository",
 	 .field = "all_tags"},
 	{"tag", 't', FLAG_LIST, "GLOB", "with --all-tags: only tags like this; may be repeated",

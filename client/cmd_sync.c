@@ -24,6 +24,7 @@
 		 "PLACE",                                                                           \
 		 "INTEGRATION[/SPACE or path prefix] to write; may be repeated",                    \
 		 .field = "targets",                                                                \
+		 .field_alone = "target",                                                           \
 		 .names = NAMES_SPACE},                                                             \
 		{"filter",                                                                          \
 		 'f',                                                                               \

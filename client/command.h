@@ -60,6 +60,7 @@ struct flag {
 	const char *query;   /* which query parameter it is, or NULL */
 	const char *choices; /* FLAG_CHOICE: words separated by spaces */
 	enum names names;
+	const char *field_alone; /* FLAG_LIST: the member that stands for a list of one, or NULL */
 };
 
 enum operand_need { OPERAND_ONE, OPERAND_MAYBE, OPERAND_MANY };

@@ -10,6 +10,7 @@
 #include "client/dial.h"
 #include "client/show.h"
 #include "core/base/text.h"
+#include "core/http/problem.h"
 
 /* One "label: text" line on stderr. */
 static void line(struct cli *c, enum paint paint, const char *label, const char *text)
@@ -135,12 +136,9 @@ static void upstream_line(struct cli *c, const json_t *problem)
 /* "/tls/ca" is the field "tls.ca" or lies below it. */
 static bool is_of_field(const char *pointer, size_t pointer_bytes, const char *field)
 {
-	size_t n = strlen(field);
+	size_t n = field ? strlen(field) : 0;
 
-	/* A list may be told of as its only member. */
-	if (pointer_bytes == n && n && field[n - 1] == 's')
-		n--;
-	if (!pointer_bytes || pointer_bytes - 1 < n ||
+	if (!n || !pointer_bytes || pointer_bytes - 1 < n ||
 	    (pointer_bytes - 1 > n && pointer[n + 1] != '/'))
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -150,6 +148,11 @@ static bool is_of_field(const char *pointer, size_t pointer_bytes, const char *f
 }
 
 /* The flag that a member of the body came from, or would come from. */
+static bool is_of_flag(const char *pointer, size_t bytes, const struct flag *f)
+{
+	return is_of_field(pointer, bytes, f->field) || is_of_field(pointer, bytes, f->field_alone);
+}
+
 static const struct flag *flag_of(const struct cli *c, const char *pointer, size_t bytes)
 {
 	struct flag_group groups[FLAG_GROUP_MAX];
@@ -157,12 +160,12 @@ static const struct flag *flag_of(const struct cli *c, const char *pointer, size
 
 	for (size_t i = 0; i < c->given_count; i++) {
 		const struct flag *f = c->given[i].flag;
-		if (f->field && is_of_field(pointer, bytes, f->field))
+		if (is_of_flag(pointer, bytes, f))
 			return f;
 	}
 	for (size_t i = 0; i < group_count; i++)
 		for (const struct flag *f = groups[i].flags; f && f->name; f++)
-			if (f->field && is_of_field(pointer, bytes, f->field))
+			if (is_of_flag(pointer, bytes, f))
 				return f;
 	return NULL;
 }
@@ -189,6 +192,14 @@ static void line_of_fault(struct cli *c, enum paint paint, const char *label, co
 	line(c, paint, label, typed ? typed : text);
 }
 
+/* Is its hint for those who speak the API, and no better one was known? */
+static bool is_for_callers(const json_t *problem)
+{
+	const struct problem_kind *kind = problem_kind_find(js_str(problem, "code", NULL));
+	return kind && kind->hint_kind == HINT_CALLER &&
+	       !strcmp(js_str(problem, "hint", ""), kind->hint);
+}
+
 static void problem_lines(struct cli *c, const json_t *problem)
 {
 	size_t i;
@@ -211,8 +222,7 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	if (js_int(problem, "retry_after_s", 0))
 		cli_hint(c, "try again in %lld s", (long long)js_int(problem, "retry_after_s", 0));
 	const char *hint = js_str(problem, "hint", "");
-	/* The API's manual is for those who speak it. */
-	if (!strcmp(hint, "man berth-api") && c->command && strcmp(c->command->noun, "api") != 0)
+	if (is_for_callers(problem) && c->command && strcmp(c->command->noun, "api") != 0)
 		cli_hint(c, "berthctl %s%s%s --help", c->command->noun, c->command->verb ? " " : "",
 			 c->command->verb ? c->command->verb : "");
 	else if (*hint)
@@ -221,17 +231,27 @@ static void problem_lines(struct cli *c, const json_t *problem)
 		 js_str(problem, "instance", c->request_id));
 }
 
+/* What is berthd's own is no registry's failure, though its status is the same. */
 static int cli_exit_of_problem(const json_t *problem)
 {
+	static const struct {
+		const char *code;
+		int exit;
+	} own[] = {
+		{"draining", EXIT_NO_DAEMON}, {"damaged", EXIT_ERROR}, {"no-memory", EXIT_ERROR}};
 	static const struct {
 		int status, exit;
 	} table[] = {
 		{400, EXIT_USAGE},     {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
 		{404, EXIT_NOT_FOUND}, {408, EXIT_TIMEOUT},     {409, EXIT_CONFLICT},
-		{412, EXIT_CONFLICT},  {422, EXIT_USAGE},       {428, EXIT_CONFLICT},
-		{502, EXIT_UPSTREAM},  {503, EXIT_UPSTREAM},    {504, EXIT_TIMEOUT},
+		{412, EXIT_CONFLICT},  {413, EXIT_USAGE},       {422, EXIT_USAGE},
+		{428, EXIT_CONFLICT},  {502, EXIT_UPSTREAM},    {503, EXIT_UPSTREAM},
+		{504, EXIT_TIMEOUT},
 	};
 	int64_t status = js_int(problem, "status", 0);
+	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
+		if (!strcmp(own[i].code, js_str(problem, "code", "")))
+			return own[i].exit;
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++)
 		if (table[i].status == status)
 			return table[i].exit;

@@ -42,8 +42,8 @@ const struct noun *const nouns[] = {
 
 static const struct flag global_flags[] = {
 	{"output", 'o', FLAG_TEXT, "FORMAT",
-	 "table, wide, json, yaml, name, csv, ndjson or template=TEXT", NULL, NULL,
-	 "table wide json yaml name csv ndjson template=", NAMES_NONE},
+	 "table, wide, json, yaml, name, csv, ndjson or template=TEXT",
+	 .choices = "table wide json yaml name csv ndjson template="},
 	{"columns", 0, FLAG_TEXT, "LIST", "which columns, by title or by path (status.phase)",
 	 .names = NAMES_NONE},
 	{"no-headers", 0, FLAG_TRUE, NULL, .help = "leave the line of titles out"},

@@ -95,7 +95,7 @@ const struct exit_text exit_texts[] = {
 	{EXIT_NOT_FOUND, "the named thing is not there"},
 	{EXIT_NOT_ALLOWED, "you may not do that, or not open the socket"},
 	{EXIT_CONFLICT, "it exists already, or changed meanwhile, or is being changed"},
-	{EXIT_NO_DAEMON, "berthd cannot be reached"},
+	{EXIT_NO_DAEMON, "berthd cannot be reached, or is stopping"},
 	{EXIT_TIMEOUT, "time ran out; the operation may go on"},
 	{EXIT_UPSTREAM, "a registry failed or refused"},
 	{EXIT_PARTLY, "part of the work was done, part failed"},

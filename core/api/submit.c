@@ -52,11 +52,11 @@ static void name_hint(const json_t *document, json_t *problem)
 	static const char place[] = "/v1/integrations/";
 	const char *of =
 		json_string_value(json_array_get(json_object_get(document, "resources"), 0));
+	const struct problem_kind *kind = problem_kind_find(js_str(problem, "code", ""));
 	const char *hint = js_str(problem, "hint", ""), *at = strstr(hint, " NAME");
 
-	if (!at || !of || strncmp(of, place, strlen(place)) != 0 ||
-	    (strncmp(hint, "berthctl integration ", 21) != 0 &&
-	     strncmp(hint, "berthctl maintain ", 18) != 0))
+	if (!kind || kind->hint_kind != HINT_INTEGRATION || !at || !of ||
+	    strncmp(of, place, strlen(place)) != 0)
 		return;
 	const char *name = of + strlen(place);
 	char *named AUTO_FREE = text_printf("%.*s %.*s%s", (int)(at - hint), hint,

@@ -11,9 +11,17 @@
 
 #include "core/base/fail.h"
 
+/* Whom a kind's hint is for, and what NAME in it stands for. */
+enum problem_hint {
+	HINT_PLAIN,       /* for everybody as it is; NAME is the caller's to know */
+	HINT_CALLER,      /* for those who speak the API: berthctl has its own help */
+	HINT_INTEGRATION, /* NAME is the integration that the work was for */
+};
+
 struct problem_kind {
 	const char *code;
 	int status;
+	enum problem_hint hint_kind;
 	const char *title;
 	const char *detail; /* what it means and what to do, for a person */
 	const char *hint;   /* the command to type next, where no better one is known */

@@ -92,6 +92,29 @@ static void a_problem_is_error_cause_hint_request(void **state)
 	assert_string_equal(said, "");
 }
 
+static void the_manual_of_the_api_is_for_its_callers(void **state)
+{
+	static const char refused[] = HTTP_JSON(
+		"404 Not Found", "",
+		"{\"code\":\"sync-not-found\",\"status\":404,\"hint\":\"man berth-api\"}");
+	static const char better[] = HTTP_JSON(
+		"404 Not Found", "",
+		"{\"code\":\"not-found\",\"status\":404,\"hint\":\"berthctl sync list\"}");
+	static const char target[] = HTTP_JSON(
+		"422 B", "",
+		"{\"code\":\"sync-ring\",\"status\":422,\"detail\":\"/target: is read\"}");
+
+	(void)state;
+	RUN(ANSWERS(refused, refused), "sync", "show", "nightly");
+	assert_non_null(strstr(complained, "hint: berthctl sync show --help\n"));
+	RUN(ANSWERS(refused, refused), "api", "GET", "/v1/syncs/nightly");
+	assert_non_null(strstr(complained, "hint: man berth-api\n"));
+	RUN(ANSWERS(better, better), "sync", "show", "nightly");
+	assert_non_null(strstr(complained, "hint: berthctl sync list\n"));
+	RUN(ANSWERS(target, refused), "sync", "create", "n", "--from", "a", "--to", "b");
+	assert_non_null(strstr(complained, "error: --to: is read\n"));
+}
+
 static void with_json_the_problem_document_is_on_stderr(void **state)
 {
 	(void)state;
@@ -116,6 +139,10 @@ static void statuses_become_the_documented_exit_codes(void **state)
 		{HTTP_JSON("428 B", "", "{\"title\":\"t\",\"status\":428}"), EXIT_CONFLICT},
 		{HTTP_JSON("500 B", "", "{\"title\":\"t\",\"status\":500}"), EXIT_ERROR},
 		{HTTP_JSON("502 B", "", "{\"title\":\"t\",\"status\":502}"), EXIT_UPSTREAM},
+		{HTTP_JSON("413 B", "", "{\"title\":\"t\",\"status\":413}"), EXIT_USAGE},
+		{HTTP_JSON("503 B", "", "{\"title\":\"t\",\"status\":503}"), EXIT_UPSTREAM},
+		{HTTP_JSON("503 B", "", "{\"code\":\"draining\",\"status\":503}"), EXIT_NO_DAEMON},
+		{HTTP_JSON("503 B", "", "{\"code\":\"no-memory\",\"status\":503}"), EXIT_ERROR},
 		{HTTP_JSON("504 B", "", "{\"title\":\"t\",\"status\":504}"), EXIT_TIMEOUT},
 	};
 	(void)state;
@@ -472,6 +499,7 @@ int main(void)
 		cmocka_unit_test(json_is_the_body_and_hostile_text_is_escaped_in_it),
 		cmocka_unit_test(hostile_text_does_not_reach_the_terminal),
 		cmocka_unit_test(a_problem_is_error_cause_hint_request),
+		cmocka_unit_test(the_manual_of_the_api_is_for_its_callers),
 		cmocka_unit_test(with_json_the_problem_document_is_on_stderr),
 		cmocka_unit_test(statuses_become_the_documented_exit_codes),
 		cmocka_unit_test(a_name_that_is_not_there_gets_a_suggestion),
