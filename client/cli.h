@@ -99,7 +99,8 @@ bool parse_bytes(const char *text, uint64_t *ret_bytes);
  * ndjson one document, a problem as the daemon sent it or one of code, detail, cause and hint,
  * printed when the next one comes or cli_fault_print is called. */
 int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Prints err, or the daemon's problem document where there is one. */
+/* Prints err, or the daemon's problem document where there is one. An err that says nothing
+ * is of a text that the caller had no memory for. */
 int cli_report(struct cli *c, const struct berth_error *err);
 /* What to do next: part of what went wrong just now, or a line of its own. */
 void cli_hint(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

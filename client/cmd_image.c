@@ -108,7 +108,7 @@ static int list(struct cli *c)
 		AUTO_FREE char *path = path_with_flags(
 			c, text_printf("/v1/spaces/%s/images", js_str(space, "id", "")));
 		if (!path || api_list(c, path, limit, &page, &err))
-			return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+			return cli_report(c, &err);
 		if (all)
 			join(all, page);
 		else
@@ -139,7 +139,7 @@ static int tags(struct cli *c)
 	AUTO_FREE char *path =
 		path_with_flags(c, safe ? text_printf("/v1/spaces/%s/images/%s", id, safe) : NULL);
 	if (!path || api_list(c, path, cli_count(c, "limit", 0), &body, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	AUTO_FREE char *repository = text_printf("%s/%s", ref.integration, ref.repository);
 	add_references(c, body, repository);
 	return show_paged(c, body);
@@ -301,7 +301,7 @@ static int describe(struct cli *c)
 	AUTO_FREE char *path =
 		safe ? text_printf("/v1/spaces/%s/images/%s/description", id, safe) : NULL;
 	if (!path || !body || api_get(c, path, &now, &err))
-		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	if (!cli_has(c, "set-file"))
 		return print_description(c, now);
 	snprintf(etag, sizeof(etag), "%s", c->etag);
@@ -347,7 +347,7 @@ static int search(struct cli *c)
 	AUTO_FREE char *full =
 		api_query(STEAL(path), "limit", limit && limit <= SEARCH_SHOWN ? "100" : "1000");
 	if (!full || api_list(c, full, limit, &body, &err))
-		return cli_report(c, full ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	int status = show_paged(c, body);
 	if (c->format == FORMAT_TABLE || c->format == FORMAT_WIDE)
 		search_notes(c, body);
@@ -389,7 +389,7 @@ static int commands(struct cli *c)
 	AUTO_FREE char *path = path_with_flags(
 		c, api_query(text_printf("/v1/spaces/%s/commands", id), "reference", name));
 	if (!path || api_get(c, path, &body, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	choose_tool(c, body);
 	if (c->format != FORMAT_TABLE && c->format != FORMAT_WIDE)
 		return show_resource(c, body, NULL);

@@ -199,7 +199,7 @@ static int changed(struct cli *c)
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *change = json_object();
 	if (!change || cli_fill_body(c, change, &err))
-		return cli_report(c, change ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	AUTO_JSON json_t *body =
 		json_pack("{s:s, s:[O]}", "integration", cli_operand(c, 0), "changes", change);
 	struct change call = {.call = {.method = "POST", .path = "/v1/changes", .body = body},

@@ -43,7 +43,7 @@ static int look(struct cli *c, const char *path, json_t **ret)
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *body = NULL;
 	if (!path || api_get(c, path, &body, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	int status = follow_quietly(c, &body);
 	if (status != EXIT_OK)
 		return status;
@@ -64,7 +64,7 @@ static int read_only(struct cli *c)
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *result = NULL, *body = json_object();
 	if (!body || cli_fill_body(c, body, &err))
-		return cli_report(c, body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	if (cli_has(c, "on") && cli_has(c, "off"))
 		return cli_usage(c, "--on and --off exclude each other");
 	if (json_object_size(body)) {
@@ -92,7 +92,7 @@ static int gc(struct cli *c)
 	AUTO_JSON json_t *body = json_object();
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!body || !path || cli_fill_body(c, body, &err))
-		return cli_report(c, body && path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	struct change change = {.call = {.method = "POST", .path = path, .body = body},
 				.result = print_started};
 	return send_change(c, &change);
@@ -105,7 +105,7 @@ static int schedule(struct cli *c)
 	if (cli_has(c, "cron") == cli_has(c, "never"))
 		return cli_usage(c, "expected either --cron CRON or --never");
 	if (!body || cli_fill_body(c, body, &err))
-		return cli_report(c, body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	if (cli_has(c, "never"))
 		json_object_set_new(body, "schedule", json_string(""));
 	AUTO_FREE char *done =
@@ -153,7 +153,7 @@ static int print_log(struct cli *c)
 	AUTO_JSON json_t *operation = NULL;
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || api_get(c, path, &operation, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	int status = follow_quietly(c, &operation);
 	if (status != EXIT_OK)
 		return status;

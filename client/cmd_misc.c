@@ -36,7 +36,7 @@ static int show_plugin(struct cli *c)
 	AUTO_JSON json_t *plugin = NULL;
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || api_get(c, path, &plugin, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	int status = show_resource(c, plugin, NULL);
 	json_t *options = json_object_get(plugin, "options");
 	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;

@@ -30,7 +30,7 @@ static int attach(struct cli *c)
 	AUTO_JSON json_t *operation = NULL;
 	AUTO_FREE char *path = api_route(c, "/v1/operations/{0}");
 	if (!path || api_get(c, path, &operation, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	return operation_has_ended(operation) ? follow_outcome(c, operation, NULL)
 					      : follow_operation(c, operation, NULL);
 }
@@ -42,7 +42,7 @@ static int cancel(struct cli *c)
 	AUTO_FREE char *path = api_route(c, "/v1/operations/{0}");
 	int status;
 	if (!path || api_get(c, path, &operation, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	AUTO_FREE char *what =
 		text_printf("This cancels operation %s (%s, %s).", cli_operand(c, 0),
 			    js_str(operation, "kind", "?"), js_str(operation, "state", "?"));

@@ -90,7 +90,7 @@ static int send_target(struct cli *c, const char *path, json_t *take_more, const
 	AUTO_JSON json_t *body = take_more ? take_more : json_object();
 	js_put_str(body, "target", cli_operand(c, 0));
 	if (!body || cli_fill_body(c, body, &err))
-		return cli_report(c, body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	struct change change = {.call = {.method = "POST", .path = path, .body = body},
 				.done = done,
 				.result = result};
@@ -159,7 +159,7 @@ static char *going_scan(struct cli *c, const char *target, int *ret_status)
 	AUTO_FREE char *path =
 		filter ? api_query(strdup("/v1/scans?limit=1"), "filter", filter) : NULL;
 	if (!path || api_get(c, path, &list, &err)) {
-		*ret_status = cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		*ret_status = cli_report(c, &err);
 		return NULL;
 	}
 	const json_t *one = json_array_get(json_object_get(list, "items"), 0);
@@ -205,7 +205,7 @@ static int findings_of(struct cli *c, const json_t *report, json_t **ret)
 		path_with_flags(c, text_printf("/v1/scan-reports/%s/findings?limit=1000",
 					       js_str(report, "id", "")));
 	if (!path || api_list(c, path, 0, ret, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	return -1;
 }
 

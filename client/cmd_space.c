@@ -108,7 +108,7 @@ static int create(struct cli *c)
 	AUTO_JSON json_t *body =
 		json_pack("{s:s, s:s}", "integration", integration, "name", slash + 1);
 	if (!body || cli_fill_body(c, body, &err))
-		return cli_report(c, body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	AUTO_FREE char *done = text_printf("space %s created", name);
 	struct change change = {.call = {.method = "POST", .path = "/v1/spaces", .body = body},
 				.done = done};
@@ -139,7 +139,7 @@ static int edit(struct cli *c)
 	AUTO_JSON json_t *now = NULL, *patch = json_object();
 	AUTO_FREE char *path = NULL;
 	if (!patch || cli_fill_body(c, patch, &err))
-		return cli_report(c, patch ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	if (cli_has(c, "no-quota"))
 		json_object_set_new(patch, "quota_bytes", json_null());
 	if (!json_object_size(patch)) {

@@ -263,7 +263,7 @@ static int start(struct cli *c)
 	AUTO_JSON json_t *body = json_object();
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || !body || cli_fill_body(c, body, &err))
-		return cli_report(c, path && body ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	bool has_body = strcmp(c->command->verb, "verify") != 0;
 	struct change change = {
 		.call = {.method = "POST", .path = path, .body = has_body ? body : NULL},
@@ -398,7 +398,7 @@ static int follow_apply(struct cli *c, json_t **operation)
 	}
 	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
 	if (!path || api_get(c, path, &run, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	return follow_operation(c, run, copy_report);
 }
 

@@ -303,6 +303,8 @@ static void error_lines(struct cli *c, const struct berth_error *err)
 int cli_report(struct cli *c, const struct berth_error *err)
 {
 	json_t *fault = NULL;
+	if (!c->problem && !err->code)
+		return cli_no_memory(c);
 	if (is_for_program(c))
 		fault = c->problem ? json_copy(c->problem)
 				   : fault_of(berth_code_name(err->code), err->message, err->cause);

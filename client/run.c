@@ -230,7 +230,7 @@ static int follow_check(struct cli *c, const char *id)
 	AUTO_JSON json_t *operation = NULL;
 	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
 	if (!path || api_get(c, path, &operation, &err))
-		return cli_report(c, path ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	int status = follow_quietly(c, &operation);
 	if (status != EXIT_OK) {
 		cli_note(c, "%s %s is saved all the same", c->command->noun, cli_operand(c, 0));
@@ -342,7 +342,7 @@ int edit_lists(struct cli *c, const char *const *lists, apply_lists *apply)
 	AUTO_JSON json_t *now = NULL, *patch = json_object();
 	AUTO_FREE char *path = api_route(c, c->command->route);
 	if (!path || !patch || cli_fill_body(c, patch, &err) || api_get(c, path, &now, &err))
-		return cli_report(c, err.code ? &err : (berth_fail_memory(&err), &err));
+		return cli_report(c, &err);
 	AUTO_JSON json_t *before = json_deep_copy(now);
 	int status = apply(c, now);
 	if (status >= 0)

@@ -77,11 +77,26 @@ static void a_list_that_lacks_something_is_an_error(void **state)
 	assert_true(refused > 30);
 }
 
+static void an_error_that_says_nothing_is_of_memory(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	struct cli c = {.fd = -1};
+	FILE *file = tmpfile();
+
+	(void)state;
+	assert_non_null(file);
+	term_open(&c.err, file, "never");
+	assert_int_equal(EXIT_ERROR, cli_report(&c, &err));
+	read_back(file, complained);
+	assert_non_null(strstr(complained, "memory"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_is_sent_whole_or_not_at_all),
 		cmocka_unit_test(a_list_that_lacks_something_is_an_error),
+		cmocka_unit_test(an_error_that_says_nothing_is_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
