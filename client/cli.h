@@ -73,9 +73,10 @@ struct cli {
 	char told_request[72]; /* of the error that was said last, whose line is not printed yet */
 	char etag[128];
 	int status;
-	char *head;        /* status line and headers; owned */
-	json_t *whole_ids; /* array: texts of ids that were typed short; owned; or NULL */
-	char *text;        /* a body that is no JSON, where the call takes one; owned */
+	char *head;         /* status line and headers; owned */
+	int64_t last_event; /* id of the last line of a stream; 0: none, or it has no ids */
+	json_t *whole_ids;  /* array: texts of ids that were typed short; owned; or NULL */
+	char *text;         /* a body that is no JSON, where the call takes one; owned */
 };
 
 /* Runs one command line; returns the exit code. */

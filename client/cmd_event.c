@@ -86,7 +86,11 @@ static int watch_events(struct cli *c)
 	if (cli_has(c, "no-follow"))
 		return print_kept(c);
 	AUTO_FREE char *path = path_with_flags(c, strdup("/v1/events"));
-	return path ? stream_lines(c, path, event_line, NULL) : cli_no_memory(c);
+	int status = path ? stream_lines(c, path, event_line, NULL) : cli_no_memory(c);
+	if (status == EXIT_NO_DAEMON && c->last_event)
+		cli_hint(c, "go on with: berthctl event watch --since %lld",
+			 (long long)c->last_event);
+	return status;
 }
 
 const struct command event_commands[] = {

@@ -52,7 +52,8 @@ static int cancel(struct cli *c)
 	if (api_send(c, &call, &body, &err))
 		return cli_report(c, &err);
 	cli_note(c, "berthd was asked to cancel operation %s", cli_operand(c, 0));
-	return EXIT_OK;
+	bool is_person = c->format == FORMAT_TABLE || c->format == FORMAT_WIDE;
+	return is_person || !body ? EXIT_OK : show_resource(c, body, NULL);
 }
 
 /* Copies a stream of lines to stdout: as JSON lines, or escaped for a person. */

@@ -60,6 +60,7 @@ static int drain(struct cli *c, struct buf *b, print_line *line, uint64_t *left,
 			return berth_wrap(err, "cannot read a line of the stream");
 		if (object) {
 			stream_print(c, object, line);
+			c->last_event = js_int(object, "id", 0);
 			(*left)--;
 		}
 		buf_drop_front(b, bytes + 1);

@@ -28,7 +28,7 @@ class Interrupted(unittest.TestCase):
             registry.start()
             cls.addClassCleanup(registry.stop)
         with Client(ends[0].url) as client:
-            for name in ("term", "hup", "wait"):
+            for name in ("term", "hup", "wait", "cancel"):
                 client.push(f"big/{name}", Image([random_layer(name, 6 << 20)]), "1")
         cls.link = Link(os.path.join(folder, "link"), ends[0], rate=2 << 20)
         cls.link.start()
@@ -143,6 +143,15 @@ class Interrupted(unittest.TestCase):
         self.assertEqual(0, terminal.end())
 
 
+    def test_a_cancelled_operation_is_shown_to_a_program(self):
+        done = run("copy", "slow/big/cancel:1", "lab/big/cancel", "--no-wait", "-o", "json",
+                   env=self.env)
+        ident = json.loads(done.stdout)["id"]
+        done = run("operation", "cancel", ident, "--yes", "-o", "json", env=self.env)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(ident, json.loads(done.stdout)["id"])
+
+
 class Cut(unittest.TestCase):
     """berthd goes away in the middle."""
 
@@ -166,6 +175,7 @@ class Cut(unittest.TestCase):
             self.assertEqual("unavailable", problem["code"])
             self.assertIn("berthd", problem["detail"])
             self.assertIn(daemon.socket, problem["hint"])
+            self.assertEqual(child is children[0], "event watch --since " in problem["hint"])
 
 
 if __name__ == "__main__":
