@@ -278,3 +278,127 @@ int audit_note_bindings(const struct binding_note *n, const json_t *workspaces,
 			return err->code;
 	return audit_run_end(&run, err);
 }
+
+/* --- ends of others --- */
+
+struct notes {
+	struct store *store;
+	const struct audit_entry *row;
+	const char *action;
+	json_t *ends; /* {"source hub/app": {"workspace", "as", "place"}}: each once */
+};
+
+/* INTEGRATION[/...] of a workspace. */
+static void keep_end(json_t *ends, const char *text, const char *as)
+{
+	size_t bytes = text ? text_workspace_bytes(text) : 0;
+	char *key AUTO_FREE = bytes ? text_printf("%s %s", as, text) : NULL;
+	char *workspace AUTO_FREE = bytes ? strndup(text, bytes) : NULL;
+
+	if (bytes && (!key || !workspace))
+		js_lose();
+	else if (bytes)
+		json_object_set_new(ends, key,
+				    json_pack("{s:s, s:s, s:s}", "workspace", workspace, "as", as,
+					      "place", text));
+}
+
+static void keep_ends(json_t *ends, const json_t *document)
+{
+	const json_t *one;
+	size_t i;
+
+	keep_end(ends, js_str(document, "source", NULL), "source");
+	keep_end(ends, js_str(document, "target", NULL), "target");
+	json_array_foreach (json_object_get(document, "targets"), i, one)
+		keep_end(ends, json_string_value(one), "target");
+}
+
+static int note_end(struct audit_run *run, const struct notes *n, const json_t *end,
+		    struct berth_error *err)
+{
+	const char *name = js_str(end, "workspace", "");
+	struct workspace row AUTO_WORKSPACE = {.id = NULL};
+	struct berth_error why = ERROR_INIT;
+	struct audit_entry entry = *n->row;
+	char *path AUTO_FREE = text_printf("/v1/workspaces/%s", name);
+	json_t *detail AUTO_JSON =
+		json_pack("{s:s, s:O, s:O}", "what", n->row->action, "as",
+			  json_object_get(end, "as"), "place", json_object_get(end, "place"));
+
+	if (!path || !detail)
+		return berth_fail_memory(err);
+	int code = workspace_get(n->store, name, &row, &why);
+	if (code && code != BERTH_E_NOT_FOUND)
+		*err = why;
+	if (code == BERTH_E_NOT_FOUND)
+		return 0;
+	if (code || !strcmp(row.id, n->row->workspace_id))
+		return code;
+	entry.action = n->action;
+	entry.resource = path;
+	entry.detail = detail;
+	entry.groups = NULL;
+	entry.workspace_id = row.id;
+	return audit_run_add(run, &entry, err);
+}
+
+static int note_all(struct daemon_state *d, const struct notes *n, struct berth_error *err)
+{
+	struct audit_run run;
+	const char *key;
+	json_t *end;
+
+	if (!json_object_size(n->ends))
+		return 0;
+	if (audit_run_begin(&run, d->store, d->ops ? ops_events(d->ops) : NULL, err))
+		return err->code;
+	json_object_foreach (n->ends, key, end)
+		if (note_end(&run, n, end, err))
+			return err->code;
+	return audit_run_end(&run, err);
+}
+
+/* The rule as it is stored: a run of it says nothing of its ends. */
+static int stored_rule(struct store *s, const char *name, json_t **ret, struct berth_error *err)
+{
+	struct sync_rule row AUTO_SYNC_RULE = {.id = NULL};
+	struct berth_error why = ERROR_INIT;
+
+	int code = name ? sync_rule_get(s, name, &row, &why) : 0;
+	if (code == BERTH_E_NOT_FOUND || !name)
+		return 0;
+	if (code)
+		*err = why;
+	return code ? code : api_parse(row.desired, ret, err);
+}
+
+int audit_note_ends(struct daemon_state *d, const struct http_audit *entry,
+		    const struct audit_entry *row, struct berth_error *err)
+{
+	struct route_path path CLEANUP(route_path_done) = {.count = 0};
+	json_t *ends AUTO_JSON = json_object(), *stored AUTO_JSON = NULL;
+	unsigned losses = js_losses();
+
+	if (entry->status >= 400 || entry->dry_run)
+		return 0;
+	if (route_path_parse(entry->path, strlen(entry->path), &path, err))
+		return err->code;
+	const char *noun = path.count > 1 ? path.segments[1] : "";
+	bool is_rule = !strcmp(noun, "syncs");
+	if (!is_rule && strcmp(noun, "copies") != 0)
+		return 0;
+	if (is_rule &&
+	    stored_rule(d->store, path.count > 2 ? path.segments[2] : NULL, &stored, err))
+		return err->code;
+	const json_t *documents[] = {stored, entry->before, entry->after, entry->asked};
+	for (size_t i = 0; i < ARRAY_COUNT(documents); i++)
+		keep_ends(ends, documents[i]);
+	const struct notes n = {.store = d->store,
+				.row = row,
+				.action = is_rule ? "workspace.sync" : "workspace.copy",
+				.ends = ends};
+	if (!ends || js_losses() != losses)
+		return berth_fail_memory(err);
+	return note_all(d, &n, err);
+}

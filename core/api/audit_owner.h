@@ -9,6 +9,7 @@
 #ifndef CORE_API_AUDIT_OWNER_H
 #define CORE_API_AUDIT_OWNER_H
 
+#include "core/daemon/daemon.h"
 #include "core/http/hooks.h"
 #include "core/ops/audit.h"
 #include "core/store/spaces.h"
@@ -27,5 +28,12 @@ struct binding_note {
 /* A row for each of these workspaces, which no other's name is in, in the caller's transaction. */
 MUST_USE int audit_note_bindings(const struct binding_note *n, const json_t *workspaces,
 				 struct berth_error *err);
+
+/* A change of a copy rule, or a copy, whose ends are of several: each workspace that has an
+ * end of it, and does not have the row itself, gets a row which says what was done with what
+ * is its own and names no other end. row: the request's own, written already; in the caller's
+ * transaction. */
+MUST_USE int audit_note_ends(struct daemon_state *d, const struct http_audit *entry,
+			     const struct audit_entry *row, struct berth_error *err);
 
 #endif

@@ -157,7 +157,9 @@ static int add_audit(struct daemon_state *d, const struct http_audit *entry,
 	if (audit_owner_of_request(d->store, entry, &owner, err))
 		return err->code;
 	row.workspace_id = owner;
-	return audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, err);
+	if (audit_add(d->store, d->ops ? ops_events(d->ops) : NULL, &row, err))
+		return err->code;
+	return audit_note_ends(d, entry, &row, err);
 }
 
 static void audit(struct daemon_state *d, const struct http_audit *entry)

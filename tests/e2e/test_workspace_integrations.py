@@ -132,7 +132,7 @@ class Audit(OwnCase):
         rule = {"source": "red~one/shop", "target": "red~two/kept", "enabled": False}
         path, other = "/v1/syncs/inner", "/v1/syncs/outer"
         self.api.post("/v1/syncs", {"name": "outer", **rule, "source": "blue~one/shop"})
-        self.ask("PATCH", other, {"description": "rule-0"}, If_Match="*")
+        self.ask("PATCH", other, {"description": "rule-0"}, If_Match="*", X_Request_Id="rule-0")
         for number, (method, target, body) in enumerate((
                 ("POST", "/v1/syncs", {"name": "inner", **rule}),
                 ("PATCH", path, {"tags": ["1.*"]}),
@@ -142,11 +142,25 @@ class Audit(OwnCase):
                 ("DELETE", path, None)), 1):
             answer = self.ask(method, target, body, If_Match="*", X_Request_Id=f"rule-{number}")
             self.assertIn(answer.status, (200, 201, 204, 409), answer.body)
+        own = [one for one in self.rows(self.admin, "&q=rule-")
+               if one["action"] != "workspace.sync"]
         self.assertEqual(["rule-1", "rule-2", "rule-3", "rule-6"],
-                         sorted(one["request"] for one in self.rows(self.admin, "&q=rule-")))
+                         sorted(one["request"] for one in own))
         for person in (self.admin, self.other):
             self.assertNotIn("outer", str(self.rows(person)))
-        self.assertEqual([], self.rows(self.other, "&q=rule-"))
+        # Where an end is another's, each has a row that names its own end alone.
+        told = {person: sorted((one["request"], one["detail"]["as"], one["detail"]["place"])
+                               for one in self.rows(person, "&q=rule-")
+                               if one["action"] == "workspace.sync")
+                for person in (self.admin, self.other)}
+        self.assertEqual([("rule-0", "target", "red~two/kept"),
+                          *((f"rule-{number}", *end) for number in (4, 5) for end in (
+                              ("source", "red~one/shop"), ("target", "red~two/kept")))],
+                         told[self.admin])
+        self.assertEqual([("rule-0", "source", "blue~one/shop"),
+                          ("rule-4", "target", "blue~one/kept"),
+                          ("rule-5", "target", "blue~one/kept")], told[self.other])
+        self.assertNotIn("red", str(self.rows(self.other, "&q=rule-")))
         for number, source in ((1, "red~one"), (2, "blue~one"), (3, "hub"), (4, "nil")):
             self.ask("POST", "/v1/copies?dry_run=true", {
                 "source": f"{source}/shop/web:1.0.0", "target": "red~two/copied/web:1"},
@@ -154,6 +168,12 @@ class Audit(OwnCase):
         self.assertEqual(["copied-1"],
                          [one["request"] for one in self.rows(self.admin, "&q=copied-")])
         self.ask("DELETE", other, If_Match="*")
+        self.api.wait(self.api.call("POST", "/v1/copies", {
+            "source": "hub/none:1", "target": "red~two/copied/none:1"}, X_Request_Id="taken-1"))
+        told, = self.rows(self.admin, "&q=taken-")
+        self.assertEqual(("workspace.copy", "copies_create", "target", "red~two/copied/none:1"),
+                         (told["action"], told["detail"]["what"], told["detail"]["as"],
+                          told["detail"]["place"]))
 
     def test_a_space_that_was_deleted_is_told(self):
         self.make(self.admin, "red~gone")
