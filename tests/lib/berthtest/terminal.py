@@ -44,6 +44,7 @@ class Terminal:
             import fcntl
             import termios
             os.setsid()
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup ignores stays ignored
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         self.process = subprocess.Popen([CTL, *map(str, args)], stdin=slave,
                                         stdout=stdout or slave, stderr=slave, env=full,
