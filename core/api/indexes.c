@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a list out of the image index comes from: of each integration behind it
  * its phase, when it was last read whole, and how the last attempt failed. An
- * empty list with a failed look behind it is no empty registry. Runs in berthd.
+ * empty list with a failed look behind it is no empty registry. And what the index
+ * of an integration holds. Runs in berthd.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/api/integration.h"
 #include "core/api/sight.h"
+#include "core/base/clock.h"
+#include "core/store/images.h"
 
 /* What is beyond is not named: a list of spaces has pages, its indexes have none. */
 #define INDEXES_MAX 256
@@ -85,4 +88,40 @@ int indexes_in_sight(struct daemon_state *d, const struct sight *sight, json_t *
 		 "ON i.id = s.integration_id WHERE %s)",
 		 sight->where);
 	return read_indexes(d, &page, ret, err);
+}
+
+static json_t *counts_of(const struct image_totals *totals)
+{
+	json_t *counts = json_pack("{s:I, s:I, s:I}", "spaces", (json_int_t)totals->space_count,
+				   "repositories", (json_int_t)totals->repository_count, "tags",
+				   (json_int_t)totals->tag_count);
+
+	/* Listings of plain registries name no digests: then it is not known. */
+	if (totals->artifact_count > 0)
+		json_object_set_new(counts, "artifacts", json_integer(totals->artifact_count));
+	if (totals->bytes > 0)
+		json_object_set_new(counts, "bytes", json_integer(totals->bytes));
+	js_put_time(counts, "at", clock_unix_ms());
+	return counts;
+}
+
+int integration_recount(struct daemon_state *d, const char *id, struct berth_error *err)
+{
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	struct image_totals totals = {.tag_count = 0};
+	json_t *status AUTO_JSON = NULL;
+
+	if (integration_get_by_id(d->store, id, &row, err) || api_parse(row.status, &status, err) ||
+	    image_totals(d->store, id, &totals, err))
+		return err->code;
+	json_t *known = json_object_get(status, "index");
+	json_t *index = known ? json_incref(known) : json_object();
+	json_object_set_new(index, "repositories", json_integer(totals.repository_count));
+	json_object_set_new(index, "tags", json_integer(totals.tag_count));
+	json_object_set_new(status, "index", index);
+	json_object_set_new(status, "overview", counts_of(&totals));
+	char *text AUTO_FREE = js_canonical(status);
+	if (!text)
+		return berth_fail_memory(err);
+	return integration_set_status(d->store, id, text, row.phase, row.checked_ms, err);
 }

@@ -60,6 +60,9 @@ MUST_USE int integration_check_usable(const struct integration *row, bool needs_
 /* The state of an integration's index as lists show it, from its status. */
 MUST_USE int index_state(const char *integration, const char *phase, const json_t *status,
 			 json_t **ret, struct berth_error *err);
+/* Puts into the status of one what its index holds now; spaces and repositories are counted
+ * already. Within the caller's transaction. */
+MUST_USE int integration_recount(struct daemon_state *d, const char *id, struct berth_error *err);
 /* {"indexes": [INDEX]} for a list that is of this integration alone: its phase, when
  * its index was last read whole, and how the last attempt failed. */
 MUST_USE int indexes_of_one(struct daemon_state *d, const char *integration_id, json_t **ret,

@@ -210,54 +210,36 @@ int refresh_items(struct operation *op, const json_t *items, struct berth_error 
 	return 0;
 }
 
-/* What a whole look found, or why it found nothing new. */
-static void note_look(json_t *status, json_t *index, const struct refresh *r,
-		      const struct image_totals *totals, const struct berth_error *why)
+/* Since when the index is as it is, or why a whole look found nothing new. */
+static int note_look(struct daemon_state *d, const struct refresh *r, const struct berth_error *why,
+		     struct berth_error *err)
 {
+	struct integration row AUTO_INTEGRATION = {.id = NULL};
+	json_t *status AUTO_JSON = NULL;
+
+	if (integration_get_by_id(d->store, r->integration_id, &row, err) ||
+	    api_parse(row.status, &status, err))
+		return err->code;
+	json_t *index = json_object_get(status, "index");
+	if (!index) {
+		index = json_pack("{s:i, s:i}", "repositories", 0, "tags", 0);
+		json_object_set_new(status, "index", index);
+	}
 	if (why->code) {
 		/* What is there is as old as before. */
 		js_put_time(index, "failed_at", r->seen_ms);
 		js_put_str(index, "error", why->message);
 		js_put_str(index, "cause", *why->cause ? why->cause : NULL);
-		return;
+	} else {
+		js_put_time(index, "at", r->seen_ms);
+		json_object_del(index, "failed_at");
+		json_object_del(index, "error");
+		json_object_del(index, "cause");
 	}
-	json_t *overview = json_pack("{s:I, s:I, s:I}", "spaces", (json_int_t)totals->space_count,
-				     "repositories", (json_int_t)totals->repository_count, "tags",
-				     (json_int_t)totals->tag_count);
-	/* Listings of plain registries name no digests: then it is not known. */
-	if (totals->artifact_count > 0)
-		json_object_set_new(overview, "artifacts", json_integer(totals->artifact_count));
-	if (totals->bytes > 0)
-		json_object_set_new(overview, "bytes", json_integer(totals->bytes));
-	js_put_time(index, "at", r->seen_ms);
-	js_put_time(overview, "at", r->seen_ms);
-	json_object_set_new(status, "overview", overview);
-}
-
-/* What the index says of the integration now, and since when. A look at a part changes
- * the counts alone. */
-static int note_figures(struct daemon_state *d, struct integration *row, const struct refresh *r,
-			const struct berth_error *why, struct berth_error *err)
-{
-	struct image_totals totals = {.tag_count = 0};
-	json_t *status AUTO_JSON = NULL;
-
-	if (api_parse(row->status, &status, err) || image_totals(d->store, row->id, &totals, err))
-		return err->code;
-	const json_t *before = json_object_get(status, "index");
-	json_t *index = is_whole(r) ? json_object() : json_copy((json_t *)before);
-	if (!index)
-		index = json_object();
-	json_object_set_new(index, "repositories", json_integer(totals.repository_count));
-	json_object_set_new(index, "tags", json_integer(totals.tag_count));
-	js_put_str(index, "at", js_str(before, "at", NULL));
-	if (is_whole(r))
-		note_look(status, index, r, &totals, why);
-	json_object_set_new(status, "index", index);
 	char *text AUTO_FREE = js_canonical(status);
 	if (!text)
 		return berth_fail_memory(err);
-	return integration_set_status(d->store, row->id, text, row->phase, row->checked_ms, err);
+	return integration_set_status(d->store, row.id, text, row.phase, row.checked_ms, err);
 }
 
 /* Of those that were asked for by name: one that was not told of is gone. */
@@ -310,8 +292,12 @@ int refresh_ended(struct operation *op, const json_t *value, const struct berth_
 		*err = (struct berth_error)ERROR_INIT;
 		return 0;
 	}
-	if (code || (!why->code && sweep(op, err)) || note_figures(d, &row, r, why, err))
-		return err->code;
+	if (!code && !why->code)
+		code = sweep(op, err);
+	if (!code && is_whole(r))
+		code = note_look(d, r, why, err);
+	if (code)
+		return code;
 	if (why->code)
 		return 0;
 	/* How much was read. */

@@ -17,7 +17,7 @@
  * no spaces of their own; nothing where it is there or not needed. */
 MUST_USE int space_add_default(struct daemon_state *d, const char *integration_id, const char *kind,
 			       struct berth_error *err);
-/* Counts each space of an integration anew. */
+/* Counts each space of an integration anew, and the integration. */
 MUST_USE int space_recount_all(struct daemon_state *d, const char *integration_id,
 			       struct berth_error *err);
 /* Finds by the route's id; false: answered 404. */

@@ -222,7 +222,9 @@ int space_recount_all(struct daemon_state *d, const char *integration_id, struct
 	struct store_page page = {
 		.within = "s.integration_id = ?", .within_values = values, .within_count = 1};
 
-	return api_each(d->store, &spaces_table, &page, recount, d->store, err);
+	if (api_each(d->store, &spaces_table, &page, recount, d->store, err))
+		return err->code;
+	return integration_recount(d, integration_id, err);
 }
 
 static int settle(void *user, const void *row, struct berth_error *err)

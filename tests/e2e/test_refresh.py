@@ -102,6 +102,17 @@ class Parts(Case):
         self.daemon.ctl_ok("integration", "refresh", "hub", "--space", "default")
         self.assertIn("teams/new:1", self.indexed())
 
+    def test_counts_are_of_now_after_a_copy_and_a_deletion(self):
+        self.api.wait(self.api.post("/v1/copies", {"source": "hub/team/app:1",
+                                                   "target": "hub/team/copied:1"}))
+        seen = self.api.get("/v1/integrations/hub/overview")
+        self.assertEqual((4, 5), (seen["repositories"], seen["tags"]))
+        self.daemon.ctl_ok("image", "delete", "hub/team/copied:1", "--yes")
+        seen = self.api.get("/v1/integrations/hub/overview")
+        self.assertEqual((4, 4), (seen["repositories"], seen["tags"]))
+        index = self.api.get("/v1/integrations/hub")["status"]["index"]
+        self.assertEqual((4, 4), (index["repositories"], index["tags"]))
+
     def test_wrong_parts_are_refused(self):
         for part, pointer in (({"space": "absent"}, "/space"),
                               ({"repositories": ["team/app", "Bad Name"]}, "/repositories/1"),
@@ -152,6 +163,28 @@ class Faults(Case):
         self.assertEqual(("failed", "unavailable"), (done["state"], done["error"]["code"]))
         self.assertEqual(["a:1", "a:2", "b:1", "c:1"], self.indexed())
         self.assertNotIn("error", self.api.get("/v1/integrations/hub")["status"]["index"])
+
+    def test_after_kill_9_it_goes_on_with_its_part_alone(self):
+        hung, go_on = threading.Event(), threading.Event()
+
+        def act(server, request, good):
+            if not hung.is_set():
+                hung.set()
+                go_on.wait(120)
+            return good()
+        for name in ("a", "b"):
+            self.server.registry.tags[name] = {"2": "sha256:" + "1" * 64}
+        self.server.rules.append(("tags", act))
+        started = self.start(repositories=["a"])
+        self.assertTrue(hung.wait(120))
+        before = self.server.counts["tags"]
+        self.daemon.kill()
+        self.daemon.start()
+        go_on.set()
+        done = self.api.wait(started)
+        self.assertEqual(("succeeded", 2), (done["state"], done["attempts"]))
+        self.assertEqual(["a:2", "b:1", "c:1"], self.indexed())
+        self.assertEqual(before + 1, self.server.counts["tags"])
 
     def test_a_part_that_was_read_later_is_not_put_back_by_a_whole_look(self):
         """The whole look has what c was, and waits before it is told so."""
