@@ -208,6 +208,9 @@ static int changed(struct cli *c)
 }
 
 static const struct column overview_columns[] = {
+	{"ADDRESS", "address", COL_TEXT, false},
+	{"KIND", "kind", COL_TEXT, false},
+	{"VERSION", "version", COL_TEXT, false},
 	{"SPACES", "spaces", COL_COUNT, false},
 	{"REPOSITORIES", "repositories", COL_COUNT, false},
 	{"TAGS", "tags", COL_COUNT, false},

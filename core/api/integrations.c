@@ -62,7 +62,7 @@ void api_integrations_get(struct request *q, struct answer *a)
 static int show_overview(const struct request *q, const struct integration *row, json_t **ret,
 			 struct berth_error *err)
 {
-	static const char *const beside[] = {"server", "console"};
+	static const char *const beside[] = {"version", "server", "console"};
 	json_t *status AUTO_JSON = NULL, *desired AUTO_JSON = NULL, *quick_start = NULL;
 
 	if (api_parse(row->status, &status, err) || api_parse(row->desired, &desired, err))
@@ -72,6 +72,8 @@ static int show_overview(const struct request *q, const struct integration *row,
 	for (size_t i = 0; i < ARRAY_COUNT(beside); i++)
 		if (json_object_get(status, beside[i]))
 			json_object_set(overview, beside[i], json_object_get(status, beside[i]));
+	js_put_str(overview, "kind", row->kind);
+	js_put_str(overview, "address", js_str(desired, "address", ""));
 	const json_t *plugin = catalog_find(request_daemon(q), row->kind);
 	if (commands_quick_start(desired, catalog_has_own_spaces(plugin), &quick_start, err))
 		return err->code;

@@ -303,6 +303,7 @@ class Kept(ApiCase):
         self.assertEqual((1, 6), (overview["spaces"], overview["repositories"]))
         self.assertEqual(12, overview["tags"])
         self.assertIn("at", overview)
+        self.assertEqual(("dockerreg", self.hub.url), (overview["kind"], overview["address"]))
 
     def test_an_overview_says_how_to_begin(self):
         overview = self.api.get("/v1/integrations/hub/overview")

@@ -49,6 +49,7 @@ class Looks(MaintainCase):
                          self.api.get("/v1/integrations/harbor")["status"]["console"])
         self.assertEqual(f"{host}/SPACE/REPOSITORY:TAG", shown["quick_start"]["reference"])
         said = self.daemon.ctl_ok("integration", "overview", "harbor")
+        self.assertRegex(said, r"(?m)^Address: +http.*\n(?:.*\n)*?Kind: +harbor\nVersion: +v?2\.")
         self.assertRegex(said, r"Console: +" + shown["console"])
         for tool in ("docker", "podman", "nerdctl", "crictl"):
             self.assertIn(f"{tool} pull", said.replace("--insecure-registry ", ""))
