@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Temporary logins as robot accounts: a system robot, limited to the projects
- * asked for. Its name is ours, so that one made just before a crash is found
+ * asked for; where only the project's own admin signs in, who may make none, a
+ * robot of that project. Its name is ours, so that one made just before a crash is found
  * again; the full login name is what Harbor answers (the prefix is a setting
  * of the server). Durations are whole days, one at least: Berth's own expiry
  * is earlier and revokes.
@@ -78,11 +79,37 @@ static int give_login(struct berth_sink *sink, const json_t *robot, struct berth
 			   err);
 }
 
+static int make_robot(struct harbor *h, const json_t *q, const char *level, struct reply *ret,
+		      struct berth_error *err)
+{
+	int64_t days = (js_int(q, "ttl_s", DAY_S) + DAY_S - 1) / DAY_S;
+	AUTO_JSON json_t *body =
+		json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "name", js_str(q, "name", ""),
+			  "description", js_str(q, "description", "made by Berth"), "level", level,
+			  "duration", (json_int_t)(days < 1 ? 1 : days), "disable", 0,
+			  "permissions", permissions(json_object_get(q, "spaces"), wants_push(q)));
+	return harbor_ask(h,
+			  &(struct ask){.method = "POST", .path = "/api/v2.0/robots", .body = body},
+			  ret, err);
+}
+
+/* Who may make no system robot may be the project's admin: of one project, then. */
+static int make_for_project(struct harbor *h, const json_t *q, struct reply *ret,
+			    struct berth_error *err)
+{
+	if (json_array_size(json_object_get(q, "spaces")) != 1)
+		return berth_wrap(err, "one robot for several projects is an administrator's to "
+				       "make");
+	*err = (struct berth_error)ERROR_INIT;
+	reply_done(ret);
+	return make_robot(h, q, "project", ret, err);
+}
+
 int harbor_login_create(void *self, const struct berth_call *call, const char *request_json,
 			struct berth_sink *sink, struct berth_error *err)
 {
 	struct harbor *h = self;
-	AUTO_JSON json_t *q = NULL, *body = NULL;
+	AUTO_JSON json_t *q = NULL;
 	AUTO_REPLY struct reply reply = {0};
 	remote_begin(&h->remote, call);
 	int r = ask_argument(request_json, &q, err);
@@ -90,13 +117,9 @@ int harbor_login_create(void *self, const struct berth_call *call, const char *r
 		r = check_request(q, err);
 	if (r || (call->flags & BERTH_CALL_DRY_RUN))
 		return r;
-	int64_t days = (js_int(q, "ttl_s", DAY_S) + DAY_S - 1) / DAY_S;
-	body = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "name", js_str(q, "name", ""),
-			 "description", js_str(q, "description", "made by Berth"), "level",
-			 "system", "duration", (json_int_t)(days < 1 ? 1 : days), "disable", 0,
-			 "permissions", permissions(json_object_get(q, "spaces"), wants_push(q)));
-	r = harbor_ask(h, &(struct ask){.method = "POST", .path = "/api/v2.0/robots", .body = body},
-		       &reply, err);
+	r = make_robot(h, q, "system", &reply, err);
+	if (r == BERTH_E_DENIED)
+		r = make_for_project(h, q, &reply, err);
 	if (r)
 		return berth_wrap(err, "cannot make robot '%s'", js_str(q, "name", ""));
 	return give_login(sink, reply.json, err);
@@ -116,16 +139,63 @@ static int each_robot(void *user, json_t *robot, struct berth_error *err)
 	return strstr(name, l->prefix) ? give_login(l->sink, robot, err) : 0;
 }
 
+/* Robots of the system, or of a project: its id and query. */
+static int list_robots(struct harbor *h, const char *query, struct listing *l,
+		       struct berth_error *err)
+{
+	AUTO_FREE char *escaped = text_url_encode(l->prefix);
+	AUTO_FREE char *path =
+		escaped ? text_printf("/api/v2.0/robots?q=%sname%%3D~%s", query, escaped) : NULL;
+	return path ? harbor_pages(h, path, each_robot, l, err) : berth_fail_memory(err);
+}
+
+/* One where the user has no part is not his to look into. */
+static int keep_project(void *user, json_t *project, struct berth_error *err)
+{
+	const json_t *roles = json_object_get(project, "current_user_role_ids");
+	bool has_none = roles && !json_array_size(roles);
+	if (has_none)
+		return 0;
+	return json_array_append_new(user,
+				     json_integer((json_int_t)js_int(project, "project_id", 0)))
+		       ? berth_fail_memory(err)
+		       : 0;
+}
+
+/* For who may not list the system's: those of each project whose robots he may list. */
+static int list_by_projects(struct harbor *h, struct listing *l, struct berth_error *err)
+{
+	AUTO_JSON json_t *ids = json_array();
+	const json_t *id;
+	size_t i;
+	if (!ids)
+		return berth_fail_memory(err);
+	int r = harbor_pages(h, "/api/v2.0/projects?sort=name", keep_project, ids, err);
+	if (r)
+		return r;
+	json_array_foreach (ids, i, id) {
+		char query[64];
+		snprintf(query, sizeof query, "Level%%3Dproject,ProjectID%%3D%lld,",
+			 (long long)json_integer_value(id));
+		r = list_robots(h, query, l, err);
+		if (r && r != BERTH_E_DENIED)
+			return r;
+		*err = (struct berth_error)ERROR_INIT;
+	}
+	return 0;
+}
+
 int harbor_login_list(void *self, const struct berth_call *call, const char *prefix,
 		      struct berth_sink *sink, struct berth_error *err)
 {
 	struct harbor *h = self;
 	struct listing l = {.sink = sink, .prefix = prefix};
-	AUTO_FREE char *escaped = text_url_encode(prefix);
-	AUTO_FREE char *path =
-		escaped ? text_printf("/api/v2.0/robots?q=name%%3D~%s", escaped) : NULL;
 	remote_begin(&h->remote, call);
-	return path ? harbor_pages(h, path, each_robot, &l, err) : berth_fail_memory(err);
+	int r = list_robots(h, "", &l, err);
+	if (r != BERTH_E_DENIED)
+		return r;
+	*err = (struct berth_error)ERROR_INIT;
+	return list_by_projects(h, &l, err);
 }
 
 int harbor_login_revoke(void *self, const struct berth_call *call, const char *id,

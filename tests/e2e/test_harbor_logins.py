@@ -181,6 +181,34 @@ class Logins(LoginCase):
         self.assertEqual(404, admin.ask("GET", path).status)
         self.daemon.ctl_ok("login", "revoke", foreign["id"], "--yes")
 
+    def project_admin(self):
+        """A user of Harbor who has this project and no other rights."""
+        api, name = self.harbor_api(), "berth-lead"
+        api.call("POST", "/users", {"username": name, "email": "lead@example.com",
+                                    "realname": "Lead", "password": "Harbor12345a"})
+        if not self.standin:
+            number = next(one["user_id"] for one in api.call("GET", "/users?page_size=100")
+                          if one["username"] == name)
+            self.addCleanup(api.call, "DELETE", f"/users/{number}")
+        api.call("POST", f"/projects/{self.project}/members",
+                 {"role_id": 1, "member_user": {"username": name}})
+        return name, "Harbor12345a"
+
+    def test_a_projects_admin_makes_robots_of_that_project(self):
+        self.api.post("/v1/workspaces", {"name": "lead"})
+        self.daemon.add("lead~harbor", self.url, *self.project_admin(), kind="harbor")
+        self.settle()
+        where = f"lead~harbor/{self.project}"
+        made = json.loads(self.daemon.ctl_ok("login", "create", where, "--ttl", "1h", "-o",
+                                             "json"))
+        self.assertIn(f"{self.project}+berth-", made["username"])
+        with Client(self.url, made["username"], made["secret"]) as client:
+            client.manifest(f"{self.project}/app", "1")
+        self.daemon.ctl_ok("login", "revoke", made["username"], "--yes")
+        with Client(self.url, made["username"], made["secret"]) as client:
+            with self.assertRaises(Exception):
+                client.manifest(f"{self.project}/app", "1")
+
     def test_revoking_removes_it_at_the_registry(self):
         made = self.create()
         name = made["username"].partition("$")[2]
@@ -294,7 +322,7 @@ class Lost(LoginCase):
         for fault in ("403", "read-only"):
             with self.subTest(fault):
                 before = {row["id"] for row in self.logins()}
-                self.faults.add(fault, path="/robots", method="POST", times=1)
+                self.faults.add(fault, path="/robots", method="POST", times=2)  # system's, project's
                 done = self.daemon.ctl("login", "create", self.where())
                 self.assertNotEqual(0, done.returncode)
                 self.assertIn("cannot make robot", done.stderr)
