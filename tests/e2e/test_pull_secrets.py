@@ -384,7 +384,7 @@ class Trouble(PullCase):
 
     def test_a_harbor_that_makes_no_robots_is_said_and_tried_again(self):
         self.workspace("denied", "denied-a")
-        self.faults.add("403", path="/robots", method="POST", times=1)
+        self.faults.add("403", path="/robots", method="POST", times=2)  # system's, project's
         self.bind("denied", self.spaces[0])
         wait_until(lambda: [one.get("reason") for one in self.api.get(
             "/v1/workspaces/denied/pull-secrets")["integrations"]] == ["LoginFailed"],
