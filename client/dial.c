@@ -63,14 +63,40 @@ static int dial_target(struct cli *c, struct berth_error *err)
 	return c->target ? 0 : berth_fail_memory(err);
 }
 
-/* Why a connect was refused by permission. */
+/* Who keeps a private daemon's socket to themselves: the owner of a socket that no group may
+ * open, or of the first folder before it that lets nobody else through. NULL: neither. */
+static const struct passwd *keeper_of(const char *path)
+{
+	struct stat s;
+	AUTO_FREE char *place = strdup(path);
+	if (!place)
+		return NULL;
+	if (stat(place, &s) == 0)
+		return s.st_mode & (S_IWGRP | S_IWOTH) ? NULL : getpwuid(s.st_uid);
+	for (char *end = strrchr(place, '/'); end && end != place; end = strrchr(place, '/')) {
+		*end = 0;
+		if (stat(place, &s) == 0)
+			return s.st_mode & (S_IXGRP | S_IXOTH) ? NULL : getpwuid(s.st_uid);
+	}
+	return NULL;
+}
+
+/* Why a connect was refused by permission. The look-ups share their memory: one at a time. */
 static int explain_denied(const char *path, struct berth_error *err)
 {
 	struct stat s;
+	const struct passwd *keeper = keeper_of(path);
+	berth_fail(err, BERTH_E_DENIED, "you may not open %s", path);
+	if (keeper) {
+		berth_cause(err,
+			    "a private daemon is for the user who started it, here %s; see "
+			    "berthctl help topic access",
+			    keeper->pw_name);
+		return err->code;
+	}
 	const struct group *owner = stat(path, &s) == 0 ? getgrgid(s.st_gid) : NULL;
 	const struct passwd *me = getpwuid(getuid());
 	const char *group = owner ? owner->gr_name : "berth-users";
-	berth_fail(err, BERTH_E_DENIED, "you may not open %s", path);
 	berth_cause(err, "user %s is not in group %s: sudo usermod -aG %s %s, then log in anew",
 		    me ? me->pw_name : "(unknown)", group, group, me ? me->pw_name : "YOU");
 	return err->code;

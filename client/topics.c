@@ -54,6 +54,21 @@ const struct topic topics[] = {
 	 "the far end, so berthctl must be installed there and the user must be in group "
 	 "berth-users. `berthctl context add` keeps such a target under a name in "
 	 "$XDG_CONFIG_HOME/berth/config, and `berthctl context use` makes it the usual one.\n"},
+	{"access", "Who may do what, and how others connect",
+	 "The kernel tells berthd who calls: the user and all groups, so there is nothing to log in "
+	 "to. Where berthd runs as a service, members of the group berth-users may connect. "
+	 "Those of berth-viewer see everything, those of berth-operator also copy, refresh and "
+	 "delete images, those of berth-admin and root do everything. A new group counts after the "
+	 "next login. A private daemon (berthd --state-dir) is for the user who started it, who is "
+	 "its admin: run the service to share one.\n\n"
+	 "Who needs no role over everything is a member of a workspace, by user or by group. An "
+	 "admin, or an admin of that workspace, says so:\n\n"
+	 " berthctl workspace edit payments --member alice --member-group shop\n\n"
+	 "Members see the spaces that are bound to their workspaces, public spaces, and what is "
+	 "their workspaces' own. All else is answered as what does not exist, commands for the "
+	 "whole platform too.\n\n"
+	 "`berthctl role list` has the roles, `berthctl role points` what they are made of, and "
+	 "`berthctl api GET /v1 --jq .caller` says who you are to berthd.\n"},
 	{"secrets", "How passwords get in",
 	 "A flag that takes a secret takes the name of a file: a path, - for standard input, or "
 	 "credential:NAME for a file in $CREDENTIALS_DIRECTORY (systemd's LoadCredential=). Where "

@@ -218,6 +218,9 @@ static void forbid(struct request *q)
 	const struct route *row = q->route;
 	bool is_tenant = q->grants.is_member && row->scope == SCOPE_WORKSPACE &&
 			 q->conn->caller.role == ROLE_NONE;
+	/* Of what members of workspaces have, nobody needs a role over everything. */
+	bool is_nobody = !q->grants.is_member && !q->grants.role_count &&
+			 row->scope == SCOPE_WORKSPACE && q->conn->caller.role == ROLE_NONE;
 	const char *need =
 		is_tenant ? access_member_name(row->member) : access_role_name(row->role);
 	char who[128], has[128];
@@ -227,7 +230,10 @@ static void forbid(struct request *q)
 	refuse(q, "forbidden", "this needs the role %s, or one with %s, and %s has %s", need,
 	       points[row->point].name, who, has);
 	answer_member(&q->answer, "permission", json_string(points[row->point].name));
-	if (!is_tenant)
+	if (is_nobody)
+		answer_member(&q->answer, "hint",
+			      json_string("berthctl workspace edit WORKSPACE --member USER"));
+	else if (!is_tenant)
 		answer_member(&q->answer, "hint",
 			      json_sprintf("sudo usermod -aG berth-users,berth-%s USER", need));
 }
@@ -247,6 +253,7 @@ static bool check_access(struct request *q)
 		return true;
 	case ROUTE_HIDE:
 		refuse(q, "not-found", "there is nothing at this path");
+		answer_member(&q->answer, "hint", json_string("berthctl help topic access"));
 		break;
 	case ROUTE_FORBID:
 		forbid(q);

@@ -7,7 +7,10 @@ workspace; and routes of many permission points with each point alone."""
 
 import grp
 import os
+import pwd
 import re
+import shutil
+import subprocess
 import unittest
 
 from berthtest import proc
@@ -356,6 +359,48 @@ class Isolation(AccessCase):
         self.assertEqual(["gray"], person.get("/v1")["caller"]["workspaces"])
         self.ask("PATCH", "/v1/workspaces/gray", {"members": []}, If_Match="*")
         self.assertEqual(403, person.ask("GET", "/v1/spaces").status)
+
+
+class Told(AccessCase):
+    """What somebody who may not is told to do."""
+
+    def test_nobody_is_pointed_to_a_workspace_and_not_to_a_role_over_everything(self):
+        for path in ("/v1/spaces", "/v1/images", "/v1/workspaces", "/v1/operations"):
+            body = self.nobody.ask("GET", path).body
+            self.assertEqual("berthctl workspace edit WORKSPACE --member USER", body["hint"], path)
+        body = self.nobody.ask("GET", "/v1/plugins").body
+        self.assertEqual("sudo usermod -aG berth-users,berth-viewer USER", body["hint"])
+
+    def test_a_member_is_pointed_to_what_members_have(self):
+        for path in ("/v1/clusters", "/v1/clusters/absent", "/v1/plugins"):
+            body = self.red.ask("GET", path).body
+            self.assertEqual((HIDDEN, "berthctl help topic access"), (body["detail"], body["hint"]))
+
+    def refused(self, program, path):
+        """What berthctl tells another user who can't open the socket there."""
+        def become():
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        done = subprocess.run([program, "--socket", path, "space", "list"], preexec_fn=become,
+                              cwd="/", text=True, capture_output=True, check=False)
+        self.assertEqual(4, done.returncode, done.stderr)
+        self.assertIn(f"you may not open {path}", done.stderr)
+        return done.stderr
+
+    def test_a_private_daemon_is_not_a_matter_of_groups(self):
+        program = shutil.copy(self.daemon.program("berthctl"), self.daemon.state)
+        os.chmod(program, 0o755)
+        own, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+        private = f"who started it, here {own};"
+        os.chmod(self.daemon.socket, 0o600)
+        self.assertIn(private, self.refused(program, self.daemon.socket))
+        os.chmod(self.daemon.socket, 0o660)
+        self.assertIn(f"is not in group {group}:", self.refused(program, self.daemon.socket))
+        closed = os.path.join(self.daemon.state, "closed")
+        os.mkdir(closed, 0o700)
+        self.addCleanup(os.rmdir, closed)
+        self.assertIn(private, self.refused(program, f"{closed}/a/sock"))
 
 
 class Failing(AccessCase):
