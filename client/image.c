@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `image show`: a head, then a tree of platforms, each with its layers beside
- * the history lines that made them, and what refers to the artifact.
+ * the history lines that made them, or those lines alone, and what refers to the
+ * artifact.
  */
 #include "client/image.h"
 
@@ -90,12 +91,32 @@ static void layer_line(struct cli *c, const char *lead, const json_t *layer)
 	fprintf(c->out.file, "  %9s%s%s\n", size, safe && *safe ? "  " : "", term_whole(safe));
 }
 
+/* A step of the build where the server doesn't tell which layer it made. */
+static void step_line(struct cli *c, const char *lead, const json_t *step)
+{
+	AUTO_FREE char *made = made_by(js_str(step, "created_by", js_str(step, "comment", "")));
+	AUTO_FREE char *safe = made ? term_escape(&c->out, made, false) : NULL;
+	size_t used = term_columns(lead) + 3;
+	if (safe)
+		cut(c, safe, c->out.width > used ? c->out.width - used : 10);
+	fprintf(c->out.file, "%s%s\n", lead, term_whole(safe));
+}
+
+static bool has_layers(const json_t *image)
+{
+	return json_array_size(json_object_get(image, "layers")) > 0;
+}
+
+/* Layers with what made them, or that alone: not every server tells of layers. */
 static void layers(struct cli *c, const json_t *image, const char *lead)
 {
 	size_t i;
-	const json_t *layer;
-	json_array_foreach (json_object_get(image, "layers"), i, layer)
-		layer_line(c, lead, layer);
+	const json_t *one;
+	if (!has_layers(image))
+		json_array_foreach (json_object_get(image, "history"), i, one)
+			step_line(c, lead, one);
+	json_array_foreach (json_object_get(image, "layers"), i, one)
+		layer_line(c, lead, one);
 }
 
 static char *digest_cell(const struct cli *c, const json_t *object)
@@ -220,8 +241,8 @@ void image_print(struct cli *c, const struct reference *ref, const json_t *artif
 	field_of(c, "Looked at", json_object_get(artifact, "fetched_at"), COL_TIME);
 	field(c, "Not read", js_str(artifact, "config_error", NULL));
 	platforms(c, artifact);
-	if (json_array_size(json_object_get(artifact, "layers"))) {
-		heading(c, "Layers");
+	if (has_layers(artifact) || json_array_size(json_object_get(artifact, "history"))) {
+		heading(c, has_layers(artifact) ? "Layers" : "History");
 		layers(c, artifact, "  ");
 	}
 	pairs(c, "Labels", value_at(artifact, "config.labels"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One artifact as the common document, in at most three requests and without
- * a pull being counted: Harbor's API knows tags, labels, scans, accessories;
- * the build history is an addition of a single image. Deletes by tag and by
+/* One artifact as the common document, without a pull being counted: Harbor's API
+ * knows tags, labels, scans, accessories; the build history is an addition of a
+ * single image, and what an accessory is that Harbor has no word for stands in its
+ * own artifact. Deletes by tag and by
  * digest. The keys are those of ARTIFACT in berth-plugin(7), and labels, pulled_at,
  * pushed_at, tags, scan on top.
  */
@@ -12,8 +13,10 @@
 #include "core/base/clock.h"
 #include "core/base/js.h"
 #include "core/base/text.h"
+#include "core/oci/media.h"
 
 #define HISTORY_MAX 500
+#define ACCESSORIES_ASKED_MAX 10
 
 static const struct {
 	const char *harbor, *type;
@@ -22,11 +25,13 @@ static const struct {
 	{"CNAB", "cnab"},   {"WASM", "wasm"},
 };
 
+/* Whatever has a subject, from 2.8 on. */
+#define SUBJECT_ACCESSORY "subject.accessory"
 static const struct {
 	const char *accessory, *type;
 } accessories[] = {
 	{"signature.cosign", "signature"}, {"signature.notation", "signature"},
-	{"sbom.harbor", "sbom"},           {"subject.accessory", "artifact"},
+	{"sbom.harbor", "sbom"},           {SUBJECT_ACCESSORY, "artifact"},
 	{"accelerator.nydus", "artifact"},
 };
 
@@ -162,6 +167,38 @@ static json_t *referrers(const json_t *artifact)
 	return list;
 }
 
+/* What a referrer is by its artifact type (from 2.10 on) or its config's; Harbor calls it
+ * an accessory and no more. One that is gone meanwhile stays as it is. */
+static int put_thing(struct harbor *h, const char *path, json_t *referrer, struct berth_error *err)
+{
+	AUTO_JSON json_t *artifact = NULL;
+	int r = harbor_getf(h, &artifact, err, "%s/artifacts/%s", path,
+			    js_str(referrer, "digest", ""));
+	if (r)
+		return r == BERTH_E_NOT_FOUND ? 0 : r;
+	const char *config = js_str(artifact, "media_type", NULL);
+	const char *type = js_str(artifact, "artifact_type", config);
+	js_put_str(referrer, "kind", media_thing(type, config, NULL));
+	js_put_str(referrer, "artifact_type", type);
+	return 0;
+}
+
+static int put_things(struct harbor *h, const char *path, json_t *list, struct berth_error *err)
+{
+	size_t i, asked = 0;
+	json_t *one;
+	json_array_foreach (list, i, one) {
+		if (strcmp(js_str(one, "artifact_type", ""), SUBJECT_ACCESSORY) != 0)
+			continue;
+		if (asked++ == ACCESSORIES_ASKED_MAX)
+			break;
+		int r = put_thing(h, path, one, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 /* An addition is there only where the artifact's own links name it. */
 static int put_history(struct harbor *h, const char *path, const json_t *artifact, json_t *doc,
 		       struct berth_error *err)
@@ -225,7 +262,9 @@ int harbor_artifact(void *self, const struct berth_call *call, const char *repos
 	doc = document(artifact);
 	AUTO_JSON json_t *list = referrers(artifact);
 	json_object_set(doc, "referrers", list);
-	r = put_history(h, path, artifact, doc, err);
+	r = put_things(h, path, list, err);
+	if (!r)
+		r = put_history(h, path, artifact, doc, err);
 	if (!r)
 		r = remote_give(sink,
 				&(struct give){.kind = BERTH_ITEM_ARTIFACT,

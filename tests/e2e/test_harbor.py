@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from berthtest import Client, Image, Registry  # noqa: E402
 from berthtest.apicase import quote  # noqa: E402
 from berthtest.harborcase import HarborCase  # noqa: E402
-from berthtest.images import multi_arch, random_layer  # noqa: E402
+from berthtest.images import multi_arch, random_layer, referrer  # noqa: E402
 
 
 def image(seed, size=3000):
@@ -69,6 +69,8 @@ class Driven(HarborCase):
         self.assertEqual({"1.0", "again"}, set(found["tags"]))
         self.assertEqual("linux/amd64", found["platform"])
         self.assertEqual({"seed": "show"}, found["config"]["labels"])
+        text = self.daemon.ctl_ok("image", "show", f"harbor/{project}/deep/er/app:1.0")
+        self.assertRegex(text, r"\nHistory\n  COPY layer 0 /\n")
 
     def test_an_index_shows_its_platforms(self):
         project = self.name("index", public=False)
@@ -139,6 +141,18 @@ class Driven(HarborCase):
 
 class AsOf215(Driven):
     version = "2.15"
+
+    def test_what_has_a_subject_is_what_its_artifact_type_says(self):
+        project = self.name("attached", public=False)
+        one = self.push(project, "app", image("attached"), "1.0")
+        with Client(self.url, *self.login) as client:
+            for kind in ("application/spdx+json", "application/vnd.example.thing"):
+                client.push(f"{project}/app", referrer(one, kind, b"{}"))
+        self.refresh()
+        found = self.shown(f"harbor/{project}/app:1.0")["referrers"]
+        self.assertEqual({("sbom", "application/spdx+json"),
+                          ("artifact", "application/vnd.example.thing")},
+                         {(r["kind"], r["artifact_type"]) for r in found})
 
 
 class AsOf25(Driven):
