@@ -12,13 +12,17 @@
 
 int rates_configured(struct daemon_state *d, struct berth_error *err)
 {
-	return budget_set(ops_budget(d->ops), "all", d->settings.copy_limit_bytes_per_s, err);
+	uint64_t rate = d->settings.copy_limit_bytes_per_s;
+
+	if (budget_set(ops_budget(d->ops), "all", rate, err))
+		return err->code;
+	return budget_set(ops_budget(d->ops), "take", rate, err);
 }
 
 int rates_of_integration(struct daemon_state *d, const char *id, const json_t *desired,
 			 struct berth_error *err)
 {
-	static const char *const directions[] = {"read", "write"};
+	static const char *const directions[] = {"read", "take", "write"};
 	uint64_t rate = (uint64_t)js_int(desired, "limit_bytes_per_s", 0);
 	char bucket[BUCKET_ROOM];
 
@@ -32,7 +36,8 @@ int rates_of_integration(struct daemon_state *d, const char *id, const json_t *d
 
 json_t *rates_of_copy(const char *source_id, char (*target_ids)[UUID_ROOM], size_t count)
 {
-	json_t *rates AUTO_JSON = json_pack("{s:[s, s+]}", "read", "all", "read:", source_id);
+	json_t *rates AUTO_JSON = json_pack("{s:[s, s+], s:[s, s+]}", "read", "all",
+					    "read:", source_id, "take", "take", "take:", source_id);
 	char chain[16] = "write";
 
 	for (size_t i = 0; i < count; i++) {

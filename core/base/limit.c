@@ -3,7 +3,7 @@
 #include "core/base/limit.h"
 
 #define MILLION 1000000u
-#define SLOT_US 5000u /* LIMIT_SLOTS of them are a second and one more */
+#define SLOT_US 2500u /* LIMIT_SLOTS of them are a second and one more */
 
 static uint64_t at_least(uint64_t bytes, uint64_t least)
 {
@@ -17,11 +17,11 @@ static uint64_t full_of(uint64_t bytes_per_s)
 	return at_least(bytes_per_s / 10, LIMIT_BURST_BYTES);
 }
 
-/* Any second lies within LIMIT_SLOTS slots, which at the rate itself hold half a
- * percent more than a second's bytes, and a piece that is cut by the edge. */
+/* Any second lies within LIMIT_SLOTS slots, which at the rate itself hold a quarter
+ * of a percent more than a second's bytes, and a piece that is cut by the edge. */
 static uint64_t window_of(uint64_t bytes_per_s)
 {
-	return bytes_per_s + bytes_per_s / 200 + LIMIT_BURST_BYTES / 4;
+	return bytes_per_s + bytes_per_s / 400 + LIMIT_BURST_BYTES / 4;
 }
 
 void limit_init(struct limit *l, uint64_t bytes_per_s, uint64_t now_us)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A token bucket with a window: so many bytes a second on average, and in no second
- * more than half a percent and a quarter of a burst above the rate. Who comes late to take
- * its bytes makes up for a tenth of a second. Pure; time is given by the caller.
+ * more than a quarter of a percent and a quarter of a burst above the rate. Who comes late
+ * to take its bytes makes up for a tenth of a second. Pure; time is given by the caller.
  */
 #ifndef CORE_BASE_LIMIT_H
 #define CORE_BASE_LIMIT_H
@@ -12,7 +12,7 @@
 #include "core/base/scope.h"
 
 #define LIMIT_BURST_BYTES ((uint64_t)64 << 10) /* at the beginning; or a hundredth of the rate */
-#define LIMIT_SLOTS 201
+#define LIMIT_SLOTS 401
 
 struct limit {
 	uint64_t bytes_per_s; /* 0: no limit */

@@ -6,6 +6,7 @@
 #include "core/net/http.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "core/base/clock.h"
 #include "core/net/address.h"
@@ -188,6 +189,16 @@ void net_exchange_resume(struct net_exchange *x)
 		return;
 	x->wants_resume = true;
 	net_task_queue(x->client->loop, &x->task);
+}
+
+size_t net_exchange_waiting(const struct net_exchange *x)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	int byte_count = 0;
+	if (curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd) || fd == CURL_SOCKET_BAD ||
+	    ioctl(fd, FIONREAD, &byte_count) || byte_count < 0)
+		return 0;
+	return (size_t)byte_count;
 }
 
 void net_exchange_free(struct net_exchange *x)

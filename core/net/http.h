@@ -85,6 +85,9 @@ const char *net_exchange_header(const struct net_exchange *x, const char *name, 
 const struct buf *net_exchange_body(const struct net_exchange *x);
 /* Have bytes of the answer's body been given to consume, or of produce taken? */
 bool net_exchange_moved(const struct net_exchange *x);
+/* Bytes that have arrived for its connection and were not read yet (TLS records as they
+ * are; with HTTP/2 those of the connection's other requests, too); 0: none, or not known. */
+size_t net_exchange_waiting(const struct net_exchange *x);
 /* Was the address that answered a public one? */
 bool net_exchange_was_public(const struct net_exchange *x);
 /* May the same be tried again after this failure (a cut, a time-out)? */

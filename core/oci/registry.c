@@ -248,6 +248,11 @@ void registry_resume(struct registry_request *q)
 		net_exchange_resume(q->exchange);
 }
 
+size_t registry_waiting(const struct registry_request *q)
+{
+	return q->exchange ? net_exchange_waiting(q->exchange) : 0;
+}
+
 void registry_request_free(struct registry_request *q)
 {
 	const char **at;

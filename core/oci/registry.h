@@ -113,7 +113,11 @@ struct registry_call {
 /* Starts it; done is called from net_loop_run, never from here. */
 MUST_USE int registry_start(struct registry *r, const struct registry_call *call,
 			    struct registry_request **ret, struct berth_error *err);
-void registry_resume(struct registry_request *q);       /* after NET_PAUSE */
+void registry_resume(struct registry_request *q); /* after NET_PAUSE */
+/* Bytes of it that its connection has and consume was not given yet; 0: none, or not known.
+ * With what the socket's buffer may still take (settings.receive_bytes) it is what the
+ * registry has sent ahead. */
+size_t registry_waiting(const struct registry_request *q);
 void registry_request_free(struct registry_request *q); /* cancels one in flight; no done then */
 
 /* Of the last answer, after redirects; 0: none came. */

@@ -27,8 +27,8 @@ struct bucket {
 	bool is_short; /* in this turn: kept for one that came earlier */
 };
 
-static const char *const chain_names[] = {"read",   "write",  "write2", "write3", "write4",
-					  "write5", "write6", "write7", "write8"};
+static const char *const chain_names[] = {"read",   "take",   "write",  "write2", "write3",
+					  "write4", "write5", "write6", "write7", "write8"};
 #define CHAINS ARRAY_COUNT(chain_names)
 struct chain {
 	struct bucket *buckets[BUDGET_BUCKETS_MAX];

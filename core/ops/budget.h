@@ -3,8 +3,9 @@
  * that moves bytes asks for a lease of some, and gets it in its turn, out of
  * every bucket that its bytes count in. Jobs without a rate ask for nothing.
  *
- *	"all"              copy.limit_bytes_per_s: what all copies read together
- *	"read:ID"          read from the integration of that id
+ *	"all"              copy.limit_bytes_per_s: what all copies let their sources send
+ *	"read:ID"          what the integration of that id is let send
+ *	"take", "take:ID"  what is taken of that: it comes later, at the same rates
  *	"write:ID"         written to it
  *
  * Runs in berthd's one thread; leases travel as frames (core/worker/job.h).
@@ -36,8 +37,8 @@ MUST_USE int budget_set(struct budget *b, const char *bucket, uint64_t bytes_per
 struct budget_share;
 /* Gives a frame to the job; take_frame is handed over. */
 typedef void budget_send(void *user, json_t *take_frame);
-/* wanted: {"read": [BUCKET, ...], "write": [...], "write2": [...], to "write8"}, of the
- * targets in turn; each may be absent. */
+/* wanted: {"read": [BUCKET, ...], "take": [...], "write": [...], "write2": [...], to "write8"}, of
+ * the targets in turn; each may be absent. */
 MUST_USE int budget_join(struct budget *b, const json_t *wanted, budget_send *send, void *user,
 			 struct budget_share **ret, struct berth_error *err);
 /* {"read": BOOL, "write": BOOL, "write2": ...}: must the job ask before it moves bytes? New. */

@@ -53,8 +53,10 @@ int transfer_new(const struct rule *rule, const struct transfer_settings *settin
 		window_init(&t->sides[i].own.window, ends[0]->registry == ends[1]->registry ? 2 : 1,
 			    t->set.in_flight);
 	pool_init(&t->pool, t->set.ring_bytes);
-	limit_init(&t->own_limit, (uint64_t)rule->limit_bytes_per_s, clock_monotonic_us());
-	t->limit = &t->own_limit;
+	for (size_t i = 0; i < ARRAY_COUNT(t->own_limit); i++)
+		limit_init(&t->own_limit[i], (uint64_t)rule->limit_bytes_per_s,
+			   clock_monotonic_us());
+	t->limit = t->own_limit;
 	if (t->set.fan)
 		fan_join(t->set.fan, t);
 	*ret = t;

@@ -31,10 +31,16 @@ struct transfer_end {
 	uint32_t flags;            /* BERTH_OCI_* of the endpoint */
 };
 
-/* What a source under a rate may send before we take it: the socket's buffer there is
- * made this small (registry_settings.receive_bytes; Linux doubles it, and offers half of
- * that), and as much is paid for before the source is asked. */
+/* A source under a rate may send ahead of what we take: the socket's buffer is made this
+ * small there (registry_settings.receive_bytes). How much fits in is Linux's choice: 32 to
+ * 57 KiB by its version and the size of segments. The usual 48 KiB are paid for before the
+ * source is asked, what is really there as soon as it is seen. */
 #define TRANSFER_RECEIVE_BYTES (32u << 10)
+#define TRANSFER_AHEAD_BYTES (48u << 10)
+
+/* What the source is let send, ahead of what we take; what is given to the target; what is
+ * taken of what was sent: else the end of each blob, long paid for, would come at once. */
+enum transfer_rate { RATE_SENT, RATE_WRITTEN, RATE_TAKEN };
 
 /* Runs that copy the same from one source to several targets, each an own transfer of
  * one process: they share what is read (fan.h). Free it after them. A run that makes
@@ -79,12 +85,11 @@ struct transfer_settings {
 	/* At most twice a second; more: {"rate","images","failed","streams":[..]}. */
 	void (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes, const char *stage,
 			 const json_t *more);
-	/* Rates that are shared with other runs (NULL: there are none). side 0: read at the
-	 * source, 1: written to the target. How many bytes may be moved at once (UINT64_MAX:
-	 * any number), and that so many were; after a 0 transfer_wake says that there are
-	 * more. */
-	uint64_t (*leased)(void *user, int side);
-	void (*spend)(void *user, int side, uint64_t byte_count);
+	/* Rates that are shared with other runs (NULL: there are none). How many bytes may be
+	 * moved at once (UINT64_MAX: any number), and that so many were; after a 0
+	 * transfer_wake says that there are more. */
+	uint64_t (*leased)(void *user, enum transfer_rate rate);
+	void (*spend)(void *user, enum transfer_rate rate, uint64_t byte_count);
 	/* Before a big blob is sent: asks whether another run is sending it to that target
 	 * (NULL: nobody is asked); transfer_claimed is the answer. What was given is released:
 	 * the blob is there in that repository; or, NULL, it was not sent. */

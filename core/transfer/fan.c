@@ -6,6 +6,7 @@
 #include "core/transfer/fan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/js.h"
 
@@ -40,8 +41,8 @@ void fan_join(struct fan *f, struct transfer *t)
 	if (f->run_count == TRANSFER_FAN_MAX)
 		return; /* one more reads for itself */
 	if (!f->run_count)
-		f->limit = t->own_limit;
-	t->limit = &f->limit;
+		memcpy(f->limit, t->own_limit, sizeof f->limit);
+	t->limit = f->limit;
 	t->fan = f;
 	f->runs[f->run_count++] = t;
 }

@@ -36,8 +36,8 @@ struct fan {
 	size_t run_count;
 	json_t *tags; /* {REPOSITORY: {TAG: DIGEST}} of the first noted_count runs */
 	size_t noted_count;
-	bool is_open;       /* all runs are planned, and begun */
-	struct limit limit; /* of the rule */
+	bool is_open;          /* all runs are planned, and begun */
+	struct limit limit[2]; /* of the rule: transfer.limit */
 	struct stream *streams;
 	struct net_timer *timer, *pump_timer;
 };

@@ -207,21 +207,23 @@ static void say(void *user, const char *text)
 }
 
 /* Each target has a rate of its own. */
-static enum job_chain chain_of(const struct copy *c, int side)
+static enum job_chain chain_of(const struct copy *c, enum transfer_rate rate)
 {
-	return side ? (enum job_chain)((unsigned)JOB_WRITE + c->index) : JOB_READ;
+	if (rate == RATE_WRITTEN)
+		return (enum job_chain)((unsigned)JOB_WRITE + c->index);
+	return rate == RATE_SENT ? JOB_READ : JOB_TAKE;
 }
 
-static uint64_t leased(void *user, int side)
+static uint64_t leased(void *user, enum transfer_rate rate)
 {
 	struct copy *c = user;
-	return job_leased(c->job, chain_of(c, side));
+	return job_leased(c->job, chain_of(c, rate));
 }
 
-static void spend(void *user, int side, uint64_t byte_count)
+static void spend(void *user, enum transfer_rate rate, uint64_t byte_count)
 {
 	const struct copy *c = user;
-	job_spend(c->job, chain_of(c, side), byte_count);
+	job_spend(c->job, chain_of(c, rate), byte_count);
 }
 
 /* A lease, perhaps. What ends the run is seen to in its turn. */

@@ -345,7 +345,8 @@ static struct move *next_in_line(struct transfer *t, int side)
 /* Those that can go on do, one after the other where there is a limit. */
 static void wake_readers(struct transfer *t)
 {
-	uint64_t pieces = pace_pieces(t, SIDE_SOURCE);
+	uint64_t pieces = pace_pieces(t, RATE_SENT), taken = pace_pieces(t, RATE_TAKEN);
+	pieces = taken < pieces ? taken : pieces;
 	for (unsigned n = t->move_count; n && pieces; n--) {
 		struct move *m = next_in_line(t, SIDE_SOURCE);
 		if (m->is_due) {
@@ -366,7 +367,7 @@ static void wake_readers(struct transfer *t)
 
 static void wake_writers(struct transfer *t)
 {
-	uint64_t pieces = pace_pieces(t, SIDE_TARGET);
+	uint64_t pieces = pace_pieces(t, RATE_WRITTEN);
 	for (unsigned n = t->move_count; n; n--) {
 		struct move *m = next_in_line(t, SIDE_TARGET);
 		bool is_over = m->verified && m->sent == move_size(m);

@@ -42,7 +42,8 @@ struct move {
 	 * target when this upload went on (0: a new one), where the hash began. */
 	int64_t received, sent, base, began;
 	int64_t skip, read_mark;
-	int64_t paid;  /* to the rates, of what comes after received */
+	/* Of what comes after received: paid for before it is sent, and before it is taken. */
+	int64_t paid, taken;
 	int64_t acked; /* what the target last said that it has; -1: not asked */
 	unsigned asks; /* for it */
 	int64_t mark;  /* base of the last upload that went on */
@@ -103,13 +104,13 @@ MUST_USE int read_request(struct move *m, struct registry_call *call, struct reg
 			  struct berth_error *err);
 void read_pay(struct move *m); /* of one that is due: what can be; with all of it the GET starts */
 
-/* pace.c: rates. side is SIDE_SOURCE for reading there, SIDE_TARGET for writing. */
-bool pace_is_on(struct transfer *t, int side); /* is there a rate at all? */
+/* pace.c: rates. */
+bool pace_is_on(struct transfer *t, enum transfer_rate rate); /* is there one at all? */
 /* How many pieces may be moved now; where it is none, streams are woken later. */
-uint64_t pace_pieces(struct transfer *t, int side);
+uint64_t pace_pieces(struct transfer *t, enum transfer_rate rate);
 void pace_turn_soon(struct transfer *t); /* streams are looked at again, also if none moves */
 /* May byte_count bytes (at most a piece) be moved now? They count then. */
-MUST_USE bool pace_take(struct transfer *t, int side, size_t byte_count);
+MUST_USE bool pace_take(struct transfer *t, enum transfer_rate rate, size_t byte_count);
 
 /* move_write.c */
 void drop_writer(struct move *m);

@@ -25,38 +25,44 @@ void drop_reader(struct move *m)
 		m->run->moves_waiting--;
 	}
 	m->reader_paused = m->feeding = m->is_due = false;
-	m->paid = 0; /* what was paid for has been sent, or may have been */
+	m->paid = m->taken = 0; /* what was paid for has been sent, or may have been */
 }
 
-/* What the source may send before we take it, or the rest of the blob, is paid for
- * ahead: the rate is one of what the source sends, not of what we look at. */
-static int64_t owed(const struct move *m, int64_t byte_count)
+/* What the source has sent and we have not taken, or may have, or the rest of the blob:
+ * the rate is one of what the source sends, not of what we look at. */
+static int64_t sent_ahead(const struct move *m)
 {
-	int64_t ahead = byte_count + (int64_t)TRANSFER_RECEIVE_BYTES;
-	int64_t left = move_size(m) - m->received;
-	return (left < ahead ? left : ahead) - m->paid;
+	const struct registry_request *q = m->stream ? m->stream->reader : m->reader;
+	size_t waiting = q ? registry_waiting(q) : 0;
+	return waiting > TRANSFER_AHEAD_BYTES ? (int64_t)waiting : (int64_t)TRANSFER_AHEAD_BYTES;
 }
 
-static bool pay_piece(struct move *m, int64_t bytes)
+/* Pays until *credit is that much. */
+static bool pay_up(struct move *m, enum transfer_rate rate, int64_t *credit, int64_t byte_count)
 {
-	bytes = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
-	if (!pace_take(m->run, SIDE_SOURCE, (size_t)bytes))
-		return false;
-	m->paid += bytes;
+	while (*credit < byte_count) {
+		int64_t bytes = byte_count - *credit;
+		bytes = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+		if (!pace_take(m->run, rate, (size_t)bytes))
+			return false;
+		*credit += bytes;
+	}
 	return true;
 }
 
 /* May byte_count bytes be taken from the source's stream now? */
 static bool pay(struct move *m, int64_t byte_count)
 {
-	if (!pace_is_on(m->run, SIDE_SOURCE)) {
-		m->paid = 0;
+	if (!pace_is_on(m->run, RATE_SENT)) {
+		m->paid = m->taken = 0;
 		return true;
 	}
-	for (int64_t bytes; (bytes = owed(m, byte_count)) > 0;)
-		if (!pay_piece(m, bytes))
-			return false;
+	int64_t ahead = byte_count + sent_ahead(m), left = move_size(m) - m->received;
+	if (!pay_up(m, RATE_SENT, &m->paid, left < ahead ? left : ahead) ||
+	    !pay_up(m, RATE_TAKEN, &m->taken, byte_count))
+		return false;
 	m->paid -= byte_count;
+	m->taken -= byte_count;
 	return true;
 }
 
@@ -296,7 +302,7 @@ void read_pay(struct move *m)
 /* Under a rate it stands in line with the streams that wait for it. */
 void read_alone(struct move *m)
 {
-	m->is_due = pace_is_on(m->run, SIDE_SOURCE);
+	m->is_due = pace_is_on(m->run, RATE_SENT);
 	if (m->is_due)
 		pace_turn_soon(m->run);
 	else

@@ -50,10 +50,10 @@ static size_t paced(const struct move *m, size_t room)
 {
 	size_t n = m->ring.byte_count < room ? m->ring.byte_count : room;
 	struct transfer *t = m->run;
-	if (!n || !pace_is_on(t, SIDE_TARGET))
+	if (!n || !pace_is_on(t, RATE_WRITTEN))
 		return n;
 	n = n < PIECE_BYTES ? n : PIECE_BYTES;
-	return pace_take(t, SIDE_TARGET, n) ? n : 0;
+	return pace_take(t, RATE_WRITTEN, n) ? n : 0;
 }
 
 static ssize_t write_produce(void *user, struct registry_request *q, char *to, size_t room)

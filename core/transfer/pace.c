@@ -32,51 +32,54 @@ void pace_turn_soon(struct transfer *t)
 	arm(t, 0);
 }
 
-static uint64_t leased(struct transfer *t, int side)
+static uint64_t leased(struct transfer *t, enum transfer_rate rate)
 {
-	return t->set.leased ? t->set.leased(t->set.user, side) : UINT64_MAX;
+	return t->set.leased ? t->set.leased(t->set.user, rate) : UINT64_MAX;
 }
 
-/* The rule's rate is that of reading. */
-static bool has_own(const struct transfer *t, int side)
+/* The rule's own rate is that of reading; NULL: there is none. */
+static struct limit *own(const struct transfer *t, enum transfer_rate rate)
 {
-	return side == SIDE_SOURCE && t->limit->bytes_per_s;
+	struct limit *l = &t->limit[rate == RATE_TAKEN];
+	return rate != RATE_WRITTEN && l->bytes_per_s ? l : NULL;
 }
 
-bool pace_is_on(struct transfer *t, int side)
+bool pace_is_on(struct transfer *t, enum transfer_rate rate)
 {
-	return has_own(t, side) || leased(t, side) != UINT64_MAX;
+	return own(t, rate) || leased(t, rate) != UINT64_MAX;
 }
 
-uint64_t pace_pieces(struct transfer *t, int side)
+uint64_t pace_pieces(struct transfer *t, enum transfer_rate rate)
 {
-	uint64_t pieces = leased(t, side) / PIECE_BYTES;
+	uint64_t pieces = leased(t, rate) / PIECE_BYTES;
+	struct limit *l = own(t, rate);
 	if (!pieces && t->moves)
 		arm(t, LEASE_WAIT_US);
-	if (!pieces || !has_own(t, side))
+	if (!pieces || !l)
 		return pieces;
-	uint64_t wait_us = limit_wait_us(t->limit, PIECE_BYTES, clock_monotonic_us());
+	uint64_t wait_us = limit_wait_us(l, PIECE_BYTES, clock_monotonic_us());
 	if (wait_us) {
 		if (t->moves)
 			arm(t, wait_us); /* also where the timer came a moment too early */
 		return 0;
 	}
-	uint64_t own = t->limit->tokens / 1000000u / PIECE_BYTES;
-	return own < pieces ? own : pieces;
+	uint64_t most = l->tokens / 1000000u / PIECE_BYTES;
+	return most < pieces ? most : pieces;
 }
 
-bool pace_take(struct transfer *t, int side, size_t byte_count)
+bool pace_take(struct transfer *t, enum transfer_rate rate, size_t byte_count)
 {
-	if (leased(t, side) < byte_count)
+	struct limit *l = own(t, rate);
+	if (leased(t, rate) < byte_count)
 		return false;
-	if (has_own(t, side)) {
+	if (l) {
 		uint64_t now_us = clock_monotonic_us();
-		if (!limit_take(t->limit, byte_count, now_us)) {
-			arm(t, limit_wait_us(t->limit, PIECE_BYTES, now_us));
+		if (!limit_take(l, byte_count, now_us)) {
+			arm(t, limit_wait_us(l, PIECE_BYTES, now_us));
 			return false;
 		}
 	}
 	if (t->set.spend)
-		t->set.spend(t->set.user, side, byte_count);
+		t->set.spend(t->set.user, rate, byte_count);
 	return true;
 }

@@ -41,8 +41,9 @@ struct job {
 	json_t *claims;  /* answers to claims that nobody has taken yet, or NULL */
 };
 
-static const char *const chain_names[JOB_CHAINS] = {
-	"read", "write", "write2", "write3", "write4", "write5", "write6", "write7", "write8"};
+static const char *const chain_names[JOB_CHAINS] = {"read",   "take",   "write",  "write2",
+						    "write3", "write4", "write5", "write6",
+						    "write7", "write8"};
 
 const char *job_kind(const struct job *j)
 {

@@ -5,9 +5,9 @@
  *
  * berthd -> job   {"t":"call", "job":ID, "kind":KIND, "request":ID, "deadline_ms":N (from now),
  *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...},
- *                  "budget":{"read":BOOL,"write":BOOL,"write2":BOOL,...}}
+ *                  "budget":{"read":BOOL,"take":BOOL,"write":BOOL,"write2":BOOL,...}}
  *                 {"t":"cancel"}
- *                 {"t":"budget","chain":"read"|"write"|"write2"..,"bytes":N}  a lease
+ *                 {"t":"budget","chain":"read"|"take"|"write"|"write2"..,"bytes":N}  a lease
  *                 {"t":"budget","read":BOOL,"write":BOOL,...}  must it ask for leases from now on?
  *                 {"t":"claim","target":N,"digest":D,"state":"yours"|"wait"|"there",
  *                  "repository":R}
@@ -18,7 +18,7 @@
  *                  "more":{}}
  *                 {"t":"log","level":N,"text":TEXT}
  *                 {"t":"keep","instance":NAME,"state":{...}|null}
- *                 {"t":"budget","chain":"read"|"write","want":N,"back":N}  asks for a lease, or
+ *                 {"t":"budget","chain":"read"|...,"want":N,"back":N}  asks for a lease, or
  *                  gives back what is left of the last one (core/ops/budget.h)
  *                 {"t":"claim","target":N,"digest":D}  may this job send that blob to its
  *                  target of that number, from 0? (core/ops/claims.h)
@@ -143,8 +143,8 @@ MUST_USE int job_item(struct job *j, const json_t *item, struct berth_error *err
 void job_progress(struct job *j, uint64_t done, uint64_t total, const char *unit, const char *stage,
 		  const json_t *more);
 /* Rates that are shared with other jobs: bytes are moved only with a lease. */
-enum job_chain { JOB_READ, JOB_WRITE }; /* JOB_WRITE + 1 and so on: of the next targets */
-#define JOB_CHAINS 9
+enum job_chain { JOB_READ, JOB_TAKE, JOB_WRITE }; /* JOB_WRITE + 1 and so on: of the next targets */
+#define JOB_CHAINS 10
 /* How many bytes may be moved at once; asks for another lease where few are left.
  * UINT64_MAX: no rate is set. */
 uint64_t job_leased(struct job *j, enum job_chain chain);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well a cap is kept: bytes that the source's registry sends in any one second.
+"""How well a cap is kept: bytes that the source's registry sends, and bytes that the
+target's gets, in any one second.
 
 A link in front of the source notes when bytes have left it: what the reader's
-system has acknowledged, not what waits in the link's own socket.
+system has acknowledged, not what waits in the link's own socket. One in front of the
+target notes what comes.
 """
 
 import bisect
@@ -31,8 +33,8 @@ def waiting(sock):
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
-class Recorder:
-    """A TCP link that keeps (time, bytes) of all that goes to the readers."""
+class Link:
+    """A TCP link that keeps (time, bytes) of all that comes to the port."""
 
     def __init__(self, port):
         self.to, self.events, self._open = port, [], []
@@ -55,23 +57,46 @@ class Recorder:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * PIECE)
             far = socket.create_connection(("127.0.0.1", self.to))
-            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * PIECE)
+            self.tune(near, far)
             self._open += [near, far]
-            threading.Thread(target=self._pump, args=(near, far, False), daemon=True).start()
-            threading.Thread(target=self._pump, args=(far, near, True), daemon=True).start()
+            threading.Thread(target=self.pump, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self.pump, args=(far, near, True), daemon=True).start()
 
-    def _pump(self, source, sink, is_noted):
+    def tune(self, near, far):
+        pass
+
+    def note(self, count):
+        with self._lock:
+            self.events.append((time.monotonic(), count))
+
+    def pump(self, source, sink, is_back):
+        try:
+            while data := source.recv(16 * PIECE):
+                if not is_back:
+                    self.note(len(data))
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+class SourceLink(Link):
+    """Of all that the readers have acknowledged."""
+
+    def tune(self, near, far):
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * PIECE)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * PIECE)
+
+    def pump(self, source, sink, is_back):
         given = noted = 0
         try:
             while data := source.recv(PIECE):
                 sink.sendall(data)
                 given += len(data)
-                left = given - waiting(sink) if is_noted else 0
+                left = given - waiting(sink) if is_back else 0
                 if left > noted:
-                    with self._lock:
-                        self.events.append((time.monotonic(), left - noted))
+                    self.note(left - noted)
                     noted = left
             sink.shutdown(socket.SHUT_WR)
         except OSError:
@@ -95,9 +120,10 @@ def windows(events):
             sums[-1] / took if took else 0)
 
 
-def row(name, events):
+def row(name, end, events):
     most, least, mean = windows(events)
-    return {"streams": name, "cap_mb_s": CAP / 1e6, "most_in_a_second": f"{most / CAP:.2%}",
+    return {"streams": name, "end": end, "cap_mb_s": CAP / 1e6,
+            "most_in_a_second": f"{most / CAP:.2%}",
             "least_in_a_second": f"{least / CAP:.2%}", "whole_run": f"{mean / CAP:.2%}"}
 
 
@@ -107,42 +133,48 @@ def push(client, streams):
     client.push(f"cap/of-{streams}", Image(layers), "1")
 
 
-def engine_row(folder, streams):
+def engine_row(folder, streams, end):
     """The engine alone, with the rule's own limit."""
-    with Registry(os.path.join(folder, f"s{streams}")) as source, \
-            Registry(os.path.join(folder, f"t{streams}")) as target:
+    with Registry(os.path.join(folder, f"s{streams}{end}")) as source, \
+            Registry(os.path.join(folder, f"t{streams}{end}")) as target:
         with Client(source.url) as client:
             push(client, streams)
         rule = {"source": {"instance": "s"}, "target": {"instance": "t"},
                 "limit_bytes_per_s": CAP}
-        with Recorder(source.port) as link:
+        with (SourceLink(source.port) if end == "source" else Link(target.port)) as link:
+            urls = {"source": source.url, "target": target.url, end: link.url}
             subprocess.run([os.path.join(proc.build_dir(), "tests", "copybench"),
-                            "--in-flight=64", link.url, target.url, json.dumps(rule)],
+                            "--in-flight=64", urls["source"], urls["target"], json.dumps(rule)],
                            check=True, stdout=subprocess.DEVNULL)
-            return row(str(streams), link.events)
+            return row(str(streams), end, link.events)
 
 
-def shared_row(folder):
-    """Two copies at once through the daemon, with a limit of the integration."""
+def shared_row(folder, streams, end):
+    """Two copies at once through the daemon, with a limit of the source's integration."""
+    folder = os.path.join(folder, f"two{max(streams)}{end}")
     with Registry(os.path.join(folder, "s")) as source, \
             Registry(os.path.join(folder, "t")) as target, \
             Daemon(os.path.join(folder, "berth"), config=QUIET) as daemon:
         with Client(source.url) as client:
-            for streams in (1, 4):
-                push(client, streams)
-        with Recorder(source.port) as link:
-            daemon.add("s", link.url, limit_bytes_per_s=CAP)
-            daemon.add("t", target)
+            for count in streams:
+                push(client, count)
+        with (SourceLink(source.port) if end == "source" else Link(target.port)) as link:
+            urls = {"source": source.url, "target": target.url, end: link.url}
+            daemon.add("s", urls["source"], limit_bytes_per_s=CAP)
+            daemon.add("t", urls["target"])
             wait_until(lambda: all(one["state"] not in ("pending", "running") for one in
                                    daemon.api.get("/v1/operations")["items"]), "refreshed", 300)
             link.events.clear()
-            started = [daemon.api.post("/v1/copies", {"source": f"s/cap/of-{streams}:1",
-                                                      "target": f"t/cap/of-{streams}"})
-                       for streams in (1, 4)]
+            started = [daemon.api.post("/v1/copies", {"source": f"s/cap/of-{count}:1",
+                                                      "target": f"t/cap/of-{count}"})
+                       for count in streams]
             for one in started:
                 daemon.api.wait(one, 600)
-            return row("two copies of 1 and 4", link.events)
+            name = " and ".join(str(count) for count in streams)
+            return row(f"two copies of {name}", end, link.events)
 
 
 def measure(folder):
-    return [*(engine_row(folder, streams) for streams in (1, 4, 16)), shared_row(folder)]
+    return [one for end in ("source", "target")
+            for one in (*(engine_row(folder, streams, end) for streams in (1, 4, 16)),
+                        *(shared_row(folder, pair, end) for pair in ((1, 4), (4, 16))))]

@@ -27,10 +27,25 @@ struct pair_of_runs {
 	struct move moves[2];
 };
 
-static uint64_t nothing(void *user, int side)
+/* Berthd's leases: it lets the source send all there is. */
+static uint64_t may_take;
+
+static uint64_t sent_ahead(void *user, enum transfer_rate rate)
 {
 	(void)user;
-	(void)side;
+	return rate == RATE_TAKEN ? may_take : UINT64_MAX;
+}
+
+static void spend(void *user, enum transfer_rate rate, uint64_t byte_count)
+{
+	(void)user;
+	may_take -= rate == RATE_TAKEN ? byte_count : 0;
+}
+
+static uint64_t nothing(void *user, enum transfer_rate rate)
+{
+	(void)user;
+	(void)rate;
 	return 0;
 }
 
@@ -284,6 +299,29 @@ static void those_whose_stream_broke_meet_again_at_that_byte(void **state)
 	end(&two);
 }
 
+/* Else the end of each blob, paid for when it was sent, would come at once. */
+static void what_has_been_sent_is_still_taken_at_the_rate(void **state)
+{
+	struct pair_of_runs two;
+
+	(void)state;
+	begin(&two, FOR_EVER);
+	struct transfer *t = two.runs[0];
+	struct move *m = move_of(&two, 0, queue(&two, t, DIGEST));
+	limit_init(two.fan->limit, 1 << 30, clock_monotonic_us());
+	limit_init(two.fan->limit + 1, 1 << 30, clock_monotonic_us());
+	t->set.leased = sent_ahead;
+	t->set.spend = spend;
+	may_take = 9;
+	assert_false(read_may_pay(m, 10));
+	may_take = 10;
+	assert_true(read_may_pay(m, 10));
+	assert_int_equal(0, may_take);
+	assert_true(m->paid > 0); /* the rest of what may have been sent */
+	move_of(&two, 1, queue(&two, two.runs[1], DIGEST));
+	end(&two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +333,7 @@ int main(void)
 		cmocka_unit_test(who_leaves_hands_over_to_the_others),
 		cmocka_unit_test(a_run_that_does_not_come_in_time_goes_alone),
 		cmocka_unit_test(a_run_that_others_wait_for_too_long_leaves),
+		cmocka_unit_test(what_has_been_sent_is_still_taken_at_the_rate),
 		cmocka_unit_test(those_whose_stream_broke_meet_again_at_that_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
