@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runs of a fan, and what the later ones need not ask the source for because an
- * earlier one did: the digests of tags, which makes all targets get the same images even
- * where a tag moves meanwhile, and manifests. See fan.h.
+ * earlier one did: lists of tags and their digests, which makes all targets get the same
+ * images even where a tag moves meanwhile, manifests, and what refers to them. See fan.h.
  */
 #include "core/transfer/fan.h"
 
@@ -11,14 +11,17 @@
 #include "core/base/js.h"
 
 #define PATIENCE_MS 10000
+#define LISTED_MAX 50000 /* tags whose lists are kept: some 4 MiB; more are asked for again */
 
 int fan_new(struct net_loop *loop, uint64_t patience_ms, struct fan **ret, struct berth_error *err)
 {
 	struct fan *f = calloc(1, sizeof *f);
-	if (f)
-		f->tags = json_object();
-	if (!f || !f->tags) {
-		free(f);
+	if (!f)
+		return berth_fail_memory(err);
+	f->tags = json_object();
+	f->lists = json_object();
+	if (!f->tags || !f->lists) {
+		fan_free(f);
 		return berth_fail_memory(err);
 	}
 	f->loop = loop;
@@ -33,6 +36,7 @@ void fan_free(struct fan *f)
 		return;
 	hub_drop(f);
 	json_decref(f->tags);
+	json_decref(f->lists);
 	free(f);
 }
 
@@ -104,6 +108,56 @@ struct doc *fan_find_doc(const struct transfer *t, const struct digest *d)
 		struct doc *m = run_find_doc(t->fan->runs[i], d);
 		if (m && m->state == DOC_READ && m->bytes)
 			return m;
+	}
+	return NULL;
+}
+
+/* Without memory the list is asked for once more. */
+void fan_note_list(const struct transfer *t, const struct pair *p)
+{
+	struct fan *f = t->fan;
+	if (!f || p->odd || f->listed_count + p->source_tags.count > LISTED_MAX)
+		return;
+	AUTO_JSON json_t *list = json_array();
+	for (size_t i = 0; i < p->source_tags.count; i++)
+		if (json_array_append_new(list, json_string(p->source_tags.items[i])))
+			return;
+	if (!json_object_set(f->lists, p->source, list))
+		f->listed_count += p->source_tags.count;
+}
+
+bool fan_knows_list(struct transfer *t, struct pair *p)
+{
+	const json_t *list = t->fan ? json_object_get(t->fan->lists, p->source) : NULL;
+	size_t i;
+	json_t *tag;
+	json_array_foreach (list, i, tag) {
+		char *copy = strdup(json_string_value(tag));
+		if (vec_add(t, &p->source_tags, copy))
+			continue;
+		free(copy);
+		break; /* the run has ended */
+	}
+	return list != NULL;
+}
+
+enum side_api fan_source_api(const struct transfer *t)
+{
+	for (size_t i = 0; t->fan && i < t->fan->run_count && t->fan->runs[i] != t; i++) {
+		enum side_api api = t->fan->runs[i]->sides[SIDE_SOURCE].referrers;
+		if (api == API_NO || api == API_YES)
+			return api;
+	}
+	return API_UNKNOWN;
+}
+
+json_t *fan_find_referrers(const struct transfer *t, const struct node *n)
+{
+	for (size_t i = 0; t->fan && i < t->fan->run_count && t->fan->runs[i] != t; i++) {
+		const struct node *other =
+			run_find_node(t->fan->runs[i], n->pair->source, &n->digest);
+		if (other && other->is_searched)
+			return json_copy(other->found);
 	}
 	return NULL;
 }

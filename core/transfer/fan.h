@@ -36,11 +36,17 @@ struct fan {
 	size_t run_count;
 	json_t *tags; /* {REPOSITORY: {TAG: DIGEST}} of the first noted_count runs */
 	size_t noted_count;
+	json_t *lists; /* {REPOSITORY: [TAG]} of the source */
+	size_t listed_count;
 	bool is_open;          /* all runs are planned, and begun */
 	struct limit limit[2]; /* of the rule: transfer.limit */
 	struct stream *streams;
 	struct net_timer *timer, *pump_timer;
 };
+
+/* model.c: the manifest of that source repository as a node; NULL: none. */
+const struct node *run_find_node(const struct transfer *t, const char *source,
+				 const struct digest *d);
 
 /* fan.c */
 void fan_join(struct fan *f, struct transfer *t);
@@ -49,6 +55,13 @@ void fan_leave(struct transfer *t);
 bool fan_knows_tag(const struct image *i, const struct transfer *t, struct digest *ret);
 /* The manifest as an earlier run has it, or NULL. */
 struct doc *fan_find_doc(const struct transfer *t, const struct digest *d);
+/* The pair's source_tags are whole: later runs take them. */
+void fan_note_list(const struct transfer *t, const struct pair *p);
+bool fan_knows_list(struct transfer *t, struct pair *p); /* true: they are in source_tags */
+/* Has the source a referrers API? As an earlier run found, or API_UNKNOWN. */
+enum side_api fan_source_api(const struct transfer *t);
+/* All that refers to n's manifest by that API, as an earlier run found it: new, or NULL. */
+json_t *fan_find_referrers(const struct transfer *t, const struct node *n);
 
 /* hub.c */
 /* Reads for m from m->received on together with others, if there are any: then what

@@ -315,6 +315,37 @@ static int add_repository(struct copy *c, const char *name, struct berth_error *
 	return code;
 }
 
+/* Of those that another target of the fan was asked about the source has told. */
+static const json_t *known_of_fan(const struct copy *c, const char *name)
+{
+	for (const struct copy *before = c->fan ? c->first : NULL; before && before < c; before++) {
+		const json_t *known = json_object_get(before->known[0], name);
+		if (known)
+			return known;
+	}
+	return NULL;
+}
+
+static int find_source_tags(struct copy *c, const json_t *names, struct berth_error *err)
+{
+	AUTO_JSON json_t *asked = json_array(), *told = json_object();
+	size_t i;
+	json_t *name;
+	if (!asked || !told)
+		return berth_fail_memory(err);
+	json_array_foreach (names, i, name) {
+		const json_t *known = known_of_fan(c, json_string_value(name));
+		if (known ? json_object_set(told, json_string_value(name),
+					    (json_t *)(uintptr_t)known)
+			  : json_array_append(asked, name))
+			return berth_fail_memory(err);
+	}
+	int code = bulk_tags(c->source, asked, &c->known[0], err);
+	if (!code && json_object_update_missing(c->known[0], told))
+		return berth_fail_memory(err);
+	return code;
+}
+
 /* Tags that both ends may have, in bulk: the target first, since what it lacks is
  * read at the source anyway. */
 static int find_tags(struct copy *c, struct berth_error *err)
@@ -342,7 +373,7 @@ static int find_tags(struct copy *c, struct berth_error *err)
 		    json_array_append(sources, name))
 			return berth_fail_memory(err);
 	}
-	return bulk_tags(c->source, sources, &c->known[0], err);
+	return find_source_tags(c, sources, err);
 }
 
 struct found {

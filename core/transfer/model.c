@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/transfer/fan.h"
 #include "core/transfer/parts.h"
 
 bool vec_add(struct transfer *t, struct vec *l, void *item)
@@ -116,6 +117,18 @@ struct node *run_node(struct transfer *t, struct pair *p, const struct digest *d
 	n->doc = m;
 	n->pair = p;
 	return vec_add(t, &t->nodes_ordered, n) ? n : NULL;
+}
+
+const struct node *run_find_node(const struct transfer *t, const char *source,
+				 const struct digest *d)
+{
+	for (size_t i = 0; i < t->pairs.count; i++) {
+		const struct pair *p = t->pairs.items[i];
+		void **at = strcmp(p->source, source) ? NULL : tfind(d, &p->nodes, by_digest);
+		if (at)
+			return *at;
+	}
+	return NULL;
 }
 
 static struct blob *run_blob(struct transfer *t, const struct digest *d, int64_t byte_count)

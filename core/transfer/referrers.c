@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/base/js.h"
-#include "core/transfer/parts.h"
+#include "core/transfer/fan.h"
 
 #define LEVEL_MAX 4
 #define PAGE_MAX 100
@@ -245,14 +245,17 @@ static void finish_tag_list(struct op *op, const struct berth_error *err)
 
 /* A registry that has had the API for a while only may still have the tag, with more or
  * with less on it than the API says. */
-static void take_found(struct op *op, struct node *n)
+static void take_found(struct transfer *t, struct node *n)
 {
 	char tag[TAG_ROOM];
 	fallback_tag(n, "", tag);
-	if (tags_have(&n->pair->companion_tags, tag))
-		op_again(op, prepare_tag_list, finish_tag_list);
+	n->is_searched = true;
+	if (!json_array_size(n->found))
+		add_list_tag(t, n);
+	else if (tags_have(&n->pair->companion_tags, tag))
+		op_add(t, SIDE_SOURCE, n, prepare_tag_list, finish_tag_list);
 	else
-		add_found(op->run, n);
+		add_found(t, n);
 }
 
 static void ask_api(struct transfer *t, struct node *n);
@@ -302,15 +305,20 @@ static void finish_referrers(struct op *op, const struct berth_error *err)
 		probe_ended(t, !no_api);
 	if (mine.code && !no_api)
 		fail_list(t, n, &mine);
-	else if (no_api || absent || !json_array_size(n->found))
+	else if (no_api || absent)
 		add_list_tag(t, n);
 	else
-		take_found(op, n);
+		take_found(t, n);
 }
 
 static void ask_api(struct transfer *t, struct node *n)
 {
 	struct berth_error err = ERROR_INIT;
+	n->found = fan_find_referrers(t, n);
+	if (n->found) {
+		take_found(t, n);
+		return;
+	}
 	n->found = json_array();
 	if (n->found) {
 		op_add(t, SIDE_SOURCE, n, prepare_referrers, finish_referrers);
@@ -326,6 +334,8 @@ void node_companions(struct transfer *t, struct node *n)
 	if (!t->rule->referrers || n->lists)
 		return;
 	add_tagged(t, n);
+	if (source->referrers == API_UNKNOWN)
+		source->referrers = fan_source_api(t);
 	switch (source->referrers) {
 	case API_UNKNOWN:
 		source->referrers = API_ASKED;

@@ -419,6 +419,8 @@ static void finish_list(struct op *op, const struct berth_error *err)
 			   at_source ? p->label_source : p->label_target,
 			   at_source ? "source" : "target");
 		p->why = run_fault(t, &mine);
+	} else if (at_source) {
+		fan_note_list(t, p);
 	}
 	pair_listed(t, p);
 }
@@ -443,8 +445,8 @@ static bool take_known(struct transfer *t, const struct pair *p, int side, struc
 void pair_start(struct transfer *t, struct pair *p)
 {
 	bool literal = t->rule->digest || rule_has_literal_tags(t->rule);
-	bool list_source =
-		(!literal || t->rule->referrers) && !take_known(t, p, SIDE_SOURCE, &p->source_tags);
+	bool list_source = (!literal || t->rule->referrers) &&
+			   !take_known(t, p, SIDE_SOURCE, &p->source_tags) && !fan_knows_list(t, p);
 	bool list_target = !take_known(t, p, SIDE_TARGET, &p->target_tags);
 	p->target_listed = !list_target;
 	p->listing = 1 + (unsigned)list_target + (unsigned)list_source;

@@ -126,6 +126,7 @@ struct node {
 	unsigned proofs;       /* prove.c: under way */
 	struct node *lists;    /* it is the list of what refers to this node */
 	json_t *found;         /* what the referrers API said so far */
+	bool is_searched;      /* found is all of it */
 	uint64_t sent_bytes;
 	unsigned mounts;
 	unsigned attempts; /* the most that one of its blobs took */

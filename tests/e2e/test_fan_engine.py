@@ -3,9 +3,11 @@
 """Several targets of one copy read the source once, without the daemon: what comes
 together, who goes alone, and what one target's failure does to the others (nothing)."""
 
+import http.server
 import json
 import os
 import subprocess
+import threading
 import unittest
 
 from berthtest import Client, Image, Link, Registry, Registry3, images, proc, sets, workdir
@@ -14,6 +16,50 @@ COPYBENCH = os.path.join(proc.build_dir(), "tests", "copybench")
 MIB = 1 << 20
 RULE = {"source": {"instance": "s"}, "target": {"instance": "t"}}
 LAYERS = 5
+
+
+class ReferrersApi:
+    """A stand-in for a registry with the referrers API, in front of a real one without."""
+
+    def __init__(self, url, subject, referrers):
+        self.asked, lists = [], {subject.digest: [
+            {"mediaType": one.media_type, "digest": one.digest, "size": len(one.body),
+             "artifactType": one.content["artifactType"]} for one in referrers]}
+        asked = self.asked
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                status, body, headers = 307, b"", {"Location": url + self.path}
+                if "/referrers/" in self.path:
+                    asked.append(self.path)
+                    found = lists.get(self.path.rsplit("/", 1)[1], [])
+                    status, headers = 200, {"Content-Type": images.OCI_INDEX}
+                    body = json.dumps({"schemaVersion": 2, "mediaType": images.OCI_INDEX,
+                                       "manifests": found}).encode()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Case(unittest.TestCase):
@@ -75,8 +121,25 @@ class Together(Case):
         targets = self.targets()
         outcomes = self.copy([one.url for one in targets])
         self.assertEqual((self.blobs, 2), (self.gets("blob"), self.gets("manifest")))
+        self.assertEqual((1, 1), (self.gets("tags"), self.gets("referrers")))
         self.assertEqual(6, len([one for one in outcomes if one["more"]["state"] == "copied"]))
         self.assert_whole(*targets)
+
+    def test_what_the_source_says_refers_to_an_image_is_asked_for_once(self):
+        image = Image(self.layers[:2])
+        with Client(self.source.url) as client:
+            signature = images.referrer(image, "application/spdx+json", b"{}")
+            client.push("team/app", signature)
+        targets = [one.url for one in self.targets()]
+        with ReferrersApi(self.source.url, image, [signature]) as front:
+            outcomes = self.copy(targets, source=front.url)
+        self.assertEqual(sorted(front.asked), sorted(set(front.asked)))
+        self.assertEqual({"copied"}, {one["more"]["state"] for one in outcomes})
+        for url in targets:
+            with Client(url) as client:
+                client.closure("team/app", signature.digest)
+                listed = client.manifest("team/app", images.fallback_tag(image)).json()
+            self.assertEqual([signature.digest], [one["digest"] for one in listed["manifests"]])
 
     def test_a_target_that_has_half_of_it_gets_the_rest_from_the_same_reads(self):
         targets = self.targets()
