@@ -199,9 +199,9 @@ const struct command workspace_commands[] = {
 		.summary = "Make a workspace: a tenant with members of its own",
 		.details =
 			"Members are users and groups of the system that berthd runs on. A "
-			"number counts there; a name is looked up where berthctl runs and kept as "
-			"it is. Members see their workspace, the spaces bound to it and public "
-			"spaces, and nothing else.",
+			"number counts there; a name is looked up where berthctl runs, or over ssh "
+			"where berthd does, and kept as it is. Members see their workspace, the "
+			"spaces bound to it and public spaces, and nothing else.",
 		.operands = {{"NAME", OPERAND_ONE, NAMES_NONE, "its new name"}},
 		.flags = create_flags,
 		.examples = {{"berthctl workspace create shop --admin alice --member-group shop",

@@ -63,6 +63,12 @@ static int dial_target(struct cli *c, struct berth_error *err)
 	return c->target ? 0 : berth_fail_memory(err);
 }
 
+bool dial_is_far(struct cli *c)
+{
+	struct berth_error ignored = ERROR_INIT; /* connecting tells it */
+	return dial_target(c, &ignored) == 0 && !strncmp(c->target, "ssh://", 6);
+}
+
 /* Who keeps a private daemon's socket to themselves: the owner of a socket that no group may
  * open, or of the first folder before it that lets nobody else through. NULL: neither. */
 static const struct passwd *keeper_of(const char *path)

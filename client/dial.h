@@ -26,6 +26,8 @@ size_t contexts_find(const struct contexts *c, const char *name); /* count: abse
 /* Is it an absolute path, unix://PATH or ssh://[USER@]HOST[:PORT][/PATH]? */
 bool context_target_ok(const char *target);
 
+/* Does berthd run on another machine, as far as the target says? */
+bool dial_is_far(struct cli *c);
 /* Connects to c->target: sets c->fd and c->bridge_pid. */
 MUST_USE int dial_connect(struct cli *c, struct berth_error *err);
 /* Joins stdin and stdout to the socket: the far end of ssh://. Exit code. */

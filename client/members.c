@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users and groups as a command line names them: members of workspaces and of
  * roles. Names are looked up here, where a directory server may take its time;
- * berthd gets name and number.
+ * berthd gets name and number. Not so over ssh: what this machine's numbers mean
+ * is nothing to the machine that berthd runs on, which is told the name alone.
  */
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 
 #include "client/cmd.h"
+#include "client/dial.h"
 #include "core/base/text.h"
 
 /* What a flag of members means. */
@@ -44,12 +46,17 @@ static int64_t number_of(const char *name, bool is_group)
 }
 
 /* {"user","uid","role"} of what was typed: digits alone are a number. */
-static json_t *member_of(const char *text, const struct member_flag *f)
+static json_t *member_of(const char *text, const struct member_flag *f, bool is_far)
 {
 	uint64_t number = 0;
 	json_t *member = json_object();
 	bool is_number = text_parse_u64(text, 0, UINT32_MAX - 1ull, &number);
-	int64_t known = is_number ? (int64_t)number : number_of(text, f->is_group);
+	int64_t known = -1;
+
+	if (is_number)
+		known = (int64_t)number;
+	else if (!is_far)
+		known = number_of(text, f->is_group);
 
 	if (!is_number)
 		js_put_str(member, f->is_group ? "group" : "user", text);
@@ -92,7 +99,7 @@ int members_apply(struct cli *c, json_t *members)
 		const struct member_flag *f = member_flag_of(g);
 		if (!f)
 			continue;
-		AUTO_JSON json_t *member = member_of(g->text, f);
+		AUTO_JSON json_t *member = member_of(g->text, f, dial_is_far(c));
 		if (as && f->role && !strncmp(f->name, "member", 6))
 			js_put_str(member, "role", as);
 		bool was_there = take_out(members, member);

@@ -33,9 +33,24 @@ static bool has_control(const char *s)
 	return false;
 }
 
+/* A name that is not in the files may be a directory's, but its number is nobody else's:
+ * what another machine calls that number would be given to somebody else here. */
+static int check_holder(struct findings *f, const char *pointer, const struct entry *e,
+			struct berth_error *err)
+{
+	char holder[ACCOUNT_NAME_ROOM];
+
+	if (account_name(e->is_group, (uint32_t)e->number, holder, err))
+		return err->code;
+	if (*holder)
+		findings_add(f, pointer, "other-account", "%s %lld is '%s' here, not '%s'",
+			     e->is_group ? "gid" : "uid", (long long)e->number, holder, e->name);
+	return 0;
+}
+
 /* Name and number must mean one account, as far as can be told here. */
-static int settle_number(struct findings *f, const char *pointer, struct entry *e,
-			 struct berth_error *err)
+static int settle_number(struct findings *f, const char *pointer, const json_t *member,
+			 struct entry *e, struct berth_error *err)
 {
 	const char *what = e->is_group ? "group" : "user", *id = e->is_group ? "gid" : "uid";
 	int64_t known = -1;
@@ -44,13 +59,15 @@ static int settle_number(struct findings *f, const char *pointer, struct entry *
 		return err->code;
 	if (e->number < 0 && known < 0)
 		findings_add(f, pointer, "unknown-account",
-			     "no %s '%s' in this system's files: give its %s as well", what,
-			     e->name, id);
+			     "no %s '%s' in this system's files: give its %s, alone or as well",
+			     what, e->name, id);
 	else if (e->number >= 0 && known >= 0 && known != e->number)
 		findings_add(f, pointer, "other-account", "%s '%s' has the %s %lld here", what,
 			     e->name, id, (long long)known);
 	else if (e->number < 0)
 		e->number = known;
+	else if (*e->name && known < 0 && !json_object_get(member, "account"))
+		return check_holder(f, pointer, e, err);
 	return 0;
 }
 
@@ -85,7 +102,7 @@ static int read_entry(const json_t *member, const char *pointer, struct findings
 			     "expected a user (user, uid) or a group (group, gid)");
 	else if (has_control(ret->name))
 		findings_add(f, pointer, "bad-name", "the name has a control character");
-	else if (settle_number(f, pointer, ret, err))
+	else if (settle_number(f, pointer, member, ret, err))
 		return err->code;
 	return f->count == before ? settle_account(f, pointer, member, ret, err) : 0;
 }

@@ -395,6 +395,8 @@ void schema_describe(const struct schema *s, char *to, size_t room)
 		snprintf(to, room, "a whole number from %" PRId64 " to %" PRId64, s->min, s->max);
 	} else if (s->format) {
 		snprintf(to, room, "%s", format_words(s->format));
+	} else if (s->types & SCHEMA_STRING && s->count_max) {
+		snprintf(to, room, "a text of %zu to %zu characters", s->count_min, s->count_max);
 	} else {
 		snprintf(to, room, "%s", type_words(s->types));
 	}

@@ -4,6 +4,7 @@ who they were when they were added. berthd has a user file of its own, which the
 writes."""
 
 import os
+import pwd
 import subprocess
 import sys
 import unittest
@@ -105,6 +106,37 @@ class Accounts(ApiCase):
         self.daemon.write(mallory=ALICE)
         self.workspace("blue", {"uid": ALICE})
         self.assertEqual(["blue"], self.seen())
+
+    def test_what_another_machine_calls_a_number_is_not_believed(self):
+        self.workspace("red")
+        for member in ({"user": "zed", "uid": ALICE}, {"user": "zed", "uid": ALICE + 1},
+                       {"user": "alice", "uid": ALICE + 1}):
+            answer = self.ask("PATCH", "/v1/workspaces/red", {"members": [member]}, If_Match="*")
+            if member == {"user": "zed", "uid": ALICE + 1}:  # may be a directory's
+                self.assertEqual(200, answer.status, answer.body)
+            else:
+                self.assertEqual((422, "other-account"),
+                                 (answer.status, answer.body["errors"][0]["code"]), member)
+
+    def test_berthctl_leaves_names_to_the_machine_at_the_other_end_of_ssh(self):
+        name = next(one.pw_name for one in pwd.getpwall() if one.pw_uid not in (0, ALICE))
+        self.daemon.write(**{name: ALICE})
+        self.workspace("red")
+        here = self.daemon.ctl("workspace", "edit", "red", "--member", name)
+        self.assertEqual(2, here.returncode, here.stdout)
+        self.assertIn(f"'{name}' has the uid {ALICE} here", here.stderr)
+        ssh = os.path.join(workdir(self), "ssh")
+        with open(ssh, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nwhile [ \"$1\" != berthctl ]; do shift; done\nshift\n"
+                       f"BERTH_SOCKET={self.daemon.socket} exec "
+                       f"{self.daemon.program('berthctl')} \"$@\"\n")
+        os.chmod(ssh, 0o755)
+        far = {"BERTH_SSH": ssh, "BERTH_SOCKET": "ssh://far"}
+        self.daemon.ctl_ok("workspace", "edit", "red", "--member", name, env=far)
+        self.assertEqual([(ALICE, name)], [(one["uid"], one["user"])
+                                           for one in self.shown("red")["members"]])
+        self.daemon.ctl_ok("workspace", "edit", "red", "--remove", name, env=far)
+        self.assertEqual([], self.shown("red")["members"])
 
     def test_a_role_of_the_platform_is_not_handed_on_either(self):
         self.ask("POST", "/v1/roles", {"name": "keeper", "scope": "platform",

@@ -137,6 +137,7 @@ static void statuses_become_the_documented_exit_codes(void **state)
 		{HTTP_JSON("412 B", "", "{\"title\":\"t\",\"status\":412}"), EXIT_CONFLICT},
 		{HTTP_JSON("422 B", "", "{\"title\":\"t\",\"status\":422}"), EXIT_USAGE},
 		{HTTP_JSON("428 B", "", "{\"title\":\"t\",\"status\":428}"), EXIT_CONFLICT},
+		{HTTP_JSON("431 B", "", "{\"title\":\"t\",\"status\":431}"), EXIT_USAGE},
 		{HTTP_JSON("500 B", "", "{\"title\":\"t\",\"status\":500}"), EXIT_ERROR},
 		{HTTP_JSON("502 B", "", "{\"title\":\"t\",\"status\":502}"), EXIT_UPSTREAM},
 		{HTTP_JSON("413 B", "", "{\"title\":\"t\",\"status\":413}"), EXIT_USAGE},
