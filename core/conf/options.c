@@ -165,7 +165,7 @@ const struct config_option settings_options[] = {
 	COUNT("copy", "transfers_max", 1, 256, "16", copy_transfers_max,
 	      "Blobs in flight of one copy"),
 	COUNT("copy", "requests_max", 1, 1024, "32", copy_requests_max,
-	      "Most requests in flight at one registry of one copy; fewer while it is in trouble"),
+	      "Most requests in flight at one registry, of all copies together; fewer while it is in trouble"),
 	ROW("copy", "limit_bytes_per_s", "bytes a second", 16 * K, 1 * G, "0",
 	    copy_limit_bytes_per_s,
 	    "Bytes a second that all copies together may read; 0 is no limit", OPTION_U64, true),

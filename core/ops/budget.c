@@ -157,13 +157,73 @@ static bool is_limited(const struct chain *c)
 	return false;
 }
 
-json_t *budget_limited(const struct budget_share *s)
+/* ":ID" of the integration whose bucket it is; NULL: it is of no single one. */
+static const char *integration_of(const struct chain *c)
 {
-	json_t *o = json_object();
+	for (size_t i = 0; i < c->bucket_count; i++)
+		if (strchr(c->buckets[i]->name, ':'))
+			return strchr(c->buckets[i]->name, ':');
+	return NULL;
+}
 
-	for (size_t i = 0; i < CHAINS; i++)
+static bool uses(const struct budget_share *s, const char *integration)
+{
+	for (size_t i = 0; i < CHAINS; i++) {
+		const char *its = integration_of(&s->chains[i]);
+
+		if (its && !strcmp(its, integration))
+			return true;
+	}
+	return false;
+}
+
+static int count_users(const struct budget *b, const char *integration)
+{
+	int count = 0;
+
+	for (const struct budget_share *s = b->line; s; s = s->next)
+		count += uses(s, integration);
+	return count;
+}
+
+json_t *budget_terms(const struct budget_share *s)
+{
+	json_t *o = json_object(), *users = json_object();
+
+	for (size_t i = 0; i < CHAINS; i++) {
+		const char *integration = integration_of(&s->chains[i]);
+
 		json_object_set_new(o, chain_names[i], json_boolean(is_limited(&s->chains[i])));
+		if (integration)
+			json_object_set_new(users, chain_names[i],
+					    json_integer(count_users(s->budget, integration)));
+	}
+	json_object_set_new(o, "users", users);
 	return o;
+}
+
+static void tell(struct budget_share *s)
+{
+	json_t *frame = budget_terms(s);
+
+	if (frame)
+		s->send(s->user, frame);
+}
+
+/* The others at its integrations are one more, or one less. */
+static void tell_others(const struct budget_share *s)
+{
+	for (struct budget_share *other = s->budget->line; other; other = other->next) {
+		bool meets = false;
+
+		for (size_t i = 0; i < CHAINS && other != s; i++) {
+			const char *integration = integration_of(&s->chains[i]);
+
+			meets = meets || (integration && uses(other, integration));
+		}
+		if (meets)
+			tell(other);
+	}
 }
 
 static bool draws_on(const struct budget_share *s, const struct bucket *one)
@@ -188,12 +248,9 @@ int budget_set(struct budget *b, const char *name, uint64_t bytes_per_s, struct 
 		return 0;
 	limit_change(&one->limit, bytes_per_s, now_of(b));
 	if (had_rate != (bytes_per_s != 0))
-		for (struct budget_share *s = b->line; s; s = s->next) {
-			json_t *frame = draws_on(s, one) ? budget_limited(s) : NULL;
-
-			if (frame)
-				s->send(s->user, frame);
-		}
+		for (struct budget_share *s = b->line; s; s = s->next)
+			if (draws_on(s, one))
+				tell(s);
 	drop_idle(b);
 	turn_now(b);
 	return 0;
@@ -232,11 +289,13 @@ int budget_join(struct budget *b, const json_t *wanted, budget_send *send, void 
 	*at = s;
 	for (size_t i = 0; i < CHAINS && !rc; i++)
 		rc = join_chain(b, &s->chains[i], json_object_get(wanted, chain_names[i]), err);
-	if (rc)
+	if (rc) {
 		budget_leave(s);
-	else
-		*ret = s;
-	return rc;
+		return rc;
+	}
+	*ret = s;
+	tell_others(s);
+	return 0;
 }
 
 static void unlink_share(struct budget_share *s)
@@ -253,6 +312,7 @@ void budget_leave(struct budget_share *s)
 	if (!s)
 		return;
 	unlink_share(s);
+	tell_others(s);
 	for (size_t i = 0; i < CHAINS; i++)
 		for (size_t n = 0; n < s->chains[i].bucket_count; n++)
 			s->chains[i].buckets[n]->users--;

@@ -41,8 +41,10 @@ typedef void budget_send(void *user, json_t *take_frame);
  * the targets in turn; each may be absent. */
 MUST_USE int budget_join(struct budget *b, const json_t *wanted, budget_send *send, void *user,
 			 struct budget_share **ret, struct berth_error *err);
-/* {"read": BOOL, "write": BOOL, "write2": ...}: must the job ask before it moves bytes? New. */
-json_t *budget_limited(const struct budget_share *s) MUST_USE;
+/* {"read": BOOL, "write": BOOL, "write2": ..., "users": {"read": N, ...}}: must the job ask
+ * before it moves bytes, and how many jobs, itself among them, are at that integration?
+ * New. Jobs are sent the same where it changes. */
+json_t *budget_terms(const struct budget_share *s) MUST_USE;
 /* Takes a job's frame: {"chain": "read", "want": N} asks for a lease, "back": N
  * gives unused bytes of the last one back. What makes no sense is passed over:
  * the job harms itself alone. */

@@ -463,7 +463,7 @@ static void send_budget(void *user, json_t *take_frame)
 }
 
 /* The call names the rates that the job counts in; the job is told only whether it
- * has to ask. */
+ * has to ask, and how many there are. */
 static int join_budget(struct entry *e, json_t *call, struct berth_error *err)
 {
 	struct ops *o = e->op.ops;
@@ -473,7 +473,7 @@ static int join_budget(struct entry *e, json_t *call, struct berth_error *err)
 	if (wanted && o->runner.send)
 		rc = budget_join(o->budget, wanted, send_budget, e, &e->share, err);
 	if (!rc && e->share)
-		rc = json_object_set_new(call, "budget", budget_limited(e->share))
+		rc = json_object_set_new(call, "budget", budget_terms(e->share))
 			     ? berth_fail_memory(err)
 			     : 0;
 	else

@@ -243,6 +243,14 @@ static void open_journal(struct transfer *t)
 		say(t, "the journal of an earlier run is dropped", journal_dropped(t->journal));
 }
 
+void transfer_share(struct transfer *t, unsigned at_source, unsigned at_target)
+{
+	const unsigned users[] = {at_source, at_target};
+	for (int i = 0; i < 2; i++)
+		window_bound(&t->sides[i].lane->window,
+			     t->set.in_flight / (users[i] ? users[i] : 1));
+}
+
 void transfer_wake(struct transfer *t)
 {
 	move_tick(t);

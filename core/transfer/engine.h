@@ -137,6 +137,9 @@ MUST_USE int transfer_run(struct transfer *t, struct berth_error *err);
 MUST_USE int transfer_run_all(struct transfer *const *list, size_t count, struct berth_error *err);
 /* Streams that wait for bytes of a shared rate try again. */
 void transfer_wake(struct transfer *t);
+/* So many runs, this one among them, are at either registry: the requests in flight that
+ * it may have are shared out evenly. */
+void transfer_share(struct transfer *t, unsigned at_source, unsigned at_target);
 /* What became of a claim: "yours", "wait" (another answer follows), or "there" in a
  * repository of the target. From within cancelled, or between two rounds of the loop. */
 void transfer_claimed(struct transfer *t, const char *digest, const char *state,

@@ -226,15 +226,23 @@ static void spend(void *user, enum transfer_rate rate, uint64_t byte_count)
 	job_spend(c->job, chain_of(c, rate), byte_count);
 }
 
+static void share(const struct copy *c)
+{
+	transfer_share(c->transfer, job_users(c->job, JOB_READ),
+		       job_users(c->job, chain_of(c, RATE_WRITTEN)));
+}
+
 /* A lease, perhaps. What ends the run is seen to in its turn. */
 void copy_hear(struct copy *c)
 {
 	bool is_over = job_cancelled(c->job) != 0;
 	take_claims(c);
-	if (is_over)
+	if (is_over) {
 		net_loop_watch(c->loop, -1, NULL, NULL); /* an end stays to be read */
-	else if (c->transfer)
+	} else if (c->transfer) {
+		share(c);
 		transfer_wake(c->transfer);
+	}
 }
 
 static void hear(void *user)
@@ -289,7 +297,10 @@ static int start_engine(struct copy *c, struct berth_error *err)
 		.say = say,
 		.user = c,
 	};
-	return transfer_new(c->rule, &s, &c->transfer, err);
+	code = transfer_new(c->rule, &s, &c->transfer, err);
+	if (!code)
+		share(c);
+	return code;
 }
 
 static int add_repository(struct copy *c, const char *name, struct berth_error *err)

@@ -19,6 +19,13 @@ void window_init(struct window *w, unsigned least, unsigned most)
 			     .patience = PATIENCE_BEGIN};
 }
 
+void window_bound(struct window *w, unsigned most)
+{
+	w->most = most < w->least ? w->least : most;
+	if (w->limit > w->most)
+		w->limit = w->most;
+}
+
 static void cut(struct window *w, unsigned least, uint64_t now_ms)
 {
 	if (w->limit <= least)

@@ -28,6 +28,8 @@ struct window {
 };
 
 void window_init(struct window *w, unsigned least, unsigned most);
+/* Another upper bound from now on; the least stays allowed. */
+void window_bound(struct window *w, unsigned most);
 /* A good answer to what began at began_ms (0: how long it took says nothing), while
  * in_flight requests were under way, this one among them. */
 void window_answered(struct window *w, unsigned in_flight, uint64_t began_ms, uint64_t now_ms);

@@ -25,6 +25,7 @@
 struct lease {
 	bool is_limited, is_asked;
 	uint64_t left, last;
+	unsigned users; /* jobs at its integration; 0: not known */
 };
 
 struct job {
@@ -137,6 +138,9 @@ static void set_limited(struct job *j, const json_t *budget)
 		const json_t *value = json_object_get(budget, chain_names[i]);
 		if (value)
 			j->leases[i].is_limited = json_is_true(value);
+		int64_t users = js_int(json_object_get(budget, "users"), chain_names[i], 0);
+		if (users > 0 && users <= UINT16_MAX)
+			j->leases[i].users = (unsigned)users;
 	}
 }
 
@@ -302,6 +306,11 @@ void job_spend(struct job *j, enum job_chain chain, uint64_t byte_count)
 {
 	struct lease *l = &j->leases[chain];
 	l->left -= byte_count < l->left ? byte_count : l->left;
+}
+
+unsigned job_users(const struct job *j, enum job_chain chain)
+{
+	return j->leases[chain].users ? j->leases[chain].users : 1;
 }
 
 void job_give_back(struct job *j)

@@ -5,10 +5,11 @@
  *
  * berthd -> job   {"t":"call", "job":ID, "kind":KIND, "request":ID, "deadline_ms":N (from now),
  *                  "instances":{NAME: INSTANCE}, "args":{...}, "limits":{...},
- *                  "budget":{"read":BOOL,"take":BOOL,"write":BOOL,"write2":BOOL,...}}
+ *                  "budget":{"read":BOOL,"take":BOOL,"write":BOOL,...,"users":{..}}}
  *                 {"t":"cancel"}
  *                 {"t":"budget","chain":"read"|"take"|"write"|"write2"..,"bytes":N}  a lease
- *                 {"t":"budget","read":BOOL,"write":BOOL,...}  must it ask for leases from now on?
+ *                 {"t":"budget","read":BOOL,"write":BOOL,...,"users":{"read":N,...}}  must it
+ *                  ask for leases from now on, and how many jobs are at that integration?
  *                 {"t":"claim","target":N,"digest":D,"state":"yours"|"wait"|"there",
  *                  "repository":R}
  * job -> berthd   {"t":"hello","pid":N}
@@ -149,6 +150,8 @@ enum job_chain { JOB_READ, JOB_TAKE, JOB_WRITE }; /* JOB_WRITE + 1 and so on: of
  * UINT64_MAX: no rate is set. */
 uint64_t job_leased(struct job *j, enum job_chain chain);
 void job_spend(struct job *j, enum job_chain chain, uint64_t byte_count);
+/* How many jobs, this one among them, move bytes at that chain's integration. */
+unsigned job_users(const struct job *j, enum job_chain chain);
 void job_give_back(struct job *j); /* what is left of its leases: at its end */
 /* For the job's own loop: readable when berthd said something; then job_cancelled. */
 int job_fd(const struct job *j);

@@ -12,7 +12,7 @@ SLOW = 16384                # a whole layer would take nine minutes
 LAYER = 9 << 20
 
 
-class Rates(ApiCase):
+class Copies(ApiCase):
     """hub and free are one registry; hub alone is given a rate."""
 
     @classmethod
@@ -36,6 +36,30 @@ class Rates(ApiCase):
         wait_until(lambda: self.progress(operation)[1] > 0, "it moves bytes")
         return operation
 
+
+class Together(Copies):
+    config = QUIET + "copy: { requests_max = 6; };"
+
+    def windows(self, operation):
+        """How many requests may be in flight at either end, as its progress says."""
+        now = self.api.get(f"/v1/operations/{operation['id']}")
+        ends = ((now.get("progress") or {}).get("more") or {}).get("requests") or {}
+        return {end: one["window"] for end, one in ends.items()}
+
+    def test_copies_at_one_integration_share_its_requests_in_flight(self):
+        self.daemon.ctl_ok("integration", "edit", "hub", "--limit", SLOW)
+        alone = self.begun(self.copy("hub/big/one:1", "mirror/windows/one"))
+        self.assertEqual({"source": 6, "target": 6}, self.windows(alone))
+        other = self.begun(self.copy("hub/big/two:1", "free/windows/two"))
+        wait_until(lambda: self.windows(alone)["source"] == 3, "its part is smaller")
+        self.assertEqual(6, self.windows(alone)["target"])
+        self.assertEqual({"source": 3, "target": 6}, self.windows(other))
+        self.daemon.ctl_ok("integration", "edit", "hub", "--limit", 0)
+        for one in (alone, other):
+            self.done(one)
+
+
+class Rates(Copies):
     def assert_held(self, operation):
         state, done = self.progress(operation)
         self.assertEqual("running", state)

@@ -143,7 +143,7 @@ static void a_job_is_told_when_a_rate_comes_and_goes(void **state)
 	struct budget *b = new_budget();
 	struct taker t;
 	join(b, &t, "read:a", "write:b");
-	AUTO_JSON json_t *before = budget_limited(t.share);
+	AUTO_JSON json_t *before = budget_terms(t.share);
 	assert_false(js_bool(before, "read", true) || js_bool(before, "write", true));
 	set_rate(b, "write:b", RATE);
 	assert_true(t.has_frame && t.is_limited[1] && !t.is_limited[0]);
@@ -172,7 +172,7 @@ static void each_target_of_a_copy_has_a_rate_of_its_own(void **state)
 		json_pack("{s:[s], s:[s]}", "write", "write:a", "write3", "write:b");
 	assert_int_equal(budget_join(b, wanted, take_frame, &t, &t.share, &err), 0);
 	set_rate(b, "write:b", RATE);
-	AUTO_JSON json_t *limited = budget_limited(t.share);
+	AUTO_JSON json_t *limited = budget_terms(t.share);
 	assert_false(js_bool(limited, "write", true) || js_bool(limited, "write2", true));
 	assert_true(js_bool(limited, "write3", false));
 	say(&t, "write3", "want", 1 << 20);
@@ -216,6 +216,36 @@ static void what_was_not_used_goes_to_the_next_and_only_once(void **state)
 	budget_free(b);
 }
 
+static int users(const struct taker *t, const char *chain)
+{
+	AUTO_JSON json_t *terms = budget_terms(t->share);
+	return (int)js_int(json_object_get(terms, "users"), chain, 0);
+}
+
+static void jobs_know_how_many_they_are_at_an_integration(void **state)
+{
+	(void)state;
+	struct budget *b = new_budget();
+	struct taker one, other, third;
+	join(b, &one, "read:a", "write:b");
+	assert_int_equal(users(&one, "read"), 1);
+	join(b, &other, "read:b", "write:c"); /* it reads where the first one writes */
+	assert_true(one.has_frame);
+	assert_int_equal(users(&one, "read"), 1);
+	assert_int_equal(users(&one, "write"), 2);
+	assert_int_equal(users(&other, "read"), 2);
+	assert_int_equal(users(&other, "write"), 1);
+	one.has_frame = false;
+	join(b, &third, "read:d", "write:e");
+	assert_false(one.has_frame); /* it meets nobody */
+	budget_leave(other.share);
+	assert_true(one.has_frame);
+	assert_int_equal(users(&one, "write"), 1);
+	budget_leave(one.share);
+	budget_leave(third.share);
+	budget_free(b);
+}
+
 static void frames_that_make_no_sense_change_nothing(void **state)
 {
 	(void)state;
@@ -250,6 +280,7 @@ int main(void)
 		cmocka_unit_test(a_job_is_told_when_a_rate_comes_and_goes),
 		cmocka_unit_test(each_target_of_a_copy_has_a_rate_of_its_own),
 		cmocka_unit_test(what_was_not_used_goes_to_the_next_and_only_once),
+		cmocka_unit_test(jobs_know_how_many_they_are_at_an_integration),
 		cmocka_unit_test(frames_that_make_no_sense_change_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,11 +152,28 @@ static void a_registry_that_is_slow_from_the_first_answer_is_not_held_for_troubl
 	assert_int_equal(p.w.limit, 16);
 }
 
+static void its_bound_comes_down_and_goes_up_again(void **state)
+{
+	struct window w;
+	(void)state;
+	window_init(&w, 2, 32);
+	window_bound(&w, 8);
+	assert_int_equal(8, w.limit);
+	window_answered(&w, 8, 0, 1);
+	assert_int_equal(8, w.limit);
+	window_bound(&w, 1);
+	assert_int_equal(2, w.limit);
+	window_bound(&w, 32);
+	window_answered(&w, 2, 0, 1);
+	assert_int_equal(3, w.limit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_begins_modest_and_grows_to_its_bound),
 		cmocka_unit_test(it_does_not_grow_while_it_is_not_full),
+		cmocka_unit_test(its_bound_comes_down_and_goes_up_again),
 		cmocka_unit_test(trouble_halves_it_once_for_all_that_was_in_flight),
 		cmocka_unit_test(who_is_alone_asks_once_more_and_the_window_opens_quickly_again),
 		cmocka_unit_test(a_registry_with_a_bound_refuses_few_of_many),
