@@ -43,6 +43,7 @@ static const struct column columns[] = {
 	{"DESCRIPTION", "description", COL_LONG, false},
 	{"PERMISSIONS", "permissions", COL_LONG, true},
 	{"WHO", "members", COL_LONG, true},
+	{"OUT OF USE", "status.other_accounts", COL_LONG, true},
 	{"CREATED", "created_at", COL_TIME, true},
 	{"UPDATED", "updated_at", COL_TIME, true},
 	{0},

@@ -55,6 +55,7 @@ static const struct column columns[] = {
 	{"INTEGRATIONS", "status.integrations", COL_COUNT, true},
 	{"NAMESPACES", "namespaces", COL_COUNT, false},
 	{"WHO", "members", COL_LONG, true},
+	{"OUT OF USE", "status.other_accounts", COL_LONG, true},
 	{"WHERE", "namespaces", COL_LONG, true},
 	{"SECRETS RIGHT", "status.pull_secrets.right", COL_COUNT_SET, true},
 	{"SECRETS OTHER", "status.pull_secrets.other", COL_COUNT_SET, true},

@@ -198,6 +198,10 @@ static void say_done(struct cli *c, const char *done, const json_t *body)
 	cli_note(c, "%s", done);
 	if (js_str(body, "message", NULL))
 		cli_note(c, "%s", js_str(body, "message", ""));
+	const json_t *added = json_object_get(body, "added");
+	AUTO_FREE char *list = json_array_size(added) ? cell_text(added, COL_LONG, true) : NULL;
+	if (list)
+		cli_note(c, "came along, since others need them: %s", list);
 }
 
 /* Shows the answer to a change. */

@@ -115,10 +115,15 @@ static char *digest_text(const char *digest, bool is_exact)
 }
 
 /* A member as alice or "group adm", with its role in parentheses where it has one; a number
- * that has no name any more as "user 1001". */
+ * that has no name any more as "user 1001", one that is another's by now with both names. */
 static char *member_text(const json_t *member, const char *kind, const char *id)
 {
 	const char *name = js_str(member, kind, NULL), *role = js_str(member, "role", NULL);
+	const char *was = js_str(member, "was", NULL);
+	if (was)
+		return text_printf("%s %lld: was %s, is %s", kind,
+				   (long long)json_integer_value(json_object_get(member, id)), was,
+				   js_str(member, "is", "nobody"));
 	const char *mark = *kind == 'g' ? "group " : "";
 	AUTO_FREE char *who =
 		name ? text_printf("%s%s", mark, name)

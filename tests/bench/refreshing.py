@@ -6,6 +6,7 @@ parts after tags have changed. The daemon is asked something all the while.
 import asyncio
 import bisect
 import json
+import os
 import re
 import threading
 import time
@@ -117,6 +118,9 @@ def measure(folder):
     with Daemon(folder, config=CONFIG) as daemon:
         daemon.add("hub", lists)
         rows = [look(daemon, "all, again", {})]
+        rows[0]["database MB"] = round(sum(
+            os.path.getsize(os.path.join(daemon.state, name))
+            for name in os.listdir(daemon.state) if name.startswith("berth.db")) / 1e6)
         lists.more[one] = [f"a{n}" for n in range(1000)]
         rows.append(look(daemon, "1 000 new tags of one repository", {"repositories": [one]}))
         lists.more.update((name, [f"b{n}" for n in range(10)]) for name in many)

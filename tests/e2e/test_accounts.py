@@ -95,6 +95,8 @@ class Accounts(ApiCase):
         self.assertIsNone(self.seen())
         self.assertEqual([{"uid": ALICE, "was": "alice", "is": "mallory"}],
                          self.shown("red")["status"]["other_accounts"])
+        self.assertRegex(self.daemon.ctl_ok("workspace", "show", "red"),
+                         rf"\nOut of use: +user {ALICE}: was alice, is mallory\n")
         # A change of something else, as a client makes it, does not let them in.
         self.ask("PATCH", "/v1/workspaces/red", {"members": self.shown("red")["members"],
                                                  "description": "new"}, If_Match="*")

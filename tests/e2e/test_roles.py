@@ -147,7 +147,9 @@ class Roles(ApiCase):
         return self.daemon.ctl_ok(*words)
 
     def test_berthctl_makes_gives_and_takes_roles(self):
-        self.ctl("role", "create", "clerk", "-p", "images.read", "--description", "looks")
+        made = self.daemon.ctl("role", "create", "clerk", "-p", "images.read", "--description",
+                               "looks")
+        self.assertRegex(made.stderr, "came along, since others need them: .*spaces.read")
         self.ctl("workspace", "create", "office", "--member", "70010")
         self.ctl("workspace", "edit", "office", "--member", "70011", "--as", "clerk")
         members = self.api.get("/v1/workspaces/office")["members"]
