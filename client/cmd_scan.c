@@ -149,6 +149,14 @@ static int show(struct cli *c)
 	return status < 0 ? show_resource(c, state, NULL) : status;
 }
 
+static char *own_id(struct cli *c, const char *id, int *ret_status)
+{
+	char *copy = strdup(id);
+	if (!copy)
+		*ret_status = cli_no_memory(c);
+	return copy;
+}
+
 /* The newest scan of a target that has not ended; NULL: said. */
 static char *going_scan(struct cli *c, const char *target, int *ret_status)
 {
@@ -159,12 +167,12 @@ static char *going_scan(struct cli *c, const char *target, int *ret_status)
 	AUTO_FREE char *path =
 		filter ? api_query(strdup("/v1/scans?limit=1"), "filter", filter) : NULL;
 	if (!path || api_get(c, path, &list, &err)) {
-		*ret_status = cli_report(c, &err);
+		*ret_status = path ? cli_report(c, &err) : cli_no_memory(c);
 		return NULL;
 	}
 	const json_t *one = json_array_get(json_object_get(list, "items"), 0);
 	if (one)
-		return strdup(js_str(one, "id", ""));
+		return own_id(c, js_str(one, "id", ""), ret_status);
 	cli_usage(c, "no scan of %s is going on that Berth began", target);
 	cli_hint(c, "berthctl scan list");
 	*ret_status = EXIT_NOT_FOUND;
@@ -177,12 +185,14 @@ static int stop(struct cli *c)
 	if (status >= 0)
 		return status;
 	const char *what = cli_operand(c, 0);
-	status = EXIT_ERROR;
-	AUTO_FREE char *id = uuid_is(what) ? strdup(what) : going_scan(c, what, &status);
-	AUTO_FREE char *path = id ? text_printf("/v1/scans/%s/stop", id) : NULL;
+	AUTO_FREE char *id =
+		uuid_is(what) ? own_id(c, what, &status) : going_scan(c, what, &status);
+	if (!id)
+		return status;
+	AUTO_FREE char *path = text_printf("/v1/scans/%s/stop", id);
 	AUTO_FREE char *done = text_printf("scan of %s was asked to stop", what);
 	struct change change = {.call = {.method = "POST", .path = path}, .done = done};
-	return path ? send_change(c, &change) : status;
+	return path && done ? send_change(c, &change) : cli_no_memory(c);
 }
 
 static int scan_log(struct cli *c)

@@ -394,6 +394,8 @@ static int follow_apply(struct cli *c, json_t **operation)
 	const char *id = js_str(json_object_get(*operation, "result"), "run", NULL);
 	if (status != EXIT_OK || !id) {
 		drift_lines(c, *operation);
+		if (status == EXIT_OK && cli_has(c, "dry-run"))
+			cli_note(c, "sync %s would run as it was planned", cli_operand(c, 0));
 		return status;
 	}
 	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
@@ -407,7 +409,10 @@ static int apply_plan(struct cli *c)
 	struct berth_error err = ERROR_INIT;
 	const char *given = cli_operand(c, 1);
 	AUTO_FREE char *plan = given ? strdup(given) : newest_plan(c, &err);
-	AUTO_FREE char *path = api_route(c, "/v1/syncs/{0}/runs");
+	AUTO_FREE char *route = api_route(c, "/v1/syncs/{0}/runs");
+	AUTO_FREE char *path = route && cli_has(c, "dry-run")
+				       ? api_query(STEAL(route), "dry_run", "true")
+				       : STEAL(route);
 	AUTO_JSON json_t *body = plan ? json_pack("{s:s}", "plan", plan) : NULL;
 	json_t *operation = NULL;
 	struct api_call call = {.method = "POST", .path = path, .body = body};
@@ -646,10 +651,12 @@ const struct command sync_commands[] = {
 			     {"PLAN", OPERAND_MAYBE, NAMES_PLAN, "its id; without: the newest"}},
 		.examples = {{"berthctl sync apply nightly", "the newest stored plan"},
 			     {"berthctl sync apply nightly 2f6d2c1e-7c1a-4d0c-9f0b-1b7f3a5e9d11",
-			      "that one"}},
+			      "that one"},
+			     {"berthctl sync apply nightly --dry-run",
+			      "has anything changed since?"}},
 		.method = "POST",
 		.route = "/v1/syncs/{0}/runs",
-		.traits = CMD_STARTS,
+		.traits = CMD_CHANGES | CMD_STARTS,
 		.columns = operation_columns,
 		.run = apply_plan,
 	},

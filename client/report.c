@@ -243,8 +243,9 @@ static int cli_exit_of_problem(const json_t *problem)
 		int status, exit;
 	} table[] = {
 		{400, EXIT_USAGE},     {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
-		{404, EXIT_NOT_FOUND}, {408, EXIT_TIMEOUT},     {409, EXIT_CONFLICT},
-		{412, EXIT_CONFLICT},  {413, EXIT_USAGE},       {422, EXIT_USAGE},
+		{404, EXIT_NOT_FOUND}, {405, EXIT_USAGE},       {406, EXIT_USAGE},
+		{408, EXIT_TIMEOUT},   {409, EXIT_CONFLICT},    {412, EXIT_CONFLICT},
+		{413, EXIT_USAGE},     {415, EXIT_USAGE},       {422, EXIT_USAGE},
 		{428, EXIT_CONFLICT},  {431, EXIT_USAGE},       {502, EXIT_UPSTREAM},
 		{503, EXIT_UPSTREAM},  {504, EXIT_TIMEOUT},
 	};

@@ -17,6 +17,7 @@ struct columns {
 	struct column list[COLUMN_MAX + 1];
 	char titles[COLUMN_MAX][64], paths[COLUMN_MAX][128];
 	size_t count;
+	bool is_cut; /* more were asked for */
 };
 
 /* Equal but for case and the kind of word break? */
@@ -33,8 +34,10 @@ static bool same_title(const char *title, const char *typed)
 /* A column by title, or else by path. */
 static void add_column(struct columns *to, const struct column *known, const char *typed)
 {
-	if (to->count == COLUMN_MAX)
+	if (to->count == COLUMN_MAX) {
+		to->is_cut = true;
 		return;
+	}
 	struct column *at = &to->list[to->count];
 	for (const struct column *k = known; k && k->title; k++)
 		if (same_title(k->title, typed) || !strcmp(k->path, typed)) {
@@ -364,6 +367,10 @@ static bool is_mistyped(struct cli *c, const json_t *items, const struct columns
 	size_t n = 0, rows = json_array_size(items);
 	if (!cols->count && cli_has(c, "columns")) {
 		cli_usage(c, "--columns names no column");
+		return true;
+	}
+	if (cols->is_cut) {
+		cli_usage(c, "--columns takes at most %d columns", COLUMN_MAX);
 		return true;
 	}
 	for (size_t i = 0; i < cols->count && rows; i++) {

@@ -22,6 +22,7 @@ struct start {
 	const char *engine;     /* NULL: Berth's own */
 	const char *plan;       /* to be applied; NULL: none */
 	bool stores;            /* the plan is kept */
+	bool only_compares;     /* it is not run, whatever comes out */
 };
 
 static bool add_lock(json_t *locks, const json_t *to)
@@ -39,7 +40,7 @@ static json_t *locks_of(const struct start *s)
 	const json_t *to;
 	size_t i;
 
-	if (!locks || copy_only_reads(s->kind))
+	if (!locks || s->only_compares || copy_only_reads(s->kind))
 		return STEAL(locks);
 	if (!json_array_size(s->targets) && !add_lock(locks, json_object_get(s->rule, "target")))
 		return NULL;
@@ -75,6 +76,8 @@ static bool put_choices(json_t *arguments, const struct start *s)
 	    json_object_set_new(arguments, "only_failed_of", json_string(s->only_failed_of)))
 		return false;
 	if (s->plan && *s->plan && json_object_set_new(arguments, "plan", json_string(s->plan)))
+		return false;
+	if (s->only_compares && json_object_set_new(arguments, "dry_run", json_true()))
 		return false;
 	if (s->stores && json_object_set_new(arguments, "store", json_true()))
 		return false;
@@ -403,9 +406,10 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 	if (!rule || (run_id && !narrow_to_failed(q, a, &row, run_id, rule, &targets)) ||
 	    (plan_id && !plan_is_appliable(q, a, &row, plan_id)))
 		return;
-	struct start s = {.kind = request_dry_run(q) ? "copy-plan"
-				  : plan_id          ? "plan-apply"
-						     : "sync-run",
+	struct start s = {.kind = plan_id              ? "plan-apply"
+				  : request_dry_run(q) ? "copy-plan"
+						       : "sync-run",
+			  .only_compares = plan_id && request_dry_run(q),
 			  .rule = rule,
 			  .targets = targets,
 			  .of = &row,

@@ -296,7 +296,8 @@ int apply_ended(struct operation *op, const json_t *value, const struct berth_er
 	int64_t drifted = js_int(own, "drifted", 0);
 	json_t *result = json_pack("{s:s, s:I, s:O}", "plan", plan_id, "drifted",
 				   (json_int_t)drifted, "drift", json_object_get(own, "drift"));
-	if (!result || (!drifted && start_run(op, result, err))) {
+	bool starts = !drifted && !js_bool(op->arguments, "dry_run", false);
+	if (!result || (starts && start_run(op, result, err))) {
 		json_decref(result);
 		return err->code ? err->code : berth_fail_memory(err);
 	}

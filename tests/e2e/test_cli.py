@@ -311,6 +311,8 @@ class Live(unittest.TestCase):
                                            "-o", "name").stdout)
 
     def test_a_mistyped_column_is_said(self):
+        done = self.ctl("integration", "list", "--columns", ",".join(["name"] * 41), status=2)
+        self.assertIn("at most 40 columns", done.stderr)
         done = self.ctl("integration", "list", "--columns", "name,staet", status=2)
         self.assertIn("there is no column 'staet'", done.stderr)
         self.assertIn("STATE", done.stderr)
@@ -580,9 +582,14 @@ class Live(unittest.TestCase):
             self.ctl("sync", "plan", "rule3", "--store")
             plan = self.ctl("sync", "plans", "rule3", "-o", "name").stdout.split()[0]
             client.push("planned/two", Image([random_layer("planned again", 1000)]), "1")
-            done = self.ctl("sync", "apply", "rule3", plan, status=5)
-            self.assertIn("lab/planned/two:1 has another digest now", done.stdout)
+            for more in ((), ("--dry-run",)):
+                done = self.ctl("sync", "apply", "rule3", plan, *more, status=5)
+                self.assertIn("lab/planned/two:1 has another digest now", done.stdout)
         self.ctl("sync", "plan", "rule3", "--store")
+        self.assertIn("would run as it was planned",
+                      self.ctl("sync", "apply", "rule3", "--dry-run").stderr)
+        with Client(self.target.url) as client:
+            self.assertEqual([], client.tags("planned/two"))
         self.assertRegex(self.ctl("sync", "apply", "rule3").stdout, r"copied +lab/planned/two:1")
         self.ctl("sync", "retry", "rule3", status=5)
 
