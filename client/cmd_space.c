@@ -26,7 +26,8 @@ static const struct flag bind_flags[] = {
 	}
 #define PUBLIC_FLAG                                                                                \
 	{                                                                                          \
-		"public", 0, FLAG_TRUE, NULL, .help = "everybody may pull", .field = "public"      \
+		"public", 0, FLAG_TRUE, NULL,                                                      \
+			.help = "everybody may pull, every workspace sees it", .field = "public"   \
 	}
 static const struct flag create_flags[] = {PUBLIC_FLAG, QUOTA_FLAG, {0}};
 static const struct flag edit_flags[] = {
@@ -263,8 +264,8 @@ const struct command space_commands[] = {
 		.summary = "Make a space at the registry, or declare a prefix of a plain one",
 		.details = "Harbor makes a project. A plain registry has no namespaces of its own: "
 			   "a declared prefix takes every repository below it, and what no "
-			   "prefix takes is in the space 'default'. It has no visibility and no "
-			   "quota.",
+			   "prefix takes is in the space 'default'. It has no quota; --public "
+			   "shows it to every workspace.",
 		.operands = {{"SPACE", OPERAND_ONE, NAMES_INTEGRATION,
 			      "INTEGRATION/NAME, like hub/team"}},
 		.flags = create_flags,
@@ -282,9 +283,12 @@ const struct command space_commands[] = {
 		.verb = "edit",
 		.aliases = "set",
 		.summary = "Change a space's visibility or quota at its registry",
+		.details = "A plain registry knows neither: who sees its spaces is kept by Berth "
+			   "alone, and they have no quota.",
 		.operands = {THE_SPACE},
 		.flags = edit_flags,
 		.examples = {{"berthctl space edit harbor/team --private", "members only"},
+			     {"berthctl space edit hub/default --public", "for every workspace"},
 			     {"berthctl space edit harbor/team --quota 50GiB", "more room"},
 			     {"berthctl space edit harbor/team --no-quota", "no limit"}},
 		.method = "PATCH",

@@ -36,6 +36,8 @@ json_t *space_desired(const struct space *row) MUST_USE;
  * or a plan. */
 void space_create_there(struct request *q, struct answer *a, const struct integration *of);
 void space_delete_there(struct request *q, struct answer *a, const struct space *row);
+/* A prefix is public by Berth's word, and no server is asked: q is answered with the space. */
+void space_change_prefix(struct request *q, struct answer *a, struct space *row);
 /* Fills what a SPACE item of a job says; texts are borrowed from it. */
 void space_of_item(struct space *to, const json_t *item, int64_t now_ms);
 

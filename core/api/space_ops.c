@@ -67,16 +67,6 @@ void space_create_there(struct request *q, struct answer *a, const struct integr
 		(void)slot_submit(q, a, of->id, &work);
 }
 
-static bool is_native(struct answer *a, const struct space *row)
-{
-	if (!strcmp(row->origin, "native"))
-		return true;
-	api_refuse(a, 422, "unsupported", NULL,
-		   "space %s is a path prefix of a plain registry: it has nothing to change",
-		   row->name);
-	return false;
-}
-
 void api_spaces_patch(struct request *q, struct answer *a)
 {
 	struct space row AUTO_SPACE = {.id = NULL};
@@ -84,8 +74,12 @@ void api_spaces_patch(struct request *q, struct answer *a)
 	if (api_resumed(q, a) || !owned_space_of_route(q, a, &row))
 		return;
 	json_t *desired AUTO_JSON = space_desired(&row);
-	if (!answer_precondition(a, q, true, desired, row.generation) || !is_native(a, &row))
+	if (!answer_precondition(a, q, true, desired, row.generation))
 		return;
+	if (strcmp(row.origin, "native") != 0) {
+		space_change_prefix(q, a, &row);
+		return;
+	}
 	char *path AUTO_FREE = text_printf("/v1/spaces/%s", row.id);
 	char *lock AUTO_FREE = lock_of(row.integration, row.name);
 	json_t *about AUTO_JSON = json_pack("{s:s}", "space", row.id);

@@ -167,7 +167,7 @@ void api_spaces_get(struct request *q, struct answer *a)
 }
 
 static int put_declared(struct daemon_state *d, const char *integration_id, const char *name,
-			struct berth_error *err)
+			bool is_public, struct berth_error *err)
 {
 	int64_t now_ms = clock_unix_ms();
 	char id[UUID_ROOM];
@@ -177,6 +177,7 @@ static int put_declared(struct daemon_state *d, const char *integration_id, cons
 		.name = (char *)name,
 		.origin = (char *)"declared",
 		.mode = (char *)"local",
+		.is_public = is_public,
 		.can_push = 1,
 		.quota_bytes = -1,
 		.used_bytes = -1,
@@ -206,7 +207,7 @@ int space_add_default(struct daemon_state *d, const char *integration_id, const 
 		*err = absent;
 		return code;
 	}
-	return put_declared(d, integration_id, SPACE_DEFAULT, err);
+	return put_declared(d, integration_id, SPACE_DEFAULT, false, err);
 }
 
 static int recount(void *user, const void *row, struct berth_error *err)
@@ -281,11 +282,24 @@ static bool has_room(struct request *q, struct answer *a, const struct integrati
 	return false;
 }
 
+/* What a body asks of a prefix that it can't have: a quota is the server's, and who sees what is
+ * a workspace's own is said already. */
+static void check_prefix(const struct request *q, const char *integration, struct findings *f)
+{
+	const json_t *body = request_body(q);
+
+	if (json_object_get(body, "quota_bytes"))
+		findings_add(f, "/quota_bytes", "prefix-only",
+			     "a plain registry's space is a path prefix, which has no quota");
+	if (json_object_get(body, "public") && text_workspace_bytes(integration))
+		findings_add(f, "/public", "prefix-only",
+			     "the integration is a workspace's own: it alone sees the space");
+}
+
 /* May a prefix be declared there? False: answered. */
 static bool may_declare(struct request *q, struct answer *a, const struct integration *of,
 			const char *name)
 {
-	static const char *const of_servers[] = {"/public", "/quota_bytes"};
 	struct daemon_state *d = request_daemon(q);
 	struct findings f = {.answer = a};
 	struct space there AUTO_SPACE = {.id = NULL};
@@ -293,10 +307,7 @@ static bool may_declare(struct request *q, struct answer *a, const struct integr
 
 	if (reference_check_repository(name, &err))
 		findings_add_error(&f, "/name", "prefix-invalid", &err);
-	for (size_t i = 0; i < ARRAY_COUNT(of_servers); i++)
-		if (json_object_get(request_body(q), of_servers[i] + 1))
-			findings_add(&f, of_servers[i], "prefix-only",
-				     "a plain registry's space is a path prefix and no more");
+	check_prefix(q, of->name, &f);
 	if (f.count)
 		return false;
 	if (!space_get_by_name(d->store, of->id, name, &there, &err)) {
@@ -310,15 +321,18 @@ static bool may_declare(struct request *q, struct answer *a, const struct integr
 	return false;
 }
 
-static int declare(struct daemon_state *d, const struct integration *of, const char *name,
-		   struct space *ret, struct berth_error *err)
+static int declare(struct request *q, const struct integration *of, struct space *ret,
+		   struct berth_error *err)
 {
+	struct daemon_state *d = request_daemon(q);
+	const char *name = js_str(request_body(q), "name", "");
+	bool is_public = js_bool(request_body(q), "public", false);
 	char path[96];
 
 	if (store_begin(d->store, err))
 		return err->code;
 	struct store *undo AUTO_UNDO = d->store;
-	if (put_declared(d, of->id, name, err) || space_resettle(d, of->id, err) ||
+	if (put_declared(d, of->id, name, is_public, err) || space_resettle(d, of->id, err) ||
 	    space_get_by_name(d->store, of->id, name, ret, err))
 		return err->code;
 	snprintf(path, sizeof(path), "/v1/spaces/%s", ret->id);
@@ -351,13 +365,50 @@ void api_spaces_create(struct request *q, struct answer *a)
 		answer_json(a, 200, api_plan(path, NULL, NULL));
 		return;
 	}
-	if (declare(d, &row, name, &made, &err) || show(q, &made, &shown, &err)) {
+	if (declare(q, &row, &made, &err) || show(q, &made, &shown, &err)) {
 		api_fail(a, &err, NULL);
 		return;
 	}
 	json_t *desired AUTO_JSON = space_desired(&made);
 	snprintf(path, sizeof(path), "/v1/spaces/%s", made.id);
 	answer_created(a, path, shown, desired, made.generation);
+}
+
+static int set_public(struct daemon_state *d, struct space *row, bool is_public,
+		      struct berth_error *err)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/v1/spaces/%s", row->id);
+	row->is_public = is_public;
+	row->updated_ms = clock_unix_ms();
+	if (store_begin(d->store, err))
+		return err->code;
+	struct store *undo AUTO_UNDO = d->store;
+	if (space_change(d->store, row, err) || api_tell(d, path, "changed", NULL, err))
+		return err->code;
+	row->generation++;
+	return store_commit(STEAL(undo), err);
+}
+
+void space_change_prefix(struct request *q, struct answer *a, struct space *row)
+{
+	struct findings f = {.answer = a};
+	struct berth_error err = ERROR_INIT;
+	json_t *shown = NULL;
+	char path[96];
+
+	check_prefix(q, row->integration, &f);
+	snprintf(path, sizeof(path), "/v1/spaces/%s", row->id);
+	if (f.count || api_planned(q, a, path, false))
+		return;
+	if (set_public(request_daemon(q), row, js_bool(request_body(q), "public", false), &err) ||
+	    show(q, row, &shown, &err)) {
+		api_fail(a, &err, NULL);
+		return;
+	}
+	json_t *desired AUTO_JSON = space_desired(row);
+	answer_resource(a, q, shown, desired, row->generation);
 }
 
 int space_reference(const struct space *space, const char *text, struct reference *ret,

@@ -422,6 +422,29 @@ class Failing(AccessCase):
                               for one in indexes], target)
 
 
+class PublicPrefix(AccessCase):
+    """A plain registry's space that an admin shows to all workspaces."""
+
+    def test_every_workspace_sees_it_until_it_is_private_again(self):
+        path = f"/v1/spaces/{self.space('hub')}"
+
+        def change():
+            return self.blue.ask("PATCH", path, {"public": True}, If_Match="*").status
+        self.assertEqual((404, 403), (self.blue.ask("GET", path).status, change()))
+        self.assertEqual(0, self.blue.get("/v1/images?q=web")["total"])
+        self.ask("PATCH", path, {"public": True}, If_Match="*")
+        self.assertEqual("hub", self.blue.get(path)["integration"])
+        self.assertNotIn("red", str(self.blue.get(path)))
+        self.assertEqual(self.red.get("/v1/images?q=web")["total"],
+                         self.blue.get("/v1/images?q=web")["total"])
+        # To see it is not to change it, and nobody without a workspace sees it.
+        self.assertEqual((403, 403), (change(), self.nobody.ask("GET", path).status))
+        self.ask("PATCH", path, {"public": False}, If_Match="*")
+        self.assertEqual(404, self.blue.ask("GET", path).status)
+        self.assertEqual(0, self.blue.get("/v1/images?q=web")["total"])
+        self.assertEqual("hub", self.red.get(path)["integration"])  # bound as before
+
+
 class OtherPrefix(AccessCase):
     """Two spaces of one registry, bound to two workspaces."""
 

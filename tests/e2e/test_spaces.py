@@ -24,16 +24,37 @@ class Others(ApiCase):
         cls.daemon.add("frog", cls.standin.url, "joe", "secret-jf", kind="jfrog")
         cls.settle()
 
-    def test_a_prefix_has_no_visibility_and_no_quota(self):
+    def test_a_prefix_has_no_quota(self):
         body = {"integration": "hub", "name": "shop", "public": True, "quota_bytes": 1000}
         problem = self.refused(422, "validation-failed", "POST", "/v1/spaces", body)
-        self.assertEqual(["/public", "/quota_bytes"], sorted(self.pointers(problem)))
+        self.assertEqual(["/quota_bytes"], self.pointers(problem))
         self.assertNotIn("shop", self.names("/v1/integrations/hub/spaces"))
-
-    def test_a_prefix_has_nothing_to_change(self):
         path = f"/v1/spaces/{self.space('hub')}"
-        problem = self.refused(422, "unsupported", "PATCH", path, {"public": True}, If_Match="*")
-        self.assertIn("prefix", problem["detail"])
+        for quota in (1000, None):
+            problem = self.refused(422, "validation-failed", "PATCH", path,
+                                   {"quota_bytes": quota}, If_Match="*")
+            self.assertEqual(["/quota_bytes"], self.pointers(problem))
+
+    def test_a_prefix_is_public_by_its_flag_and_nobody_is_asked(self):
+        made = self.api.post("/v1/spaces", {"integration": "hub", "name": "shop", "public": True})
+        self.addCleanup(self.ask, "DELETE", f"/v1/spaces/{made['id']}", If_Match="*")
+        self.assertTrue(made["public"])
+        path = f"/v1/spaces/{self.space('hub')}"
+        before = self.ask("GET", path)
+        self.assertFalse(before.body["public"])
+        tag = before.headers["ETag"]
+        plan = self.ask("PATCH", path + "?dry_run=true", {"public": True}, If_Match=tag)
+        self.assertEqual((200, [path]), (plan.status, plan.body["update"]))
+        self.assertEqual(tag, self.ask("GET", path).headers["ETag"])
+        changed = self.ask("PATCH", path, {"public": True}, If_Match=tag)
+        self.assertEqual((200, True), (changed.status, changed.body["public"]))
+        now = self.ask("GET", path)
+        self.assertEqual(changed.headers["ETag"], now.headers["ETag"])
+        self.refused(412, "precondition-failed", "PATCH", path, {"public": False}, If_Match=tag)
+        self.done(self.api.post("/v1/integrations/hub/refresh", None))
+        self.assertTrue(self.api.get(path)["public"])
+        self.daemon.ctl_ok("space", "edit", "hub/default", "--private")
+        self.assertFalse(self.api.get(path)["public"])
 
     def test_a_change_has_the_etag_of_now_and_members_that_are_known(self):
         path = f"/v1/spaces/{self.space('frog', 'docker-local')}"

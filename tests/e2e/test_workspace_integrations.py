@@ -300,8 +300,12 @@ class Life(OwnCase):
             answers = [person.ask(method, path, body, If_Match="*")
                        for person in (self.member, self.other)]
             self.assertEqual([403, 404], [one.status for one in answers], method)
-        self.assertEqual("unsupported", self.admin.ask(
-            "PATCH", path, {"public": True}, If_Match="*").body["code"])
+        for method, where, body, head in (
+                ("POST", "/v1/spaces", {**wanted, "name": "other", "public": True}, {}),
+                ("PATCH", path, {"public": True}, {"If_Match": "*"})):
+            answer = self.admin.ask(method, where, body, **head)
+            self.assertEqual((422, "/public"), (answer.status,
+                                                answer.body["errors"][0]["pointer"]), method)
         self.assertEqual(428, self.admin.ask("DELETE", path).status)
         self.assertEqual(204, self.admin.ask("DELETE", path, If_Match="*").status)
 
