@@ -434,7 +434,7 @@ class PublicPrefix(AccessCase):
         self.assertEqual(0, self.blue.get("/v1/images?q=web")["total"])
         self.ask("PATCH", path, {"public": True}, If_Match="*")
         self.assertEqual("hub", self.blue.get(path)["integration"])
-        self.assertNotIn("red", str(self.blue.get(path)))
+        self.assertEqual([], self.blue.get(path)["workspaces"])
         self.assertEqual(self.red.get("/v1/images?q=web")["total"],
                          self.blue.get("/v1/images?q=web")["total"])
         # To see it is not to change it, and nobody without a workspace sees it.
