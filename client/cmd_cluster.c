@@ -75,6 +75,11 @@ static const struct column node_columns[] = {
 static void added(struct cli *c, const json_t *operation)
 {
 	(void)operation;
+	if (cli_has(c, "dry-run")) {
+		cli_note(c, "cluster %s would be added: it answers as it should",
+			 cli_operand(c, 0));
+		return;
+	}
 	cli_note(c, "cluster %s added", cli_operand(c, 0));
 	cli_hint(c, "berthctl cluster show %s", cli_operand(c, 0));
 }

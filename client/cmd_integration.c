@@ -119,6 +119,11 @@ static int await_index(struct cli *c)
 static void added(struct cli *c, const json_t *operation)
 {
 	(void)operation;
+	if (cli_has(c, "dry-run")) {
+		cli_note(c, "integration %s would be added: its registry answers as it should",
+			 cli_operand(c, 0));
+		return;
+	}
 	cli_note(c, "integration %s added", cli_operand(c, 0));
 	if (await_index(c) != EXIT_OK)
 		cli_hint(c, "berthctl integration refresh %s", cli_operand(c, 0));

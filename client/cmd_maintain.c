@@ -135,8 +135,14 @@ static int runs(struct cli *c)
 static void print_stopped(struct cli *c, const json_t *operation)
 {
 	const json_t *run = json_object_get(operation, "result");
+	const char *state = js_str(run, "state", "in a state that is not known");
+	if (cli_has(c, "dry-run")) {
+		cli_note(c, "garbage collection %s would be asked to stop; it is %s",
+			 js_str(run, "id", cli_operand(c, 1)), state);
+		return;
+	}
 	cli_note(c, "garbage collection %s was asked to stop; it is %s", js_str(run, "id", "?"),
-		 js_str(run, "state", "in a state that is not known"));
+		 state);
 	cli_hint(c, "berthctl maintain runs %s", cli_operand(c, 0));
 }
 

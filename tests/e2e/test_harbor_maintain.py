@@ -133,7 +133,8 @@ class Changes(MaintainCase):
         begun = json.loads(self.daemon.ctl_ok("maintain", "gc", "harbor", "-o", "json"))
         number = begun["result"]["id"]
         run = next(one for one in self.world.gc_runs if str(one.id) == number)
-        self.daemon.ctl_ok("maintain", "stop", "harbor", number, "--dry-run")
+        told = self.daemon.ctl("maintain", "stop", "harbor", number, "--dry-run")
+        self.assertIn(f"collection {number} would be asked to stop", told.stderr)
         self.assertFalse(run.stopped)
         done = self.daemon.ctl("maintain", "stop", "harbor", number)
         self.assertEqual(0, done.returncode, done.stderr)
