@@ -173,9 +173,25 @@ static int all_lines(const struct lines *l, const char *reference, json_t **ret,
 	return code;
 }
 
-/* Why nothing can be pushed there, or NULL. */
-static const char *why_no_push(const struct space *space)
+/* Who may write to a space by Berth may push there: the platform's roles that copy, and a
+ * workspace to what is its own. A binding is for pulling. */
+static bool may_push(struct request *q, const struct space *space)
 {
+	return request_may(q, POINT_COPIES_RUN) ||
+	       (!request_is_platform(q) && text_workspace_bytes(space->integration));
+}
+
+/* Why nothing can be pushed there, or NULL. */
+static const char *why_no_push(struct request *q, const struct space *space,
+			       const struct reference *of)
+{
+	if (*of->digest)
+		return "a digest names what is there; push by a tag";
+	if (space->can_push && !may_push(q, space))
+		return "your role may pull from it and no more: to push takes copies.run, or a "
+		       "space of your workspace's own";
+	if (space->can_push && space->quota_bytes >= 0 && space->used_bytes >= space->quota_bytes)
+		return "the space's quota is used up";
 	if (space->can_push)
 		return NULL;
 	if (!strcmp(space->mode, "proxy"))
@@ -277,16 +293,15 @@ static int answer_lines(struct request *q, struct answer *a, const struct space 
 	if (!end)
 		return berth_fail_memory(err);
 	/* What is pushed has a tag: a digest follows from its bytes. */
+	const char *why = why_no_push(q, space, of);
 	struct line_words words = {.user = user ? user : "USER",
 				   .repository = of->repository,
 				   .end = end,
-				   .can_push = space->can_push && !*of->digest};
+				   .can_push = !why};
 	if (integration_get_by_id(request_daemon(q)->store, space->integration_id, &row, err) ||
 	    api_parse(row.desired, &desired, err) || make_body(desired, &words, &body, err))
 		return err->code;
-	js_put_str(body, "push_refused",
-		   *of->digest ? "a digest names what is there; push by a tag"
-			       : why_no_push(space));
+	js_put_str(body, "push_refused", why);
 	answer_json(a, 200, body);
 	return 0;
 }

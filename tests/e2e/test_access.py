@@ -364,6 +364,19 @@ class Isolation(AccessCase):
 class Told(AccessCase):
     """What somebody who may not is told to do."""
 
+    def test_lines_that_push_are_for_those_who_may(self):
+        path = f"/v1/spaces/{self.space('hub')}/commands?reference=" + quote("shop/web:1")
+        viewer = self.person(self.daemon.socket, 71020, self.viewers.gr_gid)
+        for who in (self.red, self.red_admin, viewer):  # a binding is for pulling
+            body = who.get(path)
+            self.assertEqual((False, {"login", "pull"}),
+                             (body["push"], {one["action"] for one in body["commands"]}))
+            self.assertIn("copies.run", body["push_refused"])
+        operator = self.person(self.daemon.socket, 71021, self.operators.gr_gid)
+        for body in (operator.get(path), self.api.get(path)):
+            self.assertTrue(body["push"])
+            self.assertNotIn("push_refused", body)
+
     def test_nobody_is_pointed_to_a_workspace_and_not_to_a_role_over_everything(self):
         for path in ("/v1/spaces", "/v1/images", "/v1/workspaces", "/v1/operations"):
             body = self.nobody.ask("GET", path).body

@@ -57,6 +57,18 @@ class Spaces(HarborCase):
         self.assertNotIn("quota_bytes", self.show(name))
         self.assertFalse(self.show(name)["public"])
 
+    def test_where_the_quota_is_used_up_no_line_pushes(self):
+        name = self.name("full", public=False)
+        self.push(name, "app", Image([random_layer("full", 4000)]), "1.0")
+        self.refresh()
+        path = f"/v1/spaces/{self.show(name)['id']}/commands?reference={name}%2Fapp:1.0"
+        self.assertTrue(self.api.get(path)["push"])
+        self.daemon.ctl_ok("space", "edit", f"harbor/{name}", "--quota", "1000")
+        self.refresh()
+        body = self.api.get(path)
+        self.assertEqual((False, "the space's quota is used up"),
+                         (body["push"], body["push_refused"]))
+
     def test_used_bytes_are_known_after_a_refresh(self):
         name = self.name("used", public=False)
         self.push(name, "app", image(), "1")

@@ -598,6 +598,8 @@ class Sight(OwnCase):
         space = spaces[0]["id"]
         self.assertEqual(200, self.member.ask(
             "GET", f"/v1/spaces/{space}/images/" + quote("shop/web")).status)
+        lines = self.member.get(f"/v1/spaces/{space}/commands?reference=" + quote("shop/web"))
+        self.assertTrue(lines["push"])  # whose registry it is
 
     def test_a_role_counts_in_its_own_workspace_alone(self):
         for name, role in (("red", "workspace-member"), ("blue", "workspace-admin")):
