@@ -38,9 +38,9 @@ struct transfer_end {
 #define TRANSFER_RECEIVE_BYTES (32u << 10)
 #define TRANSFER_AHEAD_BYTES (48u << 10)
 
-/* What the source is let send, ahead of what we take; what is given to the target; what is
- * taken of what was sent: else the end of each blob, long paid for, would come at once. */
-enum transfer_rate { RATE_SENT, RATE_WRITTEN, RATE_TAKEN };
+/* What the source is let send, ahead of what we take; what is taken of that: else the end of
+ * each blob, long paid for, would come at once; what is given to the target. */
+enum transfer_rate { RATE_SENT, RATE_TAKEN, RATE_WRITTEN, RATES };
 
 /* Runs that copy the same from one source to several targets, each an own transfer of
  * one process: they share what is read (fan.h). Free it after them. A run that makes

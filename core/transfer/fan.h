@@ -38,8 +38,8 @@ struct fan {
 	size_t noted_count;
 	json_t *lists; /* {REPOSITORY: [TAG]} of the source */
 	size_t listed_count;
-	bool is_open;          /* all runs are planned, and begun */
-	struct limit limit[2]; /* of the rule: transfer.limit */
+	bool is_open;              /* all runs are planned, and begun */
+	struct limit limit[RATES]; /* of the rule: transfer.limit */
 	struct stream *streams;
 	struct net_timer *timer, *pump_timer;
 };

@@ -37,11 +37,12 @@ static uint64_t leased(struct transfer *t, enum transfer_rate rate)
 	return t->set.leased ? t->set.leased(t->set.user, rate) : UINT64_MAX;
 }
 
-/* The rule's own rate is that of reading; NULL: there is none. */
-static struct limit *own(const struct transfer *t, enum transfer_rate rate)
+/* The rule's own rate; NULL: there is none. Several runs of a fan read at it together, and
+ * each may write at it: what has waited for a target does not go to it at once. */
+static struct limit *own(struct transfer *t, enum transfer_rate rate)
 {
-	struct limit *l = &t->limit[rate == RATE_TAKEN];
-	return rate != RATE_WRITTEN && l->bytes_per_s ? l : NULL;
+	struct limit *l = rate == RATE_WRITTEN ? &t->own_limit[rate] : &t->limit[rate];
+	return l->bytes_per_s ? l : NULL;
 }
 
 bool pace_is_on(struct transfer *t, enum transfer_rate rate)

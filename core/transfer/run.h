@@ -248,10 +248,10 @@ struct transfer {
 	unsigned claims_asked, claims_open; /* not answered; these and those that wait */
 	struct net_timer *claim_timer;      /* keeps the loop going while one waits */
 	struct pool pool;
-	struct limit own_limit[2], *limit; /* the rule's: sent, taken; one for all of a fan */
-	struct net_timer *limit_timer;     /* streams wait for the limit */
-	struct journal *journal;           /* of open uploads; NULL: none is kept */
-	bool is_interrupted;               /* the run ends here to be taken up again */
+	struct limit own_limit[RATES], *limit; /* the rule's, by rate; those of a fan's first run */
+	struct net_timer *limit_timer;         /* streams wait for the limit */
+	struct journal *journal;               /* of open uploads; NULL: none is kept */
+	bool is_interrupted;                   /* the run ends here to be taken up again */
 	size_t cached_bytes;
 	unsigned proofs_left; /* blobs that may still be asked for to prove them */
 	bool moving;          /* the plan is made: what is ready may be written */
