@@ -18,12 +18,16 @@ static void fire(void *user)
 	move_tick(t);
 }
 
-/* Wakes the streams that wait for the rule's rate. */
+/* Wakes the streams that wait for a rate; for the first of them, if there are several. */
 static void arm(struct transfer *t, uint64_t wait_us)
 {
 	struct berth_error err = ERROR_INIT;
-	if (!t->limit_timer &&
-	    net_timer_start(t->set.loop, wait_us / 1000 + 1, fire, t, &t->limit_timer, &err))
+	uint64_t due_ms = clock_monotonic_ms() + wait_us / 1000 + 1;
+	if (t->limit_timer && t->limit_due_ms <= due_ms)
+		return;
+	net_timer_cancel(STEAL(t->limit_timer));
+	t->limit_due_ms = due_ms;
+	if (net_timer_start(t->set.loop, wait_us / 1000 + 1, fire, t, &t->limit_timer, &err))
 		run_abort(t, &err);
 }
 

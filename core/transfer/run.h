@@ -249,7 +249,8 @@ struct transfer {
 	struct net_timer *claim_timer;      /* keeps the loop going while one waits */
 	struct pool pool;
 	struct limit own_limit[RATES], *limit; /* the rule's, by rate; those of a fan's first run */
-	struct net_timer *limit_timer;         /* streams wait for the limit */
+	struct net_timer *limit_timer;         /* streams wait for a rate */
+	uint64_t limit_due_ms;                 /* when it fires */
 	struct journal *journal;               /* of open uploads; NULL: none is kept */
 	bool is_interrupted;                   /* the run ends here to be taken up again */
 	size_t cached_bytes;
