@@ -55,7 +55,12 @@ static int change_account(struct kube *k, const struct pull *p, bool is_in, bool
 static int replace(struct kube *k, const struct pull *p, const struct pull_state *s, bool is_dry,
 		   struct berth_error *err)
 {
-	const struct pull_state nothing = {.owner = PULL_ABSENT};
+	/* What others entered goes into the new one. Borrowed. */
+	const struct pull_state nothing = {.owner = PULL_ABSENT,
+					   .others = s->others,
+					   .kept = s->kept,
+					   .data = s->data,
+					   .confidential = s->confidential};
 	if (is_dry)
 		return 0;
 	int r = pull_delete(k, p, s, err);
@@ -144,9 +149,11 @@ static int remove_once(struct kube *k, const struct pull *p, bool is_dry, struct
 	if (s.has_account || p->service_account)
 		r = change_account(k, p, false, is_dry, sink, err);
 	if (!r && is_there && !is_dry)
-		r = pull_delete(k, p, &s, err);
+		r = s.others ? pull_leave(k, p, &s, err) : pull_delete(k, p, &s, err);
 	if (r)
 		return r;
+	if (s.others)
+		return secret_step(p, sink, "update", "what others entered stays", err);
 	return secret_step(p, sink, is_there ? "remove" : "none",
 			   is_there ? "nothing is to be pulled with it any more" : "it is gone",
 			   err);
@@ -163,6 +170,7 @@ static int remove_thing(void *self, const struct berth_call *call, const char *s
 	int r = pull_parse(spec_json, false, &p, err);
 	if (r)
 		return r;
+	p.is_leaving = true;
 	r = remove_once(k, &p, is_dry, sink, err);
 	for (int tries = 1; is_outrun(r, err) && tries < TRIES; tries++) {
 		*err = (struct berth_error)ERROR_INIT;

@@ -28,7 +28,7 @@ void pull_done(struct pull *p)
 	*p = (struct pull){0};
 }
 
-static char *encode(const char *text)
+char *pull_encode(const char *text)
 {
 	size_t n = strlen(text);
 	unsigned char *coded = malloc(4 * ((n + 2) / 3) + 1);
@@ -46,11 +46,11 @@ static int find_digest(const void *bytes, size_t byte_count, char *to, struct be
 	return r;
 }
 
-/* The digest of what base64 text holds; "" where it is none. */
-static int find_digest_of_data(const char *data, char *to, struct berth_error *err)
+/* What base64 text holds and its digest; "" where it is none. *ret is new. */
+static int read_data(const char *data, char **ret, char *to, struct berth_error *err)
 {
 	size_t n = strlen(data);
-	AUTO_FREE unsigned char *bytes = malloc(n / 4 * 3 + 1);
+	AUTO_FREE unsigned char *bytes = calloc(1, n / 4 * 3 + 1);
 	*to = 0;
 	if (!bytes)
 		return berth_fail_memory(err);
@@ -61,25 +61,38 @@ static int find_digest_of_data(const char *data, char *to, struct berth_error *e
 		return 0;
 	for (size_t i = n; i && data[i - 1] == '='; i--)
 		count--;
-	return find_digest(bytes, count < 0 ? 0 : (size_t)count, to, err);
+	size_t byte_count = count < 0 ? 0 : (size_t)count;
+	bytes[byte_count] = 0;
+	int r = find_digest(bytes, byte_count, to, err);
+	if (!r)
+		*ret = (char *)STEAL(bytes);
+	return r;
 }
 
-static int hide(struct pull *p, const char *text, struct berth_error *err)
+int pull_hide(json_t *list, const char *text, struct berth_error *err)
 {
 	if (!text || strlen(text) < SECRET_MIN_BYTES)
 		return 0;
-	return json_array_append_new(p->confidential, json_string(text)) ? berth_fail_memory(err)
-									 : 0;
+	return json_array_append_new(list, json_string(text)) ? berth_fail_memory(err) : 0;
+}
+
+int pull_hide_entries(json_t *list, const json_t *auths, struct berth_error *err)
+{
+	static const char *const secret_keys[] = {"password", "auth", "identitytoken"};
+	const char *host;
+	json_t *entry;
+	int r = 0;
+	json_object_foreach ((json_t *)(uintptr_t)auths, host, entry)
+		for (size_t i = 0; !r && i < ARRAY_COUNT(secret_keys); i++)
+			r = pull_hide(list, js_str(entry, secret_keys[i], NULL), err);
+	return r;
 }
 
 /* The content has to be what a kubelet reads; it is not repeated in an error. */
 static int take_content(struct pull *p, const char *text, struct berth_error *err)
 {
-	static const char *const secret_keys[] = {"password", "auth", "identitytoken"};
 	AUTO_JSON json_t *config = NULL;
 	struct berth_error ignored = ERROR_INIT;
-	const char *host;
-	json_t *entry;
 	if (strlen(text) > CONTENT_MAX_BYTES)
 		return berth_fail(err, BERTH_E_LIMIT, "dockerconfigjson has more than %zu bytes",
 				  CONTENT_MAX_BYTES);
@@ -87,16 +100,15 @@ static int take_content(struct pull *p, const char *text, struct berth_error *er
 	    !json_is_object(json_object_get(config, "auths")))
 		return berth_fail(err, BERTH_E_INVALID,
 				  "dockerconfigjson is not an object with auths");
-	p->data = encode(text);
+	p->data = pull_encode(text);
 	p->confidential = json_array();
 	if (!p->data || !p->confidential)
 		return berth_fail_memory(err);
-	int r = hide(p, text, err);
+	int r = pull_hide(p->confidential, text, err);
 	if (!r)
-		r = hide(p, p->data, err);
-	json_object_foreach (json_object_get(config, "auths"), host, entry)
-		for (size_t i = 0; !r && i < ARRAY_COUNT(secret_keys); i++)
-			r = hide(p, js_str(entry, secret_keys[i], NULL), err);
+		r = pull_hide(p->confidential, p->data, err);
+	if (!r)
+		r = pull_hide_entries(p->confidential, json_object_get(config, "auths"), err);
 	return r ? r : find_digest(text, strlen(text), p->digest, err);
 }
 
@@ -145,23 +157,38 @@ int pull_parse(const char *spec_text, bool wants_content, struct pull *ret, stru
 void pull_state_done(struct pull_state *s)
 {
 	json_decref(s->object);
+	json_decref(s->others);
+	json_decref(s->confidential);
+	free(s->kept);
+	if (s->data)
+		explicit_bzero(s->data, strlen(s->data));
+	free(s->data);
 	*s = (struct pull_state){0};
 }
 
-static const char *annotation(const json_t *object, const char *key)
+const char *pull_annotation(const json_t *object, const char *key)
 {
 	return js_str(json_object_get(json_object_get(object, "metadata"), "annotations"), key,
 		      NULL);
 }
 
+static bool has_other_note(const struct pull_state *s)
+{
+	const char *kept = pull_annotation(s->object, PULL_KEPT);
+	return s->kept && (!kept || strcmp(kept, s->kept) != 0);
+}
+
 static const char *find_wrong(const struct pull *p, const struct pull_state *s)
 {
 	const json_t *labels = json_object_get(json_object_get(s->object, "metadata"), "labels");
-	const char *account = annotation(s->object, PULL_ACCOUNT);
+	const char *account = pull_annotation(s->object, PULL_ACCOUNT);
+	const char *content = s->others && p->data ? s->both_digest : p->digest;
 	if (strcmp(js_str(s->object, "type", ""), PULL_TYPE) != 0)
 		return "its type is another";
-	if (*p->digest && strcmp(s->digest, p->digest) != 0)
+	if (*content && strcmp(s->digest, content) != 0)
 		return "its content is another";
+	if (p->data && has_other_note(s))
+		return "its note about hosts of others is another";
 	if (strcmp(js_str(labels, "app.kubernetes.io/managed-by", ""), "berth") != 0)
 		return "its label is missing";
 	if (p->service_account ? !account || strcmp(account, "default") != 0 : account != NULL)
@@ -171,14 +198,17 @@ static const char *find_wrong(const struct pull *p, const struct pull_state *s)
 
 static int judge(const struct pull *p, struct pull_state *s, struct berth_error *err)
 {
-	const char *owner = annotation(s->object, PULL_WORKSPACE);
+	const char *owner = pull_annotation(s->object, PULL_WORKSPACE);
 	const char *data = js_str(json_object_get(s->object, "data"), PULL_KEY, "");
-	int r = find_digest_of_data(data, s->digest, err);
-	s->has_account = annotation(s->object, PULL_ACCOUNT);
+	AUTO_FREE char *content = NULL;
+	int r = read_data(data, &content, s->digest, err);
+	s->has_account = pull_annotation(s->object, PULL_ACCOUNT);
 	if (!owner)
 		s->owner = PULL_FOREIGN;
 	else
 		s->owner = strcmp(owner, p->owner) ? PULL_OTHERS : PULL_OURS;
+	if (!r && content && s->owner == PULL_OURS)
+		r = merge_others(p, content, s, err);
 	s->wrong = find_wrong(p, s);
 	s->must_replace = s->wrong && (strcmp(js_str(s->object, "type", ""), PULL_TYPE) != 0 ||
 				       js_bool(s->object, "immutable", false));
@@ -223,7 +253,7 @@ json_t *pull_managers(const struct pull_state *s)
 int pull_check_owner(const struct pull *p, const struct pull_state *s, struct berth_error *err)
 {
 	AUTO_JSON json_t *managers = pull_managers(s);
-	const char *owner = annotation(s->object, PULL_WORKSPACE);
+	const char *owner = pull_annotation(s->object, PULL_WORKSPACE);
 	const char *manager = json_string_value(json_array_get(managers, 0));
 	if (s->owner == PULL_FOREIGN) {
 		berth_fail(err, BERTH_E_CONFLICT,
@@ -250,16 +280,23 @@ int pull_check_owner(const struct pull *p, const struct pull_state *s, struct be
 
 static json_t *wanted(const struct pull *p, const struct pull_state *s)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:{s:s}}, s:{s:s}}",
-			      "apiVersion", "v1", "kind", "Secret", "type", PULL_TYPE, "metadata",
-			      "name", p->name, "namespace", p->namespace, "labels",
-			      "app.kubernetes.io/managed-by", "berth", "annotations",
-			      PULL_WORKSPACE, p->owner, "data", PULL_KEY, p->data);
+	json_t *o = json_pack(
+		"{s:s, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:{s:s}}, s:{s:s}}", "apiVersion", "v1",
+		"kind", "Secret", "type", PULL_TYPE, "metadata", "name", p->name, "namespace",
+		p->namespace, "labels", "app.kubernetes.io/managed-by", "berth", "annotations",
+		PULL_WORKSPACE, p->owner, "data", PULL_KEY, s->data ? s->data : p->data);
 	json_t *meta = json_object_get(o, "metadata");
 	int r = 0;
 	if (p->service_account)
 		r = json_object_set_new(json_object_get(meta, "annotations"), PULL_ACCOUNT,
 					json_string("default"));
+	if (!r && s->kept)
+		r = json_object_set_new(json_object_get(meta, "annotations"), PULL_KEPT,
+					json_string(s->kept));
+	/* What others entered is written as it was read, or not at all. */
+	if (!r && s->others && s->object)
+		r = json_object_set_new(meta, "resourceVersion",
+					json_string(kube_meta(s->object, "resourceVersion")));
 	/* Exactly the one that was read: not one made anew in its place. */
 	if (!r && s->owner == PULL_OURS)
 		r = json_object_set_new(meta, "uid", json_string(kube_meta(s->object, "uid")));
@@ -284,7 +321,30 @@ int pull_write(struct kube *k, const struct pull *p, const struct pull_state *s,
 			       .type = "application/apply-patch+yaml"};
 	if (!body || !path)
 		return berth_fail_memory(err);
-	k->confidential = p->confidential;
+	k->confidential = s->confidential ? s->confidential : p->confidential;
+	int r = kube_ask(k, &ask, &answer, err);
+	k->confidential = NULL;
+	return r ? berth_wrap(err, "cannot write secret %s/%s", p->namespace, p->name) : 0;
+}
+
+int pull_leave(struct kube *k, const struct pull *p, const struct pull_state *s,
+	       struct berth_error *err)
+{
+	AUTO_JSON json_t *answer = NULL;
+	AUTO_JSON json_t *body = json_pack(
+		"{s:{s:s, s:s, s:{s:n}, s:{s:n, s:n, s:n}}, s:{s:s}}", "metadata", "uid",
+		kube_meta(s->object, "uid"), "resourceVersion",
+		kube_meta(s->object, "resourceVersion"), "labels", "app.kubernetes.io/managed-by",
+		"annotations", PULL_WORKSPACE, PULL_ACCOUNT, PULL_KEPT, "data", PULL_KEY, s->data);
+	AUTO_FREE char *path = text_printf("/api/v1/namespaces/%s/secrets/%s?fieldManager=berth",
+					   p->namespace, p->name);
+	struct kube_ask ask = {.method = "PATCH",
+			       .path = path,
+			       .body = body,
+			       .type = "application/merge-patch+json"};
+	if (!body || !path)
+		return berth_fail_memory(err);
+	k->confidential = s->confidential;
 	int r = kube_ask(k, &ask, &answer, err);
 	k->confidential = NULL;
 	return r ? berth_wrap(err, "cannot write secret %s/%s", p->namespace, p->name) : 0;

@@ -13,6 +13,7 @@
 #define PULL_KEY ".dockerconfigjson"
 #define PULL_WORKSPACE "berth.io/workspace"
 #define PULL_ACCOUNT "berth.io/service-account" /* whose imagePullSecrets we entered it in */
+#define PULL_KEPT "berth.io/kept-hosts"         /* that others entered in ours, by commas */
 
 /* The spec of a lifecycle call; strings are the spec's. */
 struct pull {
@@ -22,6 +23,7 @@ struct pull {
 	char digest[DIGEST_TEXT_ROOM]; /* of the content that is wanted, or "" */
 	json_t *confidential;          /* what no error may repeat */
 	bool service_account;
+	bool is_leaving; /* it is to go: of the content only what is not ours stays */
 };
 /* BERTH_E_INVALID names what is wrong; BERTH_E_UNSUPPORTED another kind. */
 MUST_USE int pull_parse(const char *spec_text, bool wants_content, struct pull *ret,
@@ -37,6 +39,12 @@ struct pull_state {
 	bool must_replace;             /* its type is another, or it is immutable */
 	bool has_account;              /* the service account has it by us */
 	char digest[DIGEST_TEXT_ROOM]; /* of the content that is there, or "" */
+	/* What others entered in ours: host -> entry. NULL: nothing, nor the rest. */
+	json_t *others;
+	char *kept;                         /* its hosts as PULL_KEPT has them */
+	char *data;                         /* the content with ours and theirs, in base64 */
+	char both_digest[DIGEST_TEXT_ROOM]; /* of that */
+	json_t *confidential;               /* what no error may repeat, of both */
 };
 void pull_state_done(struct pull_state *s);
 #define AUTO_PULL_STATE CLEANUP(pull_state_done)
@@ -51,6 +59,9 @@ json_t *pull_managers(const struct pull_state *s) MUST_USE;
 /* Writes what is wanted by server-side apply, over what state is of. */
 MUST_USE int pull_write(struct kube *k, const struct pull *p, const struct pull_state *s,
 			bool is_dry, struct berth_error *err);
+/* Takes out what is ours and leaves the secret to the others that entered something. */
+MUST_USE int pull_leave(struct kube *k, const struct pull *p, const struct pull_state *s,
+			struct berth_error *err);
 /* Deletes exactly what was read; what is gone is no error. */
 MUST_USE int pull_delete(struct kube *k, const struct pull *p, const struct pull_state *s,
 			 struct berth_error *err);
@@ -58,6 +69,21 @@ MUST_USE int pull_delete(struct kube *k, const struct pull *p, const struct pull
 /* look.c */
 KUBE_SLOT(validate, const char *spec_json, struct berth_sink *sink);
 KUBE_SLOT(status, const char *spec_json, struct berth_sink *sink);
+
+/* merge.c: fills what state says of others, of an own secret whose content is this text: the
+ * hosts that we kept before, and where another manager has written it since, all that are not
+ * wanted of us. */
+MUST_USE int merge_others(const struct pull *p, const char *content, struct pull_state *to,
+			  struct berth_error *err);
+
+/* Text in base64; new, or NULL. */
+char *pull_encode(const char *text) MUST_USE;
+/* Puts it on the list of what no error may repeat. */
+MUST_USE int pull_hide(json_t *list, const char *text, struct berth_error *err);
+/* The same for the secrets in the entries of auths. */
+MUST_USE int pull_hide_entries(json_t *list, const json_t *auths, struct berth_error *err);
+/* NULL: it has none. */
+const char *pull_annotation(const json_t *object, const char *key);
 
 /* account.c: is it in imagePullSecrets of the namespace's default account? */
 MUST_USE int account_has(struct kube *k, const struct pull *p, bool *ret, struct berth_error *err);

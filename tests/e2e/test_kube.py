@@ -22,6 +22,7 @@ MERGE = "application/merge-patch+json"
 MANAGED = "app.kubernetes.io/managed-by"
 WORKSPACE = "berth.io/workspace"
 ACCOUNT = "berth.io/service-account"
+KEPT = "berth.io/kept-hosts"
 cluster = None
 
 
@@ -278,6 +279,56 @@ class Making(Case):
         self.change({"metadata": {"labels": {MANAGED: "helm"}}})
         self.assertEqual(["update"], self.act("apply"))
         self.assertEqual("berth", self.secret()["metadata"]["labels"][MANAGED])
+
+    def enter(self, content, manager="kubectl-edit"):
+        """Somebody writes another content into the secret."""
+        self.change({"data": {".dockerconfigjson": base64.b64encode(
+            json.dumps(content).encode()).decode()}}, manager=manager)
+
+    def hosts(self):
+        return {host: entry["password"]
+                for host, entry in json.loads(self.content())["auths"].items()}
+
+    def test_what_others_enter_beside_ours_stays(self):
+        self.act("apply")
+        both = json.loads(config("pw-changed"))
+        both["auths"].update(json.loads(config("pw-their", "ghcr.example"))["auths"])
+        self.enter(both)
+        self.assertEqual(["update"], self.act("apply"))  # ours is set right
+        self.assertEqual({"hub.example:5000": "pw-1", "ghcr.example": "pw-their"}, self.hosts())
+        self.assertEqual(["keep"], self.act("apply"))
+        self.assertEqual("true", self.conditions()[0]["right"])
+        self.assertEqual(["update"], self.act("apply", config("pw-2")))
+        self.assertEqual({"hub.example:5000": "pw-2", "ghcr.example": "pw-their"}, self.hosts())
+        # A host that we had and want no more goes, theirs does not.
+        self.assertEqual(["update"], self.act("apply", config("pw-3", "other.example")))
+        self.assertEqual({"other.example": "pw-3", "ghcr.example": "pw-their"}, self.hosts())
+        # What we want ourselves is ours.
+        self.assertEqual(["update"], self.act("apply", config("pw-4", "ghcr.example")))
+        self.assertEqual({"ghcr.example": "pw-4"}, self.hosts())
+        self.assertNotIn(KEPT, self.secret()["metadata"]["annotations"])
+
+    def test_what_others_entered_is_left_to_them_in_the_end(self):
+        self.act("apply", service_account=True)
+        both = json.loads(config())
+        both["auths"].update(json.loads(config("pw-their", "ghcr.example"))["auths"])
+        self.enter(both)
+        self.act("apply", service_account=True)
+        self.assertEqual(["update", "patch"], sorted(self.act("remove"), reverse=True))
+        self.assertEqual({"ghcr.example": "pw-their"}, self.hosts())
+        meta = self.secret()["metadata"]
+        self.assertEqual(({}, {}), (meta.get("annotations", {}), meta.get("labels", {})))
+        self.assertIn("was not made by Berth", self.refused("apply")["message"])
+
+    def test_an_immutable_one_with_hosts_of_others_keeps_them(self):
+        self.act("apply")
+        both = json.loads(config())
+        both["auths"].update(json.loads(config("pw-their", "ghcr.example"))["auths"])
+        self.enter(both)
+        self.act("apply")
+        self.change({"immutable": True})
+        self.assertEqual(["replace"], self.act("apply", config("pw-2")))
+        self.assertEqual({"hub.example:5000": "pw-2", "ghcr.example": "pw-their"}, self.hosts())
 
     def test_an_immutable_one_is_made_anew(self):
         self.act("apply")
