@@ -211,14 +211,31 @@ static const char *note_of(const struct lines *l)
 			       : NULL;
 }
 
+/* The option docker_hosts of plugins that have it: spaces with a host or port of their own,
+ * "SPACE=URL, ..."; there a reference has no space. NULL: it is not one of them. */
+static char *own_host(const json_t *desired, const char *repository)
+{
+	const char *at = js_str(json_object_get(desired, "options"), "docker_hosts", "");
+	size_t space = strcspn(repository, "/");
+
+	while (*(at += strspn(at, ", "))) {
+		size_t entry = strcspn(at, ",");
+
+		if (entry > space + 1 && !strncmp(at, repository, space) && at[space] == '=')
+			return strndup(at + space + 1, entry - space - 1);
+		at += entry;
+	}
+	return NULL;
+}
+
 /* Host and port as references have them; the address's path is no part of it. */
-static int registry_of(const json_t *desired, char *to, size_t room, bool *ret_plain,
+static int registry_of(const char *address, char *to, size_t room, bool *ret_plain,
 		       struct berth_error *err)
 {
 	struct url_origin origin;
 	char text[URL_HOST_ROOM + 32];
 
-	if (url_parse_origin(js_str(desired, "address", ""), &origin, err))
+	if (url_parse_origin(address, &origin, err))
 		return err->code;
 	url_format_origin(&origin, text, sizeof(text));
 	*ret_plain = !origin.is_https;
@@ -250,11 +267,15 @@ static int make_body(const json_t *desired, const struct line_words *words, json
 	struct lines l AUTO_LINES = {.can_push = words->can_push};
 	json_t *list = NULL;
 	char registry[URL_HOST_ROOM + 32];
+	char *own AUTO_FREE = own_host(desired, words->repository);
+	const char *path = own ? strchr(words->repository, '/') : NULL;
 
-	if (registry_of(desired, registry, sizeof(registry), &l.is_plain, err))
+	if (registry_of(path ? own : js_str(desired, "address", ""), registry, sizeof(registry),
+			&l.is_plain, err))
 		return err->code;
 	l.is_unchecked = !js_bool(json_object_get(desired, "tls"), "verify", true);
-	char *reference AUTO_FREE = text_printf("%s/%s%s", registry, words->repository, words->end);
+	char *reference AUTO_FREE = text_printf(
+		"%s/%s%s", registry, path ? path + 1 : words->repository, words->end);
 	if (!reference)
 		return berth_fail_memory(err);
 	if (fill(&l, registry, reference, words->user, words->repository, err) ||

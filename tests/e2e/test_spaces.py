@@ -35,6 +35,20 @@ class Others(ApiCase):
                                    {"quota_bytes": quota}, If_Match="*")
             self.assertEqual(["/quota_bytes"], self.pointers(problem))
 
+    def test_lines_to_paste_name_the_host_that_a_key_has_of_its_own(self):
+        path = f"/v1/spaces/{self.space('frog', 'docker-local')}/commands"
+        host = self.standin.url.partition("://")[2].partition("/")[0]
+        said = self.api.get(path + "?reference=docker-local/shop/web:1.0.0")
+        self.assertEqual(f"{host}/docker-local/shop/web:1.0.0", said["reference"])
+        self.daemon.ctl_ok("integration", "edit", "frog", "--option",
+                           "docker_hosts=docker=https://no.example,"
+                           f"docker-local={self.standin.docker_subdomain('docker-local')}")
+        own = self.standin.docker_subdomain("docker-local").partition("://")[2]
+        said = self.api.get(path + "?reference=docker-local/shop/web:1.0.0")
+        self.assertEqual((own, f"{own}/shop/web:1.0.0"), (said["registry"], said["reference"]))
+        self.assertIn(f"docker login --username USER --password-stdin {own}",
+                      [one["line"] for one in said["commands"]])
+
     def test_a_prefix_is_public_by_its_flag_and_nobody_is_asked(self):
         made = self.api.post("/v1/spaces", {"integration": "hub", "name": "shop", "public": True})
         self.addCleanup(self.ask, "DELETE", f"/v1/spaces/{made['id']}", If_Match="*")
