@@ -56,6 +56,9 @@ struct change {
 	const struct column *columns; /* of the resource; NULL: the command's */
 };
 int send_change(struct cli *c, const struct change *change);
+/* What berthd has saved it may ask about now: can it be done as it is written? Follows that;
+ * EXIT_OK also where nothing is asked. */
+int follow_check(struct cli *c, const json_t *saved, const char *noun, const char *name);
 
 /* members.c: brings a list of members to what the flags member, member-group,
  * admin, admin-group, remove and remove-group say; as names the role of the first

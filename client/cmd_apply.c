@@ -126,8 +126,9 @@ static int make(struct cli *c, struct plan *p)
 	return plan_make(c, file, p, &err) ? cli_report(c, &err) : -1;
 }
 
-/* Sends one step and waits for its operation. */
-static int carry_out(struct cli *c, const struct step *s)
+/* Sends one step and waits for its operation. What is saved and can't be done as it is
+ * written does not hold up the steps after it: *checked says so. */
+static int carry_out(struct cli *c, const struct step *s, int *checked)
 {
 	static const char *const methods[] = {"POST", "PATCH", NULL, "DELETE"};
 	struct berth_error err = ERROR_INIT;
@@ -142,30 +143,34 @@ static int carry_out(struct cli *c, const struct step *s)
 		cli_note(c, "%s", err.message);
 		return cli_report(c, &err);
 	}
-	if (!json_object_get(body, "attempts"))
-		return EXIT_OK;
-	return follow_quietly(c, &body);
+	if (json_object_get(body, "attempts"))
+		return follow_quietly(c, &body);
+	int status = follow_check(c, body, s->kind->noun, s->name);
+	*checked = status != EXIT_OK ? status : *checked;
+	return EXIT_OK;
 }
 
 /* Prunes what hangs on others first: last kind, last item. */
 static int carry_out_all(struct cli *c, const struct plan *p)
 {
 	size_t done = 0;
-	int status = EXIT_OK;
+	int status = EXIT_OK, checked = EXIT_OK;
 	for (size_t i = 0; i < p->step_count && status == EXIT_OK; i++) {
 		const struct step *s = &p->steps[i];
 		if (s->action == STEP_UNCHANGED || s->action == STEP_PRUNE)
 			continue;
-		status = carry_out(c, s);
+		status = carry_out(c, s, &checked);
 		done += status == EXIT_OK ? 1 : 0;
 	}
 	for (size_t i = p->step_count; i-- > 0 && status == EXIT_OK;) {
 		if (p->steps[i].action != STEP_PRUNE)
 			continue;
-		status = carry_out(c, &p->steps[i]);
+		status = carry_out(c, &p->steps[i], &checked);
 		done += status == EXIT_OK ? 1 : 0;
 	}
-	return status != EXIT_OK && done ? EXIT_PARTLY : status;
+	if (status != EXIT_OK && done)
+		return EXIT_PARTLY;
+	return status != EXIT_OK ? status : checked;
 }
 
 static int run_plan(struct cli *c, const struct plan *p)

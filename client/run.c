@@ -227,19 +227,20 @@ static int show_change(struct cli *c, const struct change *change, const json_t 
 						     : EXIT_OK;
 }
 
-/* berthd saved it, and asks now whether it can be done as it is written. */
-static int follow_check(struct cli *c, const char *id)
+int follow_check(struct cli *c, const json_t *saved, const char *noun, const char *name)
 {
+	const char *id = json_string_value(value_at(saved, "status.check"));
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *operation = NULL;
+	if (!id)
+		return EXIT_OK;
 	AUTO_FREE char *path = text_printf("/v1/operations/%s", id);
 	if (!path || api_get(c, path, &operation, &err))
-		return cli_report(c, &err);
+		return path ? cli_report(c, &err) : cli_no_memory(c);
 	int status = follow_quietly(c, &operation);
 	if (status != EXIT_OK) {
-		cli_note(c, "%s %s is saved all the same", c->command->noun, cli_operand(c, 0));
-		cli_hint(c, "berthctl %s edit %s --engine auto", c->command->noun,
-			 cli_operand(c, 0));
+		cli_note(c, "%s %s is saved all the same", noun, name);
+		cli_hint(c, "berthctl %s edit %s --engine auto", noun, name);
 	}
 	return status;
 }
@@ -260,8 +261,8 @@ int send_change(struct cli *c, const struct change *change)
 	if (api_send(c, &call, &body, &err))
 		return cli_report(c, &err);
 	int status = show_change(c, change, body);
-	const char *check = json_string_value(value_at(body, "status.check"));
-	return status == EXIT_OK && check ? follow_check(c, check) : status;
+	return status == EXIT_OK ? follow_check(c, body, c->command->noun, cli_operand(c, 0))
+				 : status;
 }
 
 int run_post(struct cli *c)

@@ -274,8 +274,8 @@ static int make_body(const json_t *desired, const struct line_words *words, json
 			&l.is_plain, err))
 		return err->code;
 	l.is_unchecked = !js_bool(json_object_get(desired, "tls"), "verify", true);
-	char *reference AUTO_FREE = text_printf(
-		"%s/%s%s", registry, path ? path + 1 : words->repository, words->end);
+	char *reference AUTO_FREE =
+		text_printf("%s/%s%s", registry, path ? path + 1 : words->repository, words->end);
 	if (!reference)
 		return berth_fail_memory(err);
 	if (fill(&l, registry, reference, words->user, words->repository, err) ||

@@ -7,6 +7,7 @@ test_harbor_replication.py."""
 
 import contextlib
 import copy
+import json
 import os
 import re
 import sqlite3
@@ -297,6 +298,15 @@ class Choosing(NativeCase):
         self.assertIn(f"sync {self.project} is saved all the same", said.stderr)
         self.assertIn(f"berthctl sync edit {self.project} --engine auto", said.stderr)
         self.daemon.ctl_ok("sync", "edit", self.project, "--newest", "0")
+        shown = json.loads(self.daemon.ctl_ok("sync", "show", self.project, "-o", "json"))
+        rule = {name: shown[name] for name in ("name", "source", "target", "engine")}
+        path = os.path.join(self.dir, "rule.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"syncs": [{**rule, "newest": 1}]}, file)
+        said = self.daemon.ctl("apply", "-f", path)
+        self.assertNotEqual(0, said.returncode)
+        self.assertIn(f"sync {self.project} is saved all the same", said.stderr)
+        self.assertEqual(1, self.api.get(f"/v1/syncs/{self.project}")["newest"])
 
     def test_berthctl_says_who_copied(self):
         self.image("app", "v1")
