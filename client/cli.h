@@ -44,7 +44,7 @@ struct given {
 	const struct flag *flag;
 	const char *text; /* NULL for flags without a value */
 };
-enum { GIVEN_MAX = 128, OPERAND_COUNT_MAX = 256 };
+enum { GIVEN_MAX = 1024, OPERAND_COUNT_MAX = 256 };
 
 struct cli {
 	FILE *in;

@@ -252,6 +252,16 @@ class Commands(ApiCase):
         self.assertIn("hub", self.ctl("space", "list", "--workspace", "shop"))
         self.assertIn("hub/default", self.ctl("workspace", "delete", "shop", "--yes", code=5))
         self.ctl("space", "unbind", "hub/default", "--workspace", "shop")
+        # As many in one call as the API takes.
+        many = [f"shop-{number}" for number in range(200)]
+        for name in many:
+            self.api.post("/v1/workspaces", {"name": name})
+        flags = [word for name in many for word in ("--workspace", name)]
+        self.ctl("space", "bind", "hub/default", *flags)
+        self.assertEqual(sorted(many), self.api.get(
+            f"/v1/spaces/{self.space('hub')}")["workspaces"])
+        self.ctl("space", "unbind", "hub/default", *flags)
+        self.assertEqual([], self.api.get(f"/v1/spaces/{self.space('hub')}")["workspaces"])
         self.ctl("workspace", "delete", "shop", "--yes")
 
 
