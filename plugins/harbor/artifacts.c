@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One artifact as the common document, without a pull being counted: Harbor's API
- * knows tags, labels, scans, accessories; the build history is an addition of a
- * single image, and what an accessory is that Harbor has no word for stands in its
- * own artifact. Deletes by tag and by
+/* One artifact as the common document, in at most three requests and without
+ * a pull being counted: Harbor's API knows tags, labels, scans, accessories;
+ * the build history is an addition of a single image, and what an accessory is
+ * that Harbor has no word for stands in its own artifact. Deletes by tag and by
  * digest. The keys are those of ARTIFACT in berth-plugin(7), and labels, pulled_at,
  * pushed_at, tags, scan on top.
  */
@@ -16,7 +16,7 @@
 #include "core/oci/media.h"
 
 #define HISTORY_MAX 500
-#define ACCESSORIES_ASKED_MAX 10
+#define REQUESTS_MAX 3
 
 static const struct {
 	const char *harbor, *type;
@@ -183,14 +183,16 @@ static int put_thing(struct harbor *h, const char *path, json_t *referrer, struc
 	return 0;
 }
 
-static int put_things(struct harbor *h, const char *path, json_t *list, struct berth_error *err)
+/* Of the first ones, while requests are left: no list of Harbor's has them. */
+static int put_things(struct harbor *h, const char *path, json_t *list, unsigned requests_left,
+		      struct berth_error *err)
 {
-	size_t i, asked = 0;
+	size_t i;
 	json_t *one;
 	json_array_foreach (list, i, one) {
 		if (strcmp(js_str(one, "artifact_type", ""), SUBJECT_ACCESSORY) != 0)
 			continue;
-		if (asked++ == ACCESSORIES_ASKED_MAX)
+		if (!requests_left--)
 			break;
 		int r = put_thing(h, path, one, err);
 		if (r)
@@ -200,14 +202,19 @@ static int put_things(struct harbor *h, const char *path, json_t *list, struct b
 }
 
 /* An addition is there only where the artifact's own links name it. */
+static bool has_history(const json_t *artifact)
+{
+	return json_object_get(json_object_get(artifact, "addition_links"), "build_history");
+}
+
 static int put_history(struct harbor *h, const char *path, const json_t *artifact, json_t *doc,
 		       struct berth_error *err)
 {
 	AUTO_JSON json_t *lines = NULL;
-	const json_t *links = json_object_get(artifact, "addition_links"), *line;
+	const json_t *line;
 	json_t *list;
 	size_t i;
-	if (!json_object_get(links, "build_history"))
+	if (!has_history(artifact))
 		return 0;
 	int r = harbor_getf(h, &lines, err, "%s/artifacts/%s/additions/build_history", path,
 			    js_str(artifact, "digest", ""));
@@ -262,7 +269,7 @@ int harbor_artifact(void *self, const struct berth_call *call, const char *repos
 	doc = document(artifact);
 	AUTO_JSON json_t *list = referrers(artifact);
 	json_object_set(doc, "referrers", list);
-	r = put_things(h, path, list, err);
+	r = put_things(h, path, list, REQUESTS_MAX - 1 - has_history(artifact), err);
 	if (!r)
 		r = put_history(h, path, artifact, doc, err);
 	if (!r)
