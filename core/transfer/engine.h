@@ -32,11 +32,11 @@ struct transfer_end {
 };
 
 /* A source under a rate may send ahead of what we take: the socket's buffer is made this
- * small there (registry_settings.receive_bytes). How much fits in is Linux's choice: 32 to
- * 57 KiB by its version and the size of segments. The usual 48 KiB are paid for before the
- * source is asked, what is really there as soon as it is seen. */
-#define TRANSFER_RECEIVE_BYTES (32u << 10)
-#define TRANSFER_AHEAD_BYTES (48u << 10)
+ * small there (registry_settings.receive_bytes), a few milliseconds' worth of the rate, 0: of
+ * one that is not known. How much fits in is Linux's choice, from once to 1.8 times that by
+ * its version and the size of segments. Half as much again is paid for before the source is
+ * asked, what is really there as soon as it is seen. */
+uint32_t transfer_receive_bytes(uint64_t bytes_per_s);
 
 /* What the source is let send, ahead of what we take; what is taken of that: else the end of
  * each blob, long paid for, would come at once; what is given to the target. */

@@ -61,9 +61,12 @@ static bool is_true(const char *text, bool otherwise)
 	return text && *text ? !strcmp(text, "true") : otherwise;
 }
 
-static bool is_limited(const struct copy *c)
+/* A shared rate may be low: how low, berthd alone knows. */
+static uint32_t receive_bytes(const struct copy *c)
 {
-	return c->rule->limit_bytes_per_s || job_leased(c->job, JOB_READ) != UINT64_MAX;
+	bool is_shared = job_leased(c->job, JOB_READ) != UINT64_MAX;
+	uint64_t own = (uint64_t)c->rule->limit_bytes_per_s;
+	return own || is_shared ? transfer_receive_bytes(is_shared ? 0 : own) : 0;
 }
 
 int copy_registry_open(const struct copy_place *from, struct registry **ret,
@@ -84,7 +87,7 @@ int copy_registry_open(const struct copy_place *from, struct registry **ret,
 		.auth_realms = backend_option(b, "auth_realms"),
 		.upload_hosts = backend_option(b, "upload_hosts"),
 		.proxy = backend_option(b, "proxy"),
-		.receive_bytes = from->is_limited ? TRANSFER_RECEIVE_BYTES : 0,
+		.receive_bytes = from->receive_bytes,
 		.allow_address = backend_allow_address,
 		.allow_user = b,
 	};
@@ -115,12 +118,13 @@ static int find_endpoint(struct copy *c, int end, const char *repository, char *
 		if (end && is_one_instance(c))
 			c->registries[1] = c->registries[0];
 		else
-			code = copy_registry_open(&(struct copy_place){.job = c->job,
-								       .backend = b,
-								       .loop = c->loop,
-								       .at = &at,
-								       .is_limited = is_limited(c)},
-						  &c->registries[end], err);
+			code = copy_registry_open(
+				&(struct copy_place){.job = c->job,
+						     .backend = b,
+						     .loop = c->loop,
+						     .at = &at,
+						     .receive_bytes = receive_bytes(c)},
+				&c->registries[end], err);
 	} else if (strcmp(c->base_urls[end], at.base_url) != 0) {
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
 				  "repositories of one rule are at different addresses: '%.150s' "

@@ -16,7 +16,7 @@ struct copy_place {
 	struct backend *backend;
 	struct net_loop *loop;
 	const struct berth_oci_endpoint *at; /* as the backend gave it; borrowed for the call */
-	bool is_limited;                     /* what is read there is counted */
+	uint32_t receive_bytes;              /* transfer_receive_bytes; 0: no rate */
 };
 MUST_USE int copy_registry_open(const struct copy_place *from, struct registry **ret,
 				struct berth_error *err);

@@ -105,6 +105,7 @@ MUST_USE int read_request(struct move *m, struct registry_call *call, struct reg
 void read_pay(struct move *m); /* of one that is due: what can be; with all of it the GET starts */
 
 /* pace.c: rates. */
+int64_t pace_ahead(struct transfer *t); /* what the source is taken to send ahead */
 bool pace_is_on(struct transfer *t, enum transfer_rate rate); /* is there one at all? */
 /* How many pieces may be moved now; where it is none, streams are woken later. */
 uint64_t pace_pieces(struct transfer *t, enum transfer_rate rate);

@@ -33,8 +33,8 @@ void drop_reader(struct move *m)
 static int64_t sent_ahead(const struct move *m)
 {
 	const struct registry_request *q = m->stream ? m->stream->reader : m->reader;
-	size_t waiting = q ? registry_waiting(q) : 0;
-	return waiting > TRANSFER_AHEAD_BYTES ? (int64_t)waiting : (int64_t)TRANSFER_AHEAD_BYTES;
+	int64_t waiting = q ? (int64_t)registry_waiting(q) : 0, usual = pace_ahead(m->run);
+	return waiting > usual ? waiting : usual;
 }
 
 /* Pays until *credit is that much. */

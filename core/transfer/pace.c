@@ -49,6 +49,25 @@ static struct limit *own(struct transfer *t, enum transfer_rate rate)
 	return l->bytes_per_s ? l : NULL;
 }
 
+#define RECEIVES_PER_S 320
+#define RECEIVE_LEAST (32u << 10)
+#define RECEIVE_MOST (208u << 10) /* what a system takes that nobody has tuned */
+
+uint32_t transfer_receive_bytes(uint64_t bytes_per_s)
+{
+	uint64_t bytes = bytes_per_s / RECEIVES_PER_S;
+	if (bytes < RECEIVE_LEAST)
+		return RECEIVE_LEAST;
+	return bytes > RECEIVE_MOST ? RECEIVE_MOST : (uint32_t)bytes;
+}
+
+int64_t pace_ahead(struct transfer *t)
+{
+	struct limit *l = own(t, RATE_SENT);
+	bool is_own = l && leased(t, RATE_SENT) == UINT64_MAX;
+	return (int64_t)transfer_receive_bytes(is_own ? l->bytes_per_s : 0) * 3 / 2;
+}
+
 bool pace_is_on(struct transfer *t, enum transfer_rate rate)
 {
 	return own(t, rate) || leased(t, rate) != UINT64_MAX;

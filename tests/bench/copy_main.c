@@ -131,12 +131,12 @@ static char *read_file(const char *path)
 static int open_end(struct bench *b, struct net_loop *loop, const char *url, struct registry **ret)
 {
 	AUTO_FREE char *text = strdup(url);
-	struct registry_settings s = {
-		.base_url = text,
-		.tls_verify = true,
-		.tls_ca = b->ca,
-		.limits = b->limits,
-		.receive_bytes = b->rule->limit_bytes_per_s ? TRANSFER_RECEIVE_BYTES : 0};
+	uint64_t rate = (uint64_t)b->rule->limit_bytes_per_s;
+	struct registry_settings s = {.base_url = text,
+				      .tls_verify = true,
+				      .tls_ca = b->ca,
+				      .limits = b->limits,
+				      .receive_bytes = rate ? transfer_receive_bytes(rate) : 0};
 	char *host = strstr(text, "://"), *at = strrchr(text, '@');
 	if (host && at) {
 		char *user = host + 3, *colon = strchr(user, ':');
