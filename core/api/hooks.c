@@ -335,6 +335,10 @@ static void metrics(struct daemon_state *d, bool is_openmetrics, struct buf *out
 	metric_family(out, is_openmetrics, "berth_plugins_loaded", METRIC_GAUGE,
 		      "Plugins that the worker has loaded or refused.");
 	metric_sample(out, "berth_plugins_loaded", METRIC_GAUGE, "", json_array_size(d->plugins));
+	metric_family(out, is_openmetrics, "berth_store_statements", METRIC_COUNTER,
+		      "Statements that the store has run.");
+	metric_sample(out, "berth_store_statements", METRIC_COUNTER, "",
+		      store_statements(d->store));
 	metric_family(out, is_openmetrics, "berth_start_time_seconds", METRIC_GAUGE,
 		      "Unix time of the daemon's start.");
 	metric_sample(out, "berth_start_time_seconds", METRIC_GAUGE, "",

@@ -87,14 +87,26 @@ int sight_member(struct request *q, const char *workspace_id, enum workspace_rol
 			      buf_text(&roles), ret, err);
 }
 
+int sight_named(struct request *q, const char *name, struct workspace *ret,
+		enum workspace_role *ret_role, struct berth_error *err)
+{
+	struct berth_error asked = ERROR_INIT;
+	int code = workspace_get(request_daemon(q)->store, name, ret, err);
+
+	if (code && code != BERTH_E_NOT_FOUND)
+		return code;
+	if (!sight_member(q, code ? "" : ret->id, ret_role, &asked))
+		return code;
+	*err = asked;
+	return asked.code;
+}
+
 bool sight_workspace(struct request *q, struct answer *a, const char *name, struct workspace *ret)
 {
 	struct berth_error err = ERROR_INIT;
 	enum workspace_role member = WORKSPACE_NONE;
-	int code = workspace_get(request_daemon(q)->store, name, ret, &err);
+	int code = sight_named(q, name, ret, &member, &err);
 
-	if (!code)
-		code = sight_member(q, ret->id, &member, &err);
 	if (!code && member == WORKSPACE_NONE)
 		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
 	if (code)

@@ -40,6 +40,11 @@ bool sight_integrations(struct request *q, struct answer *a, struct sight *ret);
  * point is missing. */
 MUST_USE int sight_integration(struct request *q, const char *name, struct integration *ret,
 			       struct berth_error *err);
+/* The workspace of that name, and what the caller is to it as sight_member says. Of one that is
+ * not there (BERTH_E_NOT_FOUND) the same is asked, so that the time taken tells no more than
+ * the answer. */
+MUST_USE int sight_named(struct request *q, const char *name, struct workspace *ret,
+			 enum workspace_role *ret_role, struct berth_error *err);
 /* The workspace of that name, in which the caller must have the route's point; false:
  * answered 404 or 403. */
 bool sight_workspace(struct request *q, struct answer *a, const char *name, struct workspace *ret);

@@ -85,18 +85,24 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 {
 	struct daemon_state *d = request_daemon(q);
 
-	if (ops_document(d->ops, id, false, ret, err))
-		return err->code;
-	const json_t *requester = json_object_get(*ret, "requester");
+	/* Of one that is not there the same is asked as of somebody else's. */
+	int found = ops_document(d->ops, id, false, ret, err);
+	if (found && found != BERTH_E_NOT_FOUND)
+		return found;
+	const json_t *requester = found ? NULL : json_object_get(*ret, "requester");
 	int64_t uid = js_int(requester, "uid", -1);
 	const char *name = js_str(requester, "name", "");
+	struct berth_error why = ERROR_INIT;
 	bool is_seen = false;
-	int code = sight_operation(q, id, uid, name, &is_seen, err);
-	if (!code && !is_seen)
+	int code = sight_operation(q, id, uid, name, &is_seen, &why);
+	if (code)
+		*err = why;
+	else if (!found && !is_seen)
 		code = berth_fail(err, BERTH_E_NOT_FOUND, "no operation '%s'", id);
-	if (code) {
-		json_decref(STEAL(*ret));
-		return code;
+	if (found || code) {
+		if (!found)
+			json_decref(STEAL(*ret));
+		return found ? err->code : code;
 	}
 	api_show_error(*ret);
 	if (ops_find(d->ops, id))

@@ -111,10 +111,8 @@ bool workspace_of_route(struct request *q, struct answer *a, enum member least,
 	const char *name = request_param(q, "name");
 	struct berth_error err = ERROR_INIT;
 	enum workspace_role member = WORKSPACE_NONE;
-	int code = workspace_get(request_daemon(q)->store, name, ret, &err);
+	int code = sight_named(q, name, ret, &member, &err);
 
-	if (!code)
-		code = sight_member(q, ret->id, &member, &err);
 	if (!code && member == WORKSPACE_NONE && !request_may(q, POINT_WORKSPACES_READ))
 		code = berth_fail(&err, BERTH_E_NOT_FOUND, "no workspace '%s'", name);
 	if (code) {

@@ -121,6 +121,11 @@ int store_health(const struct store *s, const char **ret_why)
 	return s->health;
 }
 
+uint64_t store_statements(const struct store *s)
+{
+	return s->statements;
+}
+
 int store_schema(const struct store *s)
 {
 	return s->schema;
@@ -257,6 +262,7 @@ static int bind_all(struct store_rows *rows, const struct store_value *values, s
 		return berth_fail(err, BERTH_E_INTERNAL, "store: %s wants %d values, got %zu",
 				  rows->name, sqlite3_bind_parameter_count(rows->statement),
 				  value_count);
+	rows->store->statements++;
 	for (size_t i = 0; i < value_count; i++) {
 		int result = bind_one(rows->statement, (int)i + 1, &values[i], life);
 

@@ -36,6 +36,7 @@ struct store {
 	int lock_fd; /* flock: one berthd a store */
 	uint32_t busy_timeout_ms;
 	bool was_unclean, is_locked_out, is_probing;
+	uint64_t statements; /* that were run */
 	unsigned depth;
 	bool is_spoiled; /* a level could not be rolled back: nor may those around it be kept */
 	unsigned losses; /* js_losses() at the outermost begin */

@@ -50,6 +50,8 @@ int store_health(const struct store *s, const char **ret_why);
 MUST_USE int store_probe(struct store *s, struct berth_error *err);
 /* The schema's number. */
 int store_schema(const struct store *s);
+/* How many statements it has run since it was opened. */
+uint64_t store_statements(const struct store *s);
 
 /* A transaction. It nests (savepoints): only the outermost store_commit waits
  * for the disk, and a failed commit is rolled back. So is one where memory lacked
