@@ -178,6 +178,26 @@ int link_refuse_upload(const struct url_origin *o, struct berth_error *err)
 				"upload_hosts");
 }
 
+/* Does an URL end as a manifest's (".../manifests/REFERENCE") or a stored blob's
+ * (".../blobs/sha256:...") does? What is sent to a session, or cancelled with it, must touch
+ * none of these. A repository's name may hold such a word: only the end counts. */
+static bool is_content(const char *url)
+{
+	char path[URL_MAX_BYTES + 1];
+	if (!text_url_decode(url, strcspn(url, "?"), path, sizeof path))
+		return false;
+	size_t n = strlen(path);
+	while (n && path[n - 1] == '/')
+		path[--n] = 0;
+	char *last = strrchr(path, '/');
+	if (!last)
+		return false;
+	*last++ = 0;
+	const char *kind = strrchr(path, '/');
+	return kind &&
+	       (!strcmp(kind, "/manifests") || (!strcmp(kind, "/blobs") && strchr(last, ':')));
+}
+
 int registry_location(const struct registry_request *q, char **ret_url, struct berth_error *err)
 {
 	const struct registry *r = q->registry;
@@ -196,6 +216,9 @@ int registry_location(const struct registry_request *q, char **ret_url, struct b
 	}
 	if (!url_same_origin(&o, &r->origin) && !realm_in_list(&o, r->upload_hosts))
 		return link_refuse_upload(&o, err);
+	if (is_content(url))
+		return berth_fail(err, BERTH_E_PROTOCOL,
+				  "the Location of an upload is that of a manifest or of a blob");
 	*ret_url = STEAL(url);
 	return 0;
 }

@@ -124,7 +124,8 @@ void registry_request_free(struct registry_request *q); /* cancels one in flight
 int registry_status(const struct registry_request *q);
 const char *registry_header(const struct registry_request *q, const char *name); /* or NULL */
 const struct buf *registry_body(const struct registry_request *q);
-/* The absolute URL of an upload's Location, checked against the origin rule. */
+/* The absolute URL of an upload's Location, checked against the origin rule; never that of a
+ * manifest or of a stored blob. */
 MUST_USE int registry_location(const struct registry_request *q, char **ret_url,
 			       struct berth_error *err);
 /* The path and query of Link rel=next at the own origin; NULL when there is none. Of what a

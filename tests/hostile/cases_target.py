@@ -59,6 +59,14 @@ for _name, _url in (("absent", None), ("empty", ""), ("garbage", "http://[::1"),
                     ("controls", "/v2/\x01\x02")):
     case(f"location-{_name}", TARGET, "45", f"Location is {_name}", ERROR,
          location(lambda s, q, at, u=_url: u), **IN)
+for _name, _path in (("manifest", "/v2/{}/manifests/old"),
+                     ("manifest-escaped", "/v2/{}/%6danifests/old"),
+                     ("blob", "/v2/{}/blobs/sha256:" + "7" * 64)):
+    case(f"location-of-a-{_name}", TARGET, "45",
+         f"Location is that of a {_name}, which a cancel would delete", ERROR,
+         location(lambda s, q, at, p=_path: p.format(q.name)),
+         limits={"manifest-put": 0, "manifest-delete": 0, "manifest": 0, "other": 0},
+         says="manifest or of a blob", **IN)
 case("location-bearer-stranger", TARGET, "45", "Location at a stranger; a token is at stake",
      ERROR, location(lambda s, q, at: s.stranger.origin + at), bearer=True, **IN)
 for _status in (301, 302, 307, 308):

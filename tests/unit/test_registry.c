@@ -264,6 +264,30 @@ static void an_upload_goes_to_its_own_origin_only(void **state)
 	assert_int_equal(location_of("file:///etc/passwd", NULL, &far, &err), BERTH_E_PROTOCOL);
 }
 
+/* A DELETE there, to cancel, would be an image's. */
+static void an_upload_goes_to_no_image(void **state)
+{
+	static const char *const bad[] = {"/v2/a/manifests/latest", "/v2/a/manifests/latest/?x=1",
+					  "/v2/a/%6danifests/b",    "/v2/a/blobs/../manifests/b",
+					  "/v2/a/blobs/sha256:00",  "/v2/a/blobs/sha256%3A00"};
+	static const char *const good[] = {"/v2/manifests/blobs/uploads/1",
+					   "/v2/a/manifests/blobs/upload/1", "/v2/a/blobs/1-2-3",
+					   "/uploads/1?to=/v2/a/manifests/b", "/1"};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct berth_error err = ERROR_INIT;
+		char *url = NULL;
+		assert_int_equal(location_of(bad[i], NULL, &url, &err), BERTH_E_PROTOCOL);
+		assert_non_null(strstr(err.message, "manifest"));
+		assert_null(url);
+	}
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct berth_error err = ERROR_INIT;
+		AUTO_FREE char *url = NULL;
+		assert_int_equal(location_of(good[i], NULL, &url, &err), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +304,7 @@ int main(void)
 		cmocka_unit_test(redirects_end_after_five),
 		cmocka_unit_test(only_blob_reads_follow_redirects),
 		cmocka_unit_test(an_upload_goes_to_its_own_origin_only),
+		cmocka_unit_test(an_upload_goes_to_no_image),
 	};
 	curl_global_init(CURL_GLOBAL_ALL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
