@@ -276,8 +276,12 @@ int artifact_give(struct remote *remote, struct registry *registry, const char *
 	int r = reference_check_repository(repository, err);
 	if (!r && !reference_is_digest(reference))
 		r = reference_check_tag(reference, err);
-	if (!r)
+	if (!r) {
 		r = give_artifact(&g, reference, &item, err);
+		/* What was asked is right: a registry that refuses it (400) is at fault. */
+		if (r == BERTH_E_INVALID)
+			r = err->code = BERTH_E_PROTOCOL;
+	}
 	fetch_items_done(&item, 1);
 	manifest_free(g.manifest);
 	json_decref(g.doc);

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(proc.TREE, "tests", "hostile"))
 
 import judge  # noqa: E402
 import rows  # noqa: E402
-from table import CASES, SOURCE, USERS  # noqa: E402
+from table import CASES, ERROR, SOURCE, USERS, Case, on, say  # noqa: E402
 
 # Time-outs are short here because no case needs them long, and Retry-After is
 # obeyed for at most a fifth of a second.
@@ -111,6 +111,19 @@ class Hostile(rows.Rows, unittest.TestCase):
         self.assertEqual(200, self.daemon.api.request("GET", "/v1/readyz").status)
         crashes = re.findall(r".*(?:worker crashed|signal \d+|AddressSanitizer).*", self.daemon.log())
         self.assertEqual([], crashes[:5])
+
+    def test_a_refusal_to_show_an_image_is_the_registrys_fault(self):
+        case = Case("show-400", SOURCE, "62", "400 to each manifest", ERROR,
+                    on("manifest manifest-head", say(400)))
+        server = case.start()
+        self.addCleanup(server.stop)
+        self.addCleanup(server.stranger.stop)
+        case.load(server.registry, "case/app", judge.TAG)
+        self.daemon.api.run("/v1/integrations", {
+            "name": "show-400", "kind": "dockerreg", "address": server.url}, BOUND_S)
+        done = self.daemon.ctl("image", "show", f"show-400/case/app:{judge.TAG}", timeout=BOUND_S)
+        self.assertEqual(8, done.returncode, done.stdout + done.stderr)
+        self.assertIn("HTTP 400", done.stderr)
 
     def test_no_secret_is_in_the_log_or_the_store(self):
         for base, _, files in os.walk(self.daemon.dir):
