@@ -151,8 +151,8 @@ bool api_unused(struct request *q, struct answer *a, const struct api_users *use
 	}
 	if (!count)
 		return true;
-	api_refuse(a, 409, "in-use", users->hint, "%s%s%lld%s", users->what, users->before,
-		   (long long)count, users->after);
+	api_refuse(a, 409, "in-use", users->hint, "%s%s%lld %s%s", users->what, users->before,
+		   (long long)count, count == 1 ? users->one : users->many, users->after);
 	json_array_foreach (texts, i, one)
 		answer_fault(a, "", "in-use", "%s", json_string_value(one));
 	return false;

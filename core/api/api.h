@@ -136,8 +136,8 @@ struct api_users {
 	const struct store_table *table;
 	const char *within, *value, *order;
 	store_each *say;
-	const char *what, *before, *after;
-	const char *hint; /* one command to run next */
+	const char *what, *before, *one, *many, *after; /* "role x" " is held by " N "user" "" */
+	const char *hint;                               /* one command to run next */
 };
 /* True: there are none; else answered 409 "in-use" with each of them. */
 MUST_USE bool api_unused(struct request *q, struct answer *a, const struct api_users *users);

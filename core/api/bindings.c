@@ -69,7 +69,9 @@ bool bindings_none(struct request *q, struct answer *a, const char *within, cons
 		.say = add_use,
 		.what = what,
 		.before = " has ",
-		.after = " bindings: unbind them first",
+		.one = "binding",
+		.many = "bindings",
+		.after = ": unbind first",
 		.hint = "berthctl space unbind SPACE --workspace NAME",
 	};
 

@@ -190,7 +190,9 @@ bool pull_namespaces_none(struct request *q, struct answer *a, const char *withi
 		.say = add_use,
 		.what = what,
 		.before = ": ",
-		.after = " namespaces",
+		.one = "namespace",
+		.many = "namespaces",
+		.after = "",
 		.hint = "berthctl workspace edit NAME --remove-namespace CLUSTER/NAMESPACE",
 	};
 

@@ -475,7 +475,9 @@ static bool is_unheld(struct request *q, struct answer *a, const char *name)
 		.say = add_holder,
 		.what = what,
 		.before = " is held by ",
-		.after = " users and groups",
+		.one = "user or group",
+		.many = "users and groups",
+		.after = "",
 		.hint = "berthctl workspace edit NAME --remove USER",
 	};
 

@@ -331,7 +331,9 @@ static bool owns_none(struct request *q, struct answer *a, const char *workspace
 		.say = add_owned,
 		.what = what,
 		.before = " owns ",
-		.after = " integrations: delete them first",
+		.one = "integration",
+		.many = "integrations",
+		.after = ": delete first",
 		.hint = "berthctl integration delete NAME",
 	};
 
