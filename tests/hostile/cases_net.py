@@ -66,6 +66,10 @@ case("many-layers-gone", SOURCE, "62", "48 layers are not there: the first one e
      on("blob", say(404)), limits={"blob": 36}, **MANY)
 case("many-layers-silent", SOURCE, "54", "48 layers are never answered: the first one ends it", ERROR,
      on("blob", silent), limits={"blob": 90}, **MANY)
+for _kind in ("manifest", "blob"):
+    case(f"hints-{_kind}", SOURCE, "54", f"early hints for ever in place of a {_kind}", ERROR,
+         on(_kind, fields(status=103, body=b"", length="", repeat_s=0.3,
+                          repeat=b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n")))
 case("drip-head", SOURCE, "54", "the heads of manifests come at two bytes a second", ERROR,
      on("manifest", fields(head_drip_s=0.5)), limits={"manifest": 8})
 

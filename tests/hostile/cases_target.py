@@ -67,6 +67,8 @@ for _name, _path in (("manifest", "/v2/{}/manifests/old"),
          location(lambda s, q, at, p=_path: p.format(q.name)),
          limits={"manifest-put": 0, "manifest-delete": 0, "manifest": 0, "other": 0},
          says="manifest or of a blob", **IN)
+case("location-other-repository", TARGET, "45", "the session is in another repository", ERROR,
+     location(lambda s, q, at: at.replace(q.name, "other/repository")), untagged=True, **IN)
 case("location-bearer-stranger", TARGET, "45", "Location at a stranger; a token is at stake",
      ERROR, location(lambda s, q, at: s.stranger.origin + at), bearer=True, **IN)
 for _status in (301, 302, 307, 308):
@@ -203,6 +205,7 @@ mount_case("202-without-location", EITHER, on("mount", say(202)))
 mount_case("202-at-a-stranger", EITHER, on("mount", lambda s, q, good: Response(
     202, b"", {"Location": s.stranger.origin + "/v2/x/blobs/uploads/1"})))
 mount_case("201-and-nothing-done", EITHER, on("mount", say(201)))
+mount_case("201-and-nothing-checked", EITHER, on("mount", say(201)), untagged=True, validate=False)
 mount_case("redirect-to-stranger", EITHER, on("mount", redirect(307, to_stranger)))
 
 case("patch-without-location", TARGET, "45", "a PATCH is answered without a Location", RIGHT,
