@@ -92,9 +92,13 @@ int api_operation(struct request *q, const char *id, json_t **ret, struct berth_
 	const json_t *requester = found ? NULL : json_object_get(*ret, "requester");
 	int64_t uid = js_int(requester, "uid", -1);
 	const char *name = js_str(requester, "name", "");
+	struct operation_row row AUTO_OPERATION_ROW = {.id = NULL};
 	struct berth_error why = ERROR_INIT;
 	bool is_seen = false;
 	int code = sight_operation(q, id, uid, name, &is_seen, &why);
+	/* One that runs was found in memory; one that is not there cost a statement. */
+	if (!code && !found && !is_seen && ops_find(d->ops, id))
+		code = operation_row_get(d->store, id, &row, &why);
 	if (code)
 		*err = why;
 	else if (!found && !is_seen)

@@ -58,7 +58,6 @@ static int replace(struct kube *k, const struct pull *p, const struct pull_state
 	/* What others entered goes into the new one. Borrowed. */
 	const struct pull_state nothing = {.owner = PULL_ABSENT,
 					   .others = s->others,
-					   .kept = s->kept,
 					   .data = s->data,
 					   .confidential = s->confidential};
 	if (is_dry)

@@ -10,7 +10,7 @@
 #include "core/base/buf.h"
 #include "core/base/text.h"
 
-#define KEPT_MAX_BYTES ((size_t)16 << 10)
+#define HOSTS_MAX_BYTES ((size_t)64 << 10)
 
 /* Has a manager that is not Berth the content? */
 static bool is_written_by_others(const json_t *object)
@@ -47,32 +47,33 @@ static json_t *auths_of(const char *content, json_t **ret_config)
 	return json_is_object(auths) ? auths : NULL;
 }
 
-/* Where it is not said what is wanted of us, a host that was not noted may be our own. */
-static int find_others(const struct pull *p, const json_t *there, const json_t *wanted,
-		       const json_t *object, json_t **ret, struct berth_error *err)
+/* One that was handed over is not noted yet: what it has was not entered by us. */
+static int find_others(const json_t *there, const json_t *wanted, const json_t *object,
+		       json_t **ret, struct berth_error *err)
 {
-	const char *noted = pull_annotation(object, PULL_KEPT), *host;
-	bool has_all = p->data && is_written_by_others(object);
+	const char *noted = pull_annotation(object, PULL_HOSTS), *host;
 	AUTO_JSON json_t *others = json_object();
 	json_t *entry;
 	if (!others)
 		return berth_fail_memory(err);
+	if (!noted && !is_written_by_others(object))
+		return 0;
 	json_object_foreach ((json_t *)(uintptr_t)there, host, entry)
-		if (!json_object_get(wanted, host) && (has_all || is_noted(noted, host)) &&
+		if (!json_object_get(wanted, host) && !is_noted(noted, host) &&
 		    json_object_set(others, host, entry))
 			return berth_fail_memory(err);
 	*ret = json_object_size(others) ? STEAL(others) : NULL;
 	return 0;
 }
 
-/* The hosts by commas; a host has none in it, since it comes out of a reference. */
-static int note(const json_t *others, char **ret, struct berth_error *err)
+/* A host of ours has no comma in it, since it comes out of a reference. */
+int merge_note(const json_t *auths, char **ret, struct berth_error *err)
 {
 	AUTO_BUF struct buf list;
 	const char *host;
 	json_t *entry;
-	buf_init(&list, KEPT_MAX_BYTES);
-	json_object_foreach ((json_t *)(uintptr_t)others, host, entry)
+	buf_init(&list, HOSTS_MAX_BYTES);
+	json_object_foreach ((json_t *)(uintptr_t)auths, host, entry)
 		if (buf_printf(&list, err, "%s%s", *buf_text(&list) ? "," : "", host))
 			return err->code;
 	*ret = strdup(buf_text(&list));
@@ -120,11 +121,10 @@ int merge_others(const struct pull *p, const char *content, struct pull_state *t
 	json_t *wanted = auths_of(ours, &config);
 	if (!auths || !wanted)
 		return 0;
-	int r = find_others(p, auths, wanted, to->object, &to->others, err);
+	int r = find_others(auths, wanted, to->object, &to->others, err);
 	if (r || !to->others)
 		return r;
 	if (p->is_leaving && json_object_clear(wanted))
 		return berth_fail_memory(err);
-	r = note(to->others, &to->kept, err);
-	return r ? r : put_together(p, config, to, err);
+	return put_together(p, config, to, err);
 }

@@ -23,6 +23,7 @@ void pull_done(struct pull *p)
 	if (p->data)
 		explicit_bzero(p->data, strlen(p->data));
 	free(p->data);
+	free(p->hosts);
 	json_decref(p->confidential);
 	json_decref(p->spec);
 	*p = (struct pull){0};
@@ -104,7 +105,9 @@ static int take_content(struct pull *p, const char *text, struct berth_error *er
 	p->confidential = json_array();
 	if (!p->data || !p->confidential)
 		return berth_fail_memory(err);
-	int r = pull_hide(p->confidential, text, err);
+	int r = merge_note(json_object_get(config, "auths"), &p->hosts, err);
+	if (!r)
+		r = pull_hide(p->confidential, text, err);
 	if (!r)
 		r = pull_hide(p->confidential, p->data, err);
 	if (!r)
@@ -159,7 +162,6 @@ void pull_state_done(struct pull_state *s)
 	json_decref(s->object);
 	json_decref(s->others);
 	json_decref(s->confidential);
-	free(s->kept);
 	if (s->data)
 		explicit_bzero(s->data, strlen(s->data));
 	free(s->data);
@@ -172,10 +174,10 @@ const char *pull_annotation(const json_t *object, const char *key)
 		      NULL);
 }
 
-static bool has_other_note(const struct pull_state *s)
+static bool has_other_note(const struct pull *p, const struct pull_state *s)
 {
-	const char *kept = pull_annotation(s->object, PULL_KEPT);
-	return s->kept && (!kept || strcmp(kept, s->kept) != 0);
+	const char *noted = pull_annotation(s->object, PULL_HOSTS);
+	return p->hosts && (!noted || strcmp(noted, p->hosts) != 0);
 }
 
 static const char *find_wrong(const struct pull *p, const struct pull_state *s)
@@ -187,8 +189,8 @@ static const char *find_wrong(const struct pull *p, const struct pull_state *s)
 		return "its type is another";
 	if (*content && strcmp(s->digest, content) != 0)
 		return "its content is another";
-	if (p->data && has_other_note(s))
-		return "its note about hosts of others is another";
+	if (has_other_note(p, s))
+		return "its note about hosts is another";
 	if (strcmp(js_str(labels, "app.kubernetes.io/managed-by", ""), "berth") != 0)
 		return "its label is missing";
 	if (p->service_account ? !account || strcmp(account, "default") != 0 : account != NULL)
@@ -280,19 +282,17 @@ int pull_check_owner(const struct pull *p, const struct pull_state *s, struct be
 
 static json_t *wanted(const struct pull *p, const struct pull_state *s)
 {
-	json_t *o = json_pack(
-		"{s:s, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:{s:s}}, s:{s:s}}", "apiVersion", "v1",
-		"kind", "Secret", "type", PULL_TYPE, "metadata", "name", p->name, "namespace",
-		p->namespace, "labels", "app.kubernetes.io/managed-by", "berth", "annotations",
-		PULL_WORKSPACE, p->owner, "data", PULL_KEY, s->data ? s->data : p->data);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:{s:s, s:s}}, s:{s:s}}",
+			      "apiVersion", "v1", "kind", "Secret", "type", PULL_TYPE, "metadata",
+			      "name", p->name, "namespace", p->namespace, "labels",
+			      "app.kubernetes.io/managed-by", "berth", "annotations",
+			      PULL_WORKSPACE, p->owner, PULL_HOSTS, p->hosts, "data", PULL_KEY,
+			      s->data ? s->data : p->data);
 	json_t *meta = json_object_get(o, "metadata");
 	int r = 0;
 	if (p->service_account)
 		r = json_object_set_new(json_object_get(meta, "annotations"), PULL_ACCOUNT,
 					json_string("default"));
-	if (!r && s->kept)
-		r = json_object_set_new(json_object_get(meta, "annotations"), PULL_KEPT,
-					json_string(s->kept));
 	/* What others entered is written as it was read, or not at all. */
 	if (!r && s->others && s->object)
 		r = json_object_set_new(meta, "resourceVersion",
@@ -306,48 +306,47 @@ static json_t *wanted(const struct pull *p, const struct pull_state *s)
 	return NULL;
 }
 
+static int patch(struct kube *k, const struct pull *p, const char *type, const json_t *body,
+		 const char *query, struct berth_error *err)
+{
+	AUTO_JSON json_t *answer = NULL;
+	AUTO_FREE char *path = text_printf("/api/v1/namespaces/%s/secrets/%s?fieldManager=berth%s",
+					   p->namespace, p->name, query);
+	if (!body || !path)
+		return berth_fail_memory(err);
+	int r = kube_ask(
+		k, &(struct kube_ask){.method = "PATCH", .path = path, .body = body, .type = type},
+		&answer, err);
+	return r ? berth_wrap(err, "cannot write secret %s/%s", p->namespace, p->name) : 0;
+}
+
 /* force takes fields that another manager has set meanwhile: in ours only, and
  * only those that we name. Over nothing there is none: somebody was quicker. */
 int pull_write(struct kube *k, const struct pull *p, const struct pull_state *s, bool is_dry,
 	       struct berth_error *err)
 {
-	AUTO_JSON json_t *body = wanted(p, s), *answer = NULL;
-	AUTO_FREE char *path = text_printf(
-		"/api/v1/namespaces/%s/secrets/%s?fieldManager=berth%s%s", p->namespace, p->name,
-		s->owner == PULL_OURS ? "&force=true" : "", is_dry ? "&dryRun=All" : "");
-	struct kube_ask ask = {.method = "PATCH",
-			       .path = path,
-			       .body = body,
-			       .type = "application/apply-patch+yaml"};
-	if (!body || !path)
-		return berth_fail_memory(err);
+	AUTO_JSON json_t *body = wanted(p, s);
+	char query[48];
+	snprintf(query, sizeof query, "%s%s", s->owner == PULL_OURS ? "&force=true" : "",
+		 is_dry ? "&dryRun=All" : "");
 	k->confidential = s->confidential ? s->confidential : p->confidential;
-	int r = kube_ask(k, &ask, &answer, err);
+	int r = patch(k, p, "application/apply-patch+yaml", body, query, err);
 	k->confidential = NULL;
-	return r ? berth_wrap(err, "cannot write secret %s/%s", p->namespace, p->name) : 0;
+	return r;
 }
 
 int pull_leave(struct kube *k, const struct pull *p, const struct pull_state *s,
 	       struct berth_error *err)
 {
-	AUTO_JSON json_t *answer = NULL;
 	AUTO_JSON json_t *body = json_pack(
 		"{s:{s:s, s:s, s:{s:n}, s:{s:n, s:n, s:n}}, s:{s:s}}", "metadata", "uid",
 		kube_meta(s->object, "uid"), "resourceVersion",
 		kube_meta(s->object, "resourceVersion"), "labels", "app.kubernetes.io/managed-by",
-		"annotations", PULL_WORKSPACE, PULL_ACCOUNT, PULL_KEPT, "data", PULL_KEY, s->data);
-	AUTO_FREE char *path = text_printf("/api/v1/namespaces/%s/secrets/%s?fieldManager=berth",
-					   p->namespace, p->name);
-	struct kube_ask ask = {.method = "PATCH",
-			       .path = path,
-			       .body = body,
-			       .type = "application/merge-patch+json"};
-	if (!body || !path)
-		return berth_fail_memory(err);
+		"annotations", PULL_WORKSPACE, PULL_ACCOUNT, PULL_HOSTS, "data", PULL_KEY, s->data);
 	k->confidential = s->confidential;
-	int r = kube_ask(k, &ask, &answer, err);
+	int r = patch(k, p, "application/merge-patch+json", body, "", err);
 	k->confidential = NULL;
-	return r ? berth_wrap(err, "cannot write secret %s/%s", p->namespace, p->name) : 0;
+	return r;
 }
 
 int pull_delete(struct kube *k, const struct pull *p, const struct pull_state *s,

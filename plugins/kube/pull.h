@@ -13,7 +13,7 @@
 #define PULL_KEY ".dockerconfigjson"
 #define PULL_WORKSPACE "berth.io/workspace"
 #define PULL_ACCOUNT "berth.io/service-account" /* whose imagePullSecrets we entered it in */
-#define PULL_KEPT "berth.io/kept-hosts"         /* that others entered in ours, by commas */
+#define PULL_HOSTS "berth.io/hosts"             /* that are ours in its content, by commas */
 
 /* The spec of a lifecycle call; strings are the spec's. */
 struct pull {
@@ -21,6 +21,7 @@ struct pull {
 	const char *namespace, *name, *owner;
 	char *data;                    /* the content, in base64; NULL: not given */
 	char digest[DIGEST_TEXT_ROOM]; /* of the content that is wanted, or "" */
+	char *hosts;                   /* of that content, as PULL_HOSTS has them */
 	json_t *confidential;          /* what no error may repeat */
 	bool service_account;
 	bool is_leaving; /* it is to go: of the content only what is not ours stays */
@@ -41,7 +42,6 @@ struct pull_state {
 	char digest[DIGEST_TEXT_ROOM]; /* of the content that is there, or "" */
 	/* What others entered in ours: host -> entry. NULL: nothing, nor the rest. */
 	json_t *others;
-	char *kept;                         /* its hosts as PULL_KEPT has them */
 	char *data;                         /* the content with ours and theirs, in base64 */
 	char both_digest[DIGEST_TEXT_ROOM]; /* of that */
 	json_t *confidential;               /* what no error may repeat, of both */
@@ -70,11 +70,12 @@ MUST_USE int pull_delete(struct kube *k, const struct pull *p, const struct pull
 KUBE_SLOT(validate, const char *spec_json, struct berth_sink *sink);
 KUBE_SLOT(status, const char *spec_json, struct berth_sink *sink);
 
-/* merge.c: fills what state says of others, of an own secret whose content is this text: the
- * hosts that we kept before, and where another manager has written it since, all that are not
- * wanted of us. */
+/* merge.c: fills what state says of others, of an own secret whose content is this text: all
+ * hosts that we did not enter before and that are not wanted of us now. */
 MUST_USE int merge_others(const struct pull *p, const char *content, struct pull_state *to,
 			  struct berth_error *err);
+/* The hosts of auths as PULL_HOSTS has them; *ret is new. */
+MUST_USE int merge_note(const json_t *auths, char **ret, struct berth_error *err);
 
 /* Text in base64; new, or NULL. */
 char *pull_encode(const char *text) MUST_USE;

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -255,6 +256,14 @@ class Isolation(AccessCase):
         theirs = self.api.wait(self.api.post("/v1/integrations/hub/probe", None)["id"])["id"]
         for template in ("/v1/operations/{}", "/v1/operations/{}/wait", "/v1/operations/{}/log"):
             self.same(self.red, "GET", template, theirs, ABSENT)
+        self.hub.process.signal(signal.SIGSTOP)  # what runs is in memory, too
+        try:
+            runs = self.api.post("/v1/integrations/hub/probe", None)["id"]
+            for template in ("/v1/operations/{}", "/v1/operations/{}/log"):
+                self.same(self.red, "GET", template, runs, ABSENT)
+        finally:
+            self.hub.process.signal(signal.SIGCONT)
+        self.done(self.api.get(f"/v1/operations/{runs}"))
         asked = self.red.ask("GET", f"/v1/spaces/{self.space('hub')}/artifacts/"
                              + quote("shop/web:2.0.0"))
         self.assertEqual(202, asked.status, asked.body)

@@ -22,7 +22,7 @@ MERGE = "application/merge-patch+json"
 MANAGED = "app.kubernetes.io/managed-by"
 WORKSPACE = "berth.io/workspace"
 ACCOUNT = "berth.io/service-account"
-KEPT = "berth.io/kept-hosts"
+HOSTS = "berth.io/hosts"
 cluster = None
 
 
@@ -232,7 +232,7 @@ class Making(Case):
         made = self.secret()
         self.assertEqual("kubernetes.io/dockerconfigjson", made["type"])
         self.assertEqual({MANAGED: "berth"}, made["metadata"]["labels"])
-        self.assertEqual({WORKSPACE: "alpha"}, made["metadata"]["annotations"])
+        self.assertEqual({WORKSPACE: "alpha", HOSTS: "hub.example:5000"}, made["metadata"]["annotations"])
         self.assertEqual([("berth", "Apply")], [(one["manager"], one["operation"])
                                                 for one in made["metadata"]["managedFields"]])
         self.assertEqual(config(), self.content())
@@ -306,7 +306,7 @@ class Making(Case):
         # What we want ourselves is ours.
         self.assertEqual(["update"], self.act("apply", config("pw-4", "ghcr.example")))
         self.assertEqual({"ghcr.example": "pw-4"}, self.hosts())
-        self.assertNotIn(KEPT, self.secret()["metadata"]["annotations"])
+        self.assertEqual("ghcr.example", self.secret()["metadata"]["annotations"][HOSTS])
 
     def test_what_others_entered_is_left_to_them_in_the_end(self):
         self.act("apply", service_account=True)
@@ -319,6 +319,19 @@ class Making(Case):
         meta = self.secret()["metadata"]
         self.assertEqual(({}, {}), (meta.get("annotations", {}), meta.get("labels", {})))
         self.assertIn("was not made by Berth", self.refused("apply")["message"])
+
+    def test_what_others_entered_just_before_a_removal_or_a_change_is_not_lost(self):
+        for act in (("remove",), ("apply", config("pw-2", "new.example"))):
+            with self.subTest(act[0]):
+                self.act("apply")
+                both = json.loads(config())
+                both["auths"].update(json.loads(config("pw-their", "ghcr.example"))["auths"])
+                self.enter(both)
+                self.assertEqual(["update"], self.act(*act))
+                self.assertEqual({"ghcr.example": "pw-their"},
+                                 {host: word for host, word in self.hosts().items()
+                                  if host != "new.example"})
+                cluster.api("DELETE", f"/api/v1/namespaces/{self.ns}/secrets/registry-secret")
 
     def test_an_immutable_one_with_hosts_of_others_keeps_them(self):
         self.act("apply")
