@@ -301,7 +301,8 @@ static json_t *last_run(struct cli *c, const char *sync, struct berth_error *err
 	const char *id = js_str(value_at(body, "status.last_run"), "id", NULL);
 	if (id)
 		return run_of(c, sync, id, err);
-	berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has not run yet", sync);
+	berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has not run yet: berthctl sync run %s", sync,
+		   sync);
 	return NULL;
 }
 
@@ -381,7 +382,9 @@ static char *newest_plan(struct cli *c, struct berth_error *err)
 		return path ? NULL : (berth_fail_memory(err), NULL);
 	const char *id = js_str(json_array_get(json_object_get(plans, "items"), 0), "id", NULL);
 	if (!id)
-		berth_fail(err, BERTH_E_NOT_FOUND, "sync %s has no stored plan", cli_operand(c, 0));
+		berth_fail(err, BERTH_E_NOT_FOUND,
+			   "sync %s has no stored plan: berthctl sync plan %s --store",
+			   cli_operand(c, 0), cli_operand(c, 0));
 	return id ? strdup(id) : NULL;
 }
 

@@ -581,7 +581,10 @@ class Live(unittest.TestCase):
                 client.push(repository, Image([random_layer("planned", 1000)]), "1")
             self.ctl("sync", "create", "rule3", "--from", "hub/planned", "--to", "lab/planned")
             self.addCleanup(self.ctl, "sync", "delete", "rule3", "--yes")
-            self.ctl("sync", "apply", "rule3", status=3)
+            for words, next_line in ((("apply",), "berthctl sync plan rule3 --store"),
+                                     (("report",), "berthctl sync run rule3"),
+                                     (("retry",), "berthctl sync run rule3")):
+                self.assertIn(next_line, self.ctl("sync", *words, "rule3", status=3).stderr)
             self.ctl("sync", "plan", "rule3", "--store")
             plan = self.ctl("sync", "plans", "rule3", "-o", "name").stdout.split()[0]
             client.push("planned/two", Image([random_layer("planned again", 1000)]), "1")
