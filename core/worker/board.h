@@ -11,10 +11,10 @@
 
 struct board {
 	_Atomic uint64_t deadline_ms; /* CLOCK_MONOTONIC; 0: the call is not read yet */
-	_Atomic uint32_t result_sent;
-	_Atomic int32_t program; /* process group of a program it runs; 0: none */
-	char job[64];            /* its id */
-	char call[96];           /* "tags of plugin dockerreg"; empty: none runs */
+	_Atomic uint32_t result_sent; /* or its other end is gone */
+	_Atomic int32_t program;      /* process group of a program it runs; 0: none */
+	char job[64];                 /* its id */
+	char call[96];                /* "tags of plugin dockerreg"; empty: none runs */
 };
 
 #endif

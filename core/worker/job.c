@@ -425,6 +425,9 @@ int child_serve(const struct child_setup *setup, struct berth_error *err)
 		struct berth_error lost = ERROR_INIT;
 		code = send_result(&j, NULL, err, &lost);
 	}
+	/* Nobody is left to be told of an end. */
+	if (j.is_lost)
+		atomic_store(&setup->board->result_sent, 1);
 	json_decref(j.progress);
 	json_decref(j.claims);
 	json_decref(j.call);

@@ -249,6 +249,7 @@ class WithDaemon(Case):
         self.go_on()
         self.daemon.start()
         self.assert_went_on()
+        self.assertNotIn("crashed", self.daemon.log())  # nobody waited for it any more
 
     def test_after_a_restart_of_berthd_the_copy_goes_on_at_the_byte(self):
         self.begin()
