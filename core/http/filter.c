@@ -342,18 +342,6 @@ struct compiler {
 	struct berth_error *err;
 };
 
-static int fail_field(const struct compiler *c, const char *field)
-{
-	char list[180] = "";
-	size_t n = 0;
-	for (size_t i = 0; i < c->table->column_count && n < sizeof list; i++)
-		if (c->table->columns[i].name)
-			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "",
-					      c->table->columns[i].name);
-	return berth_fail(c->err, BERTH_E_INVALID, "filter: no field %s; there are %s", field,
-			  list);
-}
-
 /* A glob as a LIKE pattern: * any, ? one, all else itself. */
 static char *like_of_glob(const char *glob)
 {
@@ -430,7 +418,7 @@ static int compile_term(const struct compiler *c, struct node *n)
 	int r = 0;
 
 	if (!column)
-		return fail_field(c, n->field);
+		return store_no_field(c->table, "filter", n->field, c->err);
 	if (n->op == OP_LIKE)
 		return compile_like(c, n, column);
 	for (size_t i = 0; !r && i < n->value_count; i++)

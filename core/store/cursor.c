@@ -28,17 +28,18 @@ const struct store_column *store_field(const struct store_table *table, const ch
 	return NULL;
 }
 
-static int unknown_field(const struct store_table *table, const char *name, struct berth_error *err)
+int store_no_field(const struct store_table *table, const char *what, const char *name,
+		   struct berth_error *err)
 {
-	AUTO_BUF struct buf known = {.max = 512};
+	AUTO_BUF struct buf known = {.max = sizeof(err->cause)};
 
 	for (size_t i = 0; i < table->column_count; i++)
 		if (table->columns[i].name &&
 		    buf_printf(&known, err, "%s%s", known.byte_count ? ", " : "",
 			       table->columns[i].name))
 			break;
-	return berth_fail(err, BERTH_E_INVALID, "sort: no field '%.64s'; there are %s", name,
-			  buf_text(&known));
+	berth_fail(err, BERTH_E_INVALID, "%s: no field '%.64s'", what, name);
+	return berth_cause(err, "there are %s", buf_text(&known));
 }
 
 static int add_field(const struct store_table *table, const char *word, struct order *o,
@@ -48,7 +49,7 @@ static int add_field(const struct store_table *table, const char *word, struct o
 	const struct store_column *c = store_field(table, word + descending);
 
 	if (!c)
-		return unknown_field(table, word + descending, err);
+		return store_no_field(table, "sort", word + descending, err);
 	if (o->column_count == ORDER_MAX - 1)
 		return berth_fail(err, BERTH_E_LIMIT, "sort: more than %d fields", ORDER_MAX - 1);
 	for (size_t i = 0; i < o->column_count; i++)

@@ -74,6 +74,10 @@ MUST_USE int store_count(struct store *s, const struct store_table *table,
 			 struct berth_error *err);
 /* The column that a field name of the API means; NULL: none. */
 const struct store_column *store_field(const struct store_table *table, const char *name);
+/* BERTH_E_INVALID: what ("sort", "filter") names a field that the table has not; those that
+ * it has are the cause. */
+int store_no_field(const struct store_table *table, const char *what, const char *name,
+		   struct berth_error *err);
 
 /* Cursors of a list that is no query: ends is what its page ended with, what is
  * all that was asked; *ret as store_list gives it, free(). Opening gives ends

@@ -157,7 +157,7 @@ static void filter_faults_are_named(void **state)
 		{"name eq 'a')", "expected and, or, or the end at byte 12"},
 		{"name in ()", "expected a value"},
 		{"name in ('a'", "expected , or )"},
-		{"colour eq 'a'", "no field colour; there are name, count, created_at, enabled"},
+		{"colour eq 'a'", "filter: no field 'colour'"},
 		{"count eq 'a'", "count eq wants a whole number"},
 		{"count eq 99999999999999999999", "a whole number within 2^53"},
 		{"name eq 5", "name eq wants a quoted text"},

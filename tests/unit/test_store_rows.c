@@ -156,7 +156,7 @@ static void an_unknown_sort_field_is_answered_with_the_known_ones(void **state)
 
 		assert_int_equal(rc, BERTH_E_INVALID);
 		if (!i)
-			assert_non_null(strstr(err.message, "created_at"));
+			assert_non_null(strstr(err.cause, "created_at"));
 	}
 }
 
