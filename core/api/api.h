@@ -43,6 +43,8 @@ void findings_fail(struct findings *f, const struct berth_error *err);
 void findings_add_error(struct findings *f, const char *pointer, const char *code,
 			const struct berth_error *why);
 
+/* A command to run next, with a name or two in it. */
+#define HINT_ROOM 160
 /* Answers an error of the store or of another module; status and code follow
  * from err->code. hint: one command to run next, or NULL. */
 void api_fail(struct answer *a, const struct berth_error *err, const char *hint);

@@ -341,6 +341,7 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	json_t *images AUTO_JSON = json_array(), *instances AUTO_JSON = json_object();
 	struct failed f = {.images = images, .instances = instances};
 	struct berth_error err = ERROR_INIT;
+	char hint[HINT_ROOM];
 
 	int code = sync_run_of(d, of, run_id, &run, &err);
 	if (!code)
@@ -351,8 +352,10 @@ static bool narrow_to_failed(struct request *q, struct answer *a, const struct s
 	narrow_targets(rule, targets, instances);
 	if (code)
 		api_fail(a, &err, "berthctl sync list");
-	else if (!has_any)
-		api_refuse(a, 409, "run-has-no-failures", NULL, "nothing failed in run %s", run_id);
+	if (!code && !has_any) {
+		snprintf(hint, sizeof(hint), "berthctl sync run %s", of->name);
+		api_refuse(a, 409, "run-has-no-failures", hint, "nothing failed in run %s", run_id);
+	}
 	return !code && has_any;
 }
 
@@ -394,12 +397,13 @@ void api_sync_runs_create(struct request *q, struct answer *a)
 	const char *run_id = js_str(request_body(q), "only_failed_of", NULL);
 	const char *plan_id = js_str(request_body(q), "plan", NULL);
 	json_t *desired AUTO_JSON = NULL, *targets AUTO_JSON = NULL;
+	char hint[HINT_ROOM];
 
 	if (api_resumed(q, a) || !sync_of_route(q, a, &row))
 		return;
 	if (!row.is_enabled) {
-		api_refuse(a, 409, "sync-disabled", "berthctl sync list",
-			   "copy rule %s is disabled", row.name);
+		snprintf(hint, sizeof(hint), "berthctl sync edit %s --enable", row.name);
+		api_refuse(a, 409, "sync-disabled", hint, "copy rule %s is disabled", row.name);
 		return;
 	}
 	json_t *rule AUTO_JSON = rule_of_row(a, &row, &desired, &targets);

@@ -284,7 +284,7 @@ bool integration_usable(struct answer *a, const struct integration *row, bool ne
 {
 	struct berth_error err = ERROR_INIT;
 	const char *code = find_hindrance(row, needs_health, &err);
-	char hint[128];
+	char hint[HINT_ROOM];
 
 	if (!err.code)
 		return true;
@@ -292,8 +292,9 @@ bool integration_usable(struct answer *a, const struct integration *row, bool ne
 		api_fail(a, &err, NULL);
 		return false;
 	}
-	snprintf(hint, sizeof(hint), "berthctl integration %s %s",
-		 strcmp(code, "integration-disabled") ? "probe" : "edit", row->name);
+	bool is_off = !strcmp(code, "integration-disabled");
+	snprintf(hint, sizeof(hint), "berthctl integration %s %s%s", is_off ? "edit" : "probe",
+		 row->name, is_off ? " --enable" : "");
 	answer_problem(a, 409, code, &err, hint);
 	return false;
 }

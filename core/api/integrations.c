@@ -416,17 +416,18 @@ static bool is_clean_there(struct request *q, struct answer *a, const struct int
 {
 	int64_t logins = kept->logins, policies = kept->policies;
 	struct berth_error off = ERROR_INIT;
+	char hint[HINT_ROOM];
 
 	if (integration_check_usable(row, true, &off))
 		return true;
+	snprintf(hint, sizeof(hint), "berthctl integration %s %s%s", logins ? "edit" : "refresh",
+		 row->name, logins ? " --disable" : "");
 	if (logins)
-		api_refuse(a, 409, "in-use",
-			   request_is_platform(q) ? "berthctl login list"
-						  : "berthctl integration edit NAME --disable",
+		api_refuse(a, 409, "in-use", request_is_platform(q) ? "berthctl login list" : hint,
 			   "%lld temporary logins of integration %s are still to be revoked",
 			   (long long)logins, row->name);
 	else if (policies)
-		api_refuse(a, 409, "in-use", "berthctl integration refresh NAME",
+		api_refuse(a, 409, "in-use", hint,
 			   "%lld replication polic%s at integration %s %s still to be removed",
 			   (long long)policies, policies == 1 ? "y" : "ies", row->name,
 			   policies == 1 ? "is" : "are");

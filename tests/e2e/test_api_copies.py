@@ -516,7 +516,8 @@ class Syncs(Case):
         off = self.make("back", "mirror/x", "hub/shop", enabled=False)
         self.refused(409, "sync-ring", "PATCH", "/v1/syncs/back", {"enabled": True},
                      If_Match=off.headers["ETag"])
-        self.refused(409, "sync-disabled", "POST", "/v1/syncs/back/runs")
+        self.assertEqual("berthctl sync edit back --enable", self.refused(
+            409, "sync-disabled", "POST", "/v1/syncs/back/runs")["hint"])
 
     def test_rules_of_versions_that_cannot_be_one_share_a_target(self):
         self.make("old", "hub/shop", "mirror/versions", semver="<2")

@@ -181,6 +181,7 @@ class Disabled(ApiCase):
                 ("POST", "/v1/copies", {"source": "hub/shop/web:1.0.0", "target": "mirror"}),
                 ("POST", "/v1/syncs/off/plan", None), ("POST", "/v1/syncs/off/runs", None)):
             problem = self.refused(409, "integration-disabled", method, path, body)
+            self.assertRegex(problem["hint"], "^berthctl integration edit (hub|mirror) --enable$")
             self.assertIn("hub", problem["detail"])
             self.assertIn("hub", problem["hint"])
         self.assertEqual([], self.api.get("/v1/images?q=hub")["items"])
