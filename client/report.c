@@ -237,8 +237,11 @@ static int cli_exit_of_problem(const json_t *problem)
 	static const struct {
 		const char *code;
 		int exit;
-	} own[] = {
-		{"draining", EXIT_NO_DAEMON}, {"damaged", EXIT_ERROR}, {"no-memory", EXIT_ERROR}};
+	} own[] = {{"draining", EXIT_NO_DAEMON},
+		   {"damaged", EXIT_ERROR},
+		   {"no-memory", EXIT_ERROR},
+		   {"read-only", EXIT_ERROR},
+		   {"disk-full", EXIT_ERROR}};
 	static const struct {
 		int status, exit;
 	} table[] = {
@@ -247,10 +250,11 @@ static int cli_exit_of_problem(const json_t *problem)
 		{408, EXIT_TIMEOUT},   {409, EXIT_CONFLICT},    {412, EXIT_CONFLICT},
 		{413, EXIT_USAGE},     {415, EXIT_USAGE},       {422, EXIT_USAGE},
 		{428, EXIT_CONFLICT},  {431, EXIT_USAGE},       {502, EXIT_UPSTREAM},
-		{503, EXIT_UPSTREAM},  {504, EXIT_TIMEOUT},
+		{503, EXIT_UPSTREAM},  {504, EXIT_TIMEOUT},     {507, EXIT_UPSTREAM},
 	};
 	int64_t status = js_int(problem, "status", 0);
-	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
+	bool is_own = !json_object_get(problem, "upstream"); /* no registry's answer led to it */
+	for (size_t i = 0; is_own && i < ARRAY_COUNT(own); i++)
 		if (!strcmp(own[i].code, js_str(problem, "code", "")))
 			return own[i].exit;
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++)

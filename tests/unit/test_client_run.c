@@ -142,9 +142,17 @@ static void statuses_become_the_documented_exit_codes(void **state)
 		{HTTP_JSON("502 B", "", "{\"title\":\"t\",\"status\":502}"), EXIT_UPSTREAM},
 		{HTTP_JSON("413 B", "", "{\"title\":\"t\",\"status\":413}"), EXIT_USAGE},
 		{HTTP_JSON("503 B", "", "{\"title\":\"t\",\"status\":503}"), EXIT_UPSTREAM},
+		{HTTP_JSON("503 B", "", "{\"code\":\"read-only\",\"status\":503}"), EXIT_ERROR},
+		{HTTP_JSON("503 B", "",
+			   "{\"code\":\"read-only\",\"status\":503,\"upstream\":{\"status\":403}}"),
+		 EXIT_UPSTREAM},
 		{HTTP_JSON("503 B", "", "{\"code\":\"draining\",\"status\":503}"), EXIT_NO_DAEMON},
 		{HTTP_JSON("503 B", "", "{\"code\":\"no-memory\",\"status\":503}"), EXIT_ERROR},
 		{HTTP_JSON("504 B", "", "{\"title\":\"t\",\"status\":504}"), EXIT_TIMEOUT},
+		{HTTP_JSON("507 B", "", "{\"code\":\"disk-full\",\"status\":507}"), EXIT_ERROR},
+		{HTTP_JSON("507 B", "",
+			   "{\"code\":\"disk-full\",\"status\":507,\"upstream\":{\"status\":412}}"),
+		 EXIT_UPSTREAM},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
