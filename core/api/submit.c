@@ -46,8 +46,9 @@ bool api_may_cancel(struct request *q, int64_t uid, const char *user_name)
 		request_may_somewhere(q, POINT_OPERATIONS_CANCEL));
 }
 
-/* The hint of a kind speaks of NAME; an operation knows which integration that is. */
-static void name_hint(const json_t *document, json_t *problem)
+/* The hint of a kind speaks of NAME; an operation may know which integration that is. A
+ * cluster is an instance of its job, too, but none. */
+static void name_hint(const json_t *document, const char *integration, json_t *problem)
 {
 	static const char place[] = "/v1/integrations/";
 	const char *of =
@@ -55,12 +56,15 @@ static void name_hint(const json_t *document, json_t *problem)
 	const struct problem_kind *kind = problem_kind_find(js_str(problem, "code", ""));
 	const char *hint = js_str(problem, "hint", ""), *at = strstr(hint, " NAME");
 
-	if (!kind || kind->hint_kind != HINT_INTEGRATION || !at || !of ||
-	    strncmp(of, place, strlen(place)) != 0)
+	if (!kind || kind->hint_kind != HINT_INTEGRATION || !at)
 		return;
-	const char *name = of + strlen(place);
-	char *named AUTO_FREE = text_printf("%.*s %.*s%s", (int)(at - hint), hint,
-					    (int)strcspn(name, "/"), name, at + 5);
+	const char *name =
+		of && !strncmp(of, place, strlen(place)) ? of + strlen(place) : integration;
+	size_t byte_count = strcspn(name, "/");
+	if (!byte_count || (name == integration && !text_is_integration(name)))
+		return;
+	char *named AUTO_FREE =
+		text_printf("%.*s %.*s%s", (int)(at - hint), hint, (int)byte_count, name, at + 5);
 	bool is_new = !strcmp(js_str(document, "kind", ""), "integration-create");
 	js_put_str(problem, "hint", is_new ? "berthctl integration create --help" : named);
 }
@@ -77,7 +81,7 @@ void api_show_error(json_t *document)
 	js_to_error(kept, &err);
 	json_t *problem = problem_document(NULL, &err, js_str(document, "id", ""));
 	js_put_str(json_object_get(problem, "upstream"), "host", js_str(kept, "host", ""));
-	name_hint(document, problem);
+	name_hint(document, js_str(kept, "integration", ""), problem);
 	json_object_set_new(document, "error", problem);
 }
 

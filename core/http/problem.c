@@ -267,11 +267,18 @@ static const char *hint_of(const struct problem_kind *kind, const struct berth_e
 	return room;
 }
 
+/* What a registry sent beyond a cap is no fault of the request. */
+static const struct problem_kind *kind_of(const struct berth_error *err)
+{
+	if (err && err->code == BERTH_E_LIMIT && err->from == BERTH_FROM_CURL)
+		return problem_kind_find("upstream-failed");
+	return problem_kind_of_error(err ? err->code : 0);
+}
+
 json_t *problem_document(const char *code, const struct berth_error *err, const char *instance)
 {
 	char command[HINT_ROOM];
-	const struct problem_kind *kind =
-		code ? problem_kind_find(code) : problem_kind_of_error(err ? err->code : 0);
+	const struct problem_kind *kind = code ? problem_kind_find(code) : kind_of(err);
 	if (!kind)
 		kind = problem_kind_find("internal");
 	if (!code)

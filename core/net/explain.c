@@ -176,6 +176,10 @@ void net_explain(struct net_exchange *x, CURLcode result, struct berth_error *er
 	bool begun = x->header_bytes > 0;
 	if (x->failure.code) {
 		*err = x->failure;
+		if (err->code == BERTH_E_LIMIT) { /* what was sent is too long */
+			err->from = BERTH_FROM_CURL;
+			err->upstream = (int32_t)result;
+		}
 		return;
 	}
 	/* What is to look like a closed port goes on as one. */

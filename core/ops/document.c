@@ -124,10 +124,14 @@ static char *text_of(const json_t *value)
 	return value ? js_canonical(value) : strdup("");
 }
 
-/* {"code", "message", ...}, with "host" where an answer of a server led to it. */
+/* {"code", "message", ...}, with "host" where an answer of a server led to it, and with
+ * "integration" where the job was given no other. */
 static json_t *error_of(const struct entry *e, const struct berth_error *why)
 {
 	json_t *error = js_of_error(why);
+
+	if (json_object_size(e->names) == 1)
+		js_put_str(error, "integration", json_object_iter_key(json_object_iter(e->names)));
 
 	if (why->from == BERTH_FROM_HTTP)
 		js_put_str(error, "host", e->host);

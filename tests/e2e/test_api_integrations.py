@@ -272,7 +272,11 @@ class Kept(ApiCase):
         self.settle()
         since = self.api.get("/v1/events?wait_s=0")["next"]
         registry.stop()
-        self.failed(self.api.post("/v1/integrations/disabled-at-times/probe", None), "unavailable")
+        place = self.space("disabled-at-times")
+        for starts in (self.ask("GET", f"/v1/spaces/{place}/artifacts/a%3A1").body,
+                       self.api.post("/v1/integrations/disabled-at-times/probe", None)):
+            problem = self.failed(starts, "unavailable")
+            self.assertEqual("berthctl integration probe disabled-at-times", problem["hint"])
         status = self.api.get("/v1/integrations/disabled-at-times")["status"]
         self.assertEqual(("unhealthy", "Unreachable"), (status["phase"], status["reason"]))
         self.assertTrue(status["message"])

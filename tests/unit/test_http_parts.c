@@ -381,6 +381,18 @@ static void problems_carry_the_error(void **state)
 		json_integer_value(json_object_get(json_object_get(p, "upstream"), "status")), 503);
 }
 
+static void what_a_registry_sent_beyond_a_cap_is_the_registrys_fault(void **state)
+{
+	struct berth_error err = ERROR_INIT;
+	(void)state;
+	berth_fail(&err, BERTH_E_LIMIT, "too long");
+	AUTO_JSON json_t *own = problem_document(NULL, &err, "the-id");
+	err.from = BERTH_FROM_CURL;
+	AUTO_JSON json_t *sent = problem_document(NULL, &err, "the-id");
+	assert_int_equal(json_integer_value(json_object_get(own, "status")), 422);
+	assert_int_equal(json_integer_value(json_object_get(sent, "status")), 502);
+}
+
 static void roles_follow_the_highest_group(void **state)
 {
 	const struct access_config c = {
@@ -489,6 +501,7 @@ int main(void)
 		T(every_kind_of_problem_is_whole),
 		T(every_error_code_has_a_kind),
 		T(problems_carry_the_error),
+		T(what_a_registry_sent_beyond_a_cap_is_the_registrys_fault),
 		T(roles_follow_the_highest_group),
 		T(callers_are_known_by_the_kernels_numbers),
 		T(route_table_is_sound),
