@@ -107,7 +107,8 @@ static void show_bar(struct cli *c, const struct figures *f)
 	AUTO_FREE char *cut = stage && room > 3 ? fit_text(&c->err, stage, (size_t)room) : NULL;
 	fprintf(c->err.file, "%s  %s", text, cut ? cut : "");
 	if (f->stream_count && room > 24)
-		fprintf(c->err.file, ", %zu streams", f->stream_count);
+		fprintf(c->err.file, ", %zu stream%s", f->stream_count,
+			f->stream_count == 1 ? "" : "s");
 	fflush(c->err.file);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo` away from a terminal: it shows what it promises and tidies up."""
+"""`make demo`, away from a terminal and at one: it shows what it promises and tidies up."""
 
 import glob
 import os
@@ -8,6 +8,9 @@ import subprocess
 import unittest
 
 from berthtest import Daemon, need, proc, workdir
+from berthtest.terminal import Terminal
+
+DEMO = os.path.join(proc.TREE, "tests", "demo", "demo")
 
 
 class Demo(unittest.TestCase):
@@ -16,9 +19,8 @@ class Demo(unittest.TestCase):
         Daemon.program("berthctl")
         folder = workdir(self)
         os.chmod(folder, 0o711)  # then the member is another user, where root runs this
-        done = subprocess.run([os.path.join(proc.TREE, "tests", "demo", "demo")], text=True,
-                              capture_output=True, check=False, timeout=550,
-                              stdin=subprocess.DEVNULL,
+        done = subprocess.run([DEMO], text=True, capture_output=True, check=False,
+                              timeout=550, stdin=subprocess.DEVNULL,
                               env={**os.environ, "TMPDIR": folder, "BERTH_BUILD": proc.build_dir()})
         self.assertEqual(0, done.returncode, done.stdout[-3000:] + done.stderr[-3000:])
         for line in ("$ berthctl integration add second", "$ berthctl space list",
@@ -32,6 +34,21 @@ class Demo(unittest.TestCase):
         self.assertNotIn("only-for-the-demo", done.stdout + done.stderr)
         self.assertEqual([], os.listdir(folder))
         self.assertEqual([], self.processes_below(folder))
+
+    def test_at_a_terminal_it_waits_in_no_pager_and_ends_in_a_shell_that_has_one(self):
+        need("docker-registry", "htpasswd", "openssl")
+        folder = workdir(self)
+        paged, shell = os.path.join(folder, "paged"), os.path.join(folder, "shell")
+        with open(shell, "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\necho "socket ${BERTH_SOCKET:+known}, pager $PAGER, '
+                       'another ${BERTH_PAGER-none}"\n')
+        os.chmod(shell, 0o755)
+        terminal = Terminal(program=DEMO, env={"TMPDIR": folder, "BERTH_BUILD": proc.build_dir(),
+                                               "SHELL": shell, "PAGER": f"touch {paged}"})
+        terminal.until(f"socket known, pager touch {paged}, another none", 550)
+        self.assertEqual(0, terminal.end(), terminal.seen[-3000:])
+        self.assertFalse(os.path.exists(paged))
+        self.assertIn("second/team/payments/backend/services/ledger-v2", terminal.seen)
 
     @staticmethod
     def member(folder):

@@ -30,9 +30,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 class Terminal:
-    """berthctl on a terminal of its own; both streams arrive there."""
+    """berthctl, or another program, on a terminal of its own; both streams arrive there."""
 
-    def __init__(self, *args, env=None, columns=100, stdout=None):
+    def __init__(self, *args, env=None, columns=100, stdout=None, program=CTL):
         self.master, slave = pty.openpty()
         self.seen = ""
         full = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LC_ALL": "C.UTF-8",
@@ -46,7 +46,7 @@ class Terminal:
             os.setsid()
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup ignores stays ignored
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        self.process = subprocess.Popen([CTL, *map(str, args)], stdin=slave,
+        self.process = subprocess.Popen([program, *map(str, args)], stdin=slave,
                                         stdout=stdout or slave, stderr=slave, env=full,
                                         preexec_fn=own_terminal)
         os.close(slave)
