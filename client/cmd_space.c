@@ -15,7 +15,12 @@ static const struct flag list_flags[] = {
 	{0},
 };
 static const struct flag bind_flags[] = {
-	{"workspace", 'W', FLAG_LIST, "NAME", "this workspace; may be repeated",
+	{"workspace", 'W', FLAG_LIST, "NAME", "this workspace; may be repeated", .field = "bind",
+	 .names = NAMES_WORKSPACE},
+	{0},
+};
+static const struct flag unbind_flags[] = {
+	{"workspace", 'W', FLAG_LIST, "NAME", "this workspace; may be repeated", .field = "unbind",
 	 .names = NAMES_WORKSPACE},
 	{0},
 };
@@ -200,11 +205,10 @@ static int change_bindings(struct cli *c)
 	int status = place_space(c, cli_operand(c, 0), id);
 	if (status >= 0)
 		return status;
-	AUTO_JSON json_t *names = json_array();
-	for (size_t i = 0; i < c->given_count; i++)
-		if (!strcmp(c->given[i].flag->name, "workspace"))
-			json_array_append_new(names, json_string(c->given[i].text));
-	AUTO_JSON json_t *body = json_pack("{s:O}", is_bind ? "bind" : "unbind", names);
+	struct berth_error err = ERROR_INIT;
+	AUTO_JSON json_t *body = json_object();
+	if (cli_fill_body(c, body, &err))
+		return cli_report(c, &err);
 	AUTO_FREE char *path = text_printf("/v1/spaces/%s/bindings", id);
 	AUTO_FREE char *done =
 		text_printf("space %s %s", cli_operand(c, 0), is_bind ? "bound" : "unbound");
@@ -318,7 +322,7 @@ const struct command space_commands[] = {
 		.verb = "unbind",
 		.summary = "Take a space away from workspaces; all of them or none",
 		.operands = {THE_SPACE},
-		.flags = bind_flags,
+		.flags = unbind_flags,
 		.examples = {{"berthctl space unbind hub/team --workspace shop",
 			      "its members no longer see it, unless it is public"},
 			     {"berthctl space unbind hub/team -W shop -W lab", "from both"}},

@@ -8,6 +8,7 @@
 
 #include "client/cli.h"
 #include "client/dial.h"
+#include "client/hint.h"
 #include "client/show.h"
 #include "core/base/text.h"
 #include "core/http/problem.h"
@@ -153,16 +154,27 @@ static bool is_of_flag(const char *pointer, size_t bytes, const struct flag *f)
 	return is_of_field(pointer, bytes, f->field) || is_of_field(pointer, bytes, f->field_alone);
 }
 
+static const struct flag *given_flag_of(const struct cli *c, const char *pointer, size_t bytes)
+{
+	for (size_t i = 0; i < c->given_count; i++)
+		if (is_of_flag(pointer, bytes, c->given[i].flag))
+			return c->given[i].flag;
+	return NULL;
+}
+
+static const struct operand *operand_of(const struct cli *c, const char *pointer, size_t bytes)
+{
+	for (const struct operand *o = c->command->operands; bytes && o->name; o++)
+		if (strlen(o->name) == bytes - 1 && !strncasecmp(o->name, pointer + 1, bytes - 1))
+			return o;
+	return NULL;
+}
+
 static const struct flag *flag_of(const struct cli *c, const char *pointer, size_t bytes)
 {
 	struct flag_group groups[FLAG_GROUP_MAX];
 	size_t group_count = command_flag_groups(c->command, groups);
 
-	for (size_t i = 0; i < c->given_count; i++) {
-		const struct flag *f = c->given[i].flag;
-		if (is_of_flag(pointer, bytes, f))
-			return f;
-	}
 	for (size_t i = 0; i < group_count; i++)
 		for (const struct flag *f = groups[i].flags; f && f->name; f++)
 			if (is_of_flag(pointer, bytes, f))
@@ -177,13 +189,12 @@ static char *in_typed_words(const struct cli *c, const char *text)
 	size_t n = strcspn(text, ": ");
 	if (*text != '/' || !c->command || (text[n] && text[n] != ':'))
 		return NULL;
-	const struct flag *f = flag_of(c, text, n);
-	if (f)
-		return text_printf("--%s%s", f->name, text + n);
-	for (const struct operand *o = c->command->operands; o->name; o++)
-		if (strlen(o->name) == n - 1 && !strncasecmp(o->name, text + 1, n - 1))
-			return text_printf("%s%s", o->name, text + n);
-	return NULL;
+	const struct flag *f = given_flag_of(c, text, n);
+	const struct operand *o = f ? NULL : operand_of(c, text, n);
+	if (o)
+		return text_printf("%s%s", o->name, text + n);
+	f = f ? f : flag_of(c, text, n);
+	return f ? text_printf("--%s%s", f->name, text + n) : NULL;
 }
 
 static void line_of_fault(struct cli *c, enum paint paint, const char *label, const char *text)
@@ -222,11 +233,11 @@ static void problem_lines(struct cli *c, const json_t *problem)
 	if (js_int(problem, "retry_after_s", 0))
 		cli_hint(c, "try again in %lld s", (long long)js_int(problem, "retry_after_s", 0));
 	const char *hint = js_str(problem, "hint", "");
-	if (is_for_callers(problem) && c->command && strcmp(c->command->noun, "api") != 0)
-		cli_hint(c, "berthctl %s%s%s --help", c->command->noun, c->command->verb ? " " : "",
-			 c->command->verb ? c->command->verb : "");
-	else if (*hint)
-		line(c, PAINT_GREEN, "hint", hint);
+	bool is_ours =
+		is_for_callers(problem) && c->command && strcmp(c->command->noun, "api") != 0;
+	AUTO_FREE char *own = is_ours ? hint_for(c, problem) : NULL;
+	if (own || *hint)
+		line(c, PAINT_GREEN, "hint", own ? own : hint);
 	snprintf(c->told_request, sizeof(c->told_request), "%s",
 		 js_str(problem, "instance", c->request_id));
 }

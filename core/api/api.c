@@ -128,6 +128,17 @@ int api_each(struct store *s, const struct store_table *table, const struct stor
 	return 0;
 }
 
+int api_use_add(struct api_use *use, json_t *text, struct berth_error *err, const char *hint, ...)
+{
+	va_list args;
+
+	va_start(args, hint);
+	if (!*use->hint)
+		vsnprintf(use->hint, sizeof(use->hint), hint, args);
+	va_end(args);
+	return json_array_append_new(use->texts, text) ? berth_fail_memory(err) : 0;
+}
+
 bool api_unused(struct request *q, struct answer *a, const struct api_users *users)
 {
 	struct store *s = request_daemon(q)->store;
@@ -138,6 +149,7 @@ bool api_unused(struct request *q, struct answer *a, const struct api_users *use
 					.tail = users->order};
 	struct berth_error err = ERROR_INIT;
 	json_t *texts AUTO_JSON = json_array();
+	struct api_use use = {.texts = texts};
 	int64_t count = 0;
 	const json_t *one;
 	size_t i;
@@ -145,14 +157,15 @@ bool api_unused(struct request *q, struct answer *a, const struct api_users *use
 	if (!texts)
 		(void)berth_fail_memory(&err);
 	if (!texts || store_count(s, users->table, &page, &count, &err) ||
-	    store_list(s, users->table, &page, users->say, texts, NULL, &err)) {
+	    store_list(s, users->table, &page, users->say, &use, NULL, &err)) {
 		api_fail(a, &err, NULL);
 		return false;
 	}
 	if (!count)
 		return true;
-	api_refuse(a, 409, "in-use", users->hint, "%s%s%lld %s%s", users->what, users->before,
-		   (long long)count, count == 1 ? users->one : users->many, users->after);
+	api_refuse(a, 409, "in-use", *use.hint ? use.hint : NULL, "%s%s%lld %s%s", users->what,
+		   users->before, (long long)count, count == 1 ? users->one : users->many,
+		   users->after);
 	json_array_foreach (texts, i, one)
 		answer_fault(a, "", "in-use", "%s", json_string_value(one));
 	return false;

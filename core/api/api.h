@@ -132,15 +132,21 @@ MUST_USE int api_tell(struct daemon_state *d, const char *resource, const char *
 bool api_remove(struct request *q, struct answer *a, const char *path, const char *id,
 		int (*remove)(struct store *s, const char *id, struct berth_error *err));
 /* Rows that keep another one from being removed. within is a condition of table with one
- * value; order says how they are named, and how many at most; say adds a text for one row
- * to a json_t array; what, before and after are the sentence around their number. */
+ * value; order says how they are named, and how many at most; say is given a struct api_use
+ * for one row; what, before and after are the sentence around their number. */
 struct api_users {
 	const struct store_table *table;
 	const char *within, *value, *order;
 	store_each *say;
 	const char *what, *before, *one, *many, *after; /* "role x" " is held by " N "user" "" */
-	const char *hint;                               /* one command to run next */
 };
+struct api_use {
+	json_t *texts;        /* an array: one for each row */
+	char hint[HINT_ROOM]; /* the command that takes the first of them away */
+};
+/* For say: adds text, which it takes, and keeps the hint of the first row. */
+MUST_USE int api_use_add(struct api_use *use, json_t *text, struct berth_error *err,
+			 const char *hint, ...) __attribute__((format(printf, 4, 5)));
 /* True: there are none; else answered 409 "in-use" with each of them. */
 MUST_USE bool api_unused(struct request *q, struct answer *a, const struct api_users *users);
 #define USER_NAME_ROOM 80

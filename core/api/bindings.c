@@ -55,7 +55,8 @@ static int add_use(void *user, const void *row, struct berth_error *err)
 	json_t *text = json_sprintf("space %s/%s is bound to workspace %s", it->integration,
 				    it->space, it->workspace);
 
-	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
+	return api_use_add(user, text, err, "berthctl space unbind %s/%s --workspace %s",
+			   it->integration, it->space, it->workspace);
 }
 
 bool bindings_none(struct request *q, struct answer *a, const char *within, const char *value,
@@ -72,7 +73,6 @@ bool bindings_none(struct request *q, struct answer *a, const char *within, cons
 		.one = "binding",
 		.many = "bindings",
 		.after = ": unbind first",
-		.hint = "berthctl space unbind SPACE --workspace NAME",
 	};
 
 	return api_unused(q, a, &bindings);

@@ -314,7 +314,7 @@ int copy_ended(struct operation *op, const json_t *value, const struct berth_err
 		return err->code;
 	json_t *result = json_deep_copy(value);
 	if (failed)
-		copy_blame(d, op->id, failed, js_int(value, "images", failed), err);
+		copy_blame(op, failed, js_int(value, "images", failed), err);
 	json_object_set_new(result, "outcomes", outcomes);
 	json_object_set_new(result, "run", json_string(op->id));
 	*ret_result = result;

@@ -57,6 +57,7 @@ int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **ret, stru
 
 struct blamed {
 	char source[512];
+	struct operation *op;
 	struct berth_error why;
 };
 
@@ -70,20 +71,21 @@ static int take_blamed(void *user, const void *row, struct berth_error *err)
 	if (*it->cause && api_parse(it->cause, &cause, err))
 		return err->code;
 	js_to_error(cause, &to->why);
+	op_blame(to->op, js_str(cause, "integration", ""));
 	return 0;
 }
 
-int copy_blame(struct daemon_state *d, const char *run_id, int64_t failed, int64_t images,
-	       struct berth_error *err)
+int copy_blame(struct operation *op, int64_t failed, int64_t images, struct berth_error *err)
 {
-	const struct store_value values[] = {V_TEXT(run_id)};
+	const struct store_value values[] = {V_TEXT(op->id)};
 	struct store_page page = {.within = "run_id = ? AND state = 'failed'",
 				  .within_values = values,
 				  .within_count = 1,
 				  .tail = "ORDER BY number LIMIT 1"};
-	struct blamed first = {.why = ERROR_INIT};
+	struct blamed first = {.op = op, .why = ERROR_INIT};
 
-	if (store_list(d->store, &sync_outcomes_table, &page, take_blamed, &first, NULL, err))
+	if (store_list(api_daemon()->store, &sync_outcomes_table, &page, take_blamed, &first, NULL,
+		       err))
 		return err->code;
 	if (!first.why.code)
 		return berth_fail(err, BERTH_E_INTERNAL, "%lld of %lld images failed",

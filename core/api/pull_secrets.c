@@ -176,7 +176,8 @@ static int add_use(void *user, const void *row, struct berth_error *err)
 	json_t *text = json_sprintf("namespace %s of cluster %s is of workspace %s", it->namespace,
 				    it->cluster, it->owner);
 
-	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
+	return api_use_add(user, text, err, "berthctl workspace edit %s --remove-namespace %s/%s",
+			   it->owner, it->cluster, it->namespace);
 }
 
 bool pull_namespaces_none(struct request *q, struct answer *a, const char *within,
@@ -193,7 +194,6 @@ bool pull_namespaces_none(struct request *q, struct answer *a, const char *withi
 		.one = "namespace",
 		.many = "namespaces",
 		.after = "",
-		.hint = "berthctl workspace edit NAME --remove-namespace CLUSTER/NAMESPACE",
 	};
 
 	return api_unused(q, a, &namespaces);

@@ -461,7 +461,13 @@ static int add_holder(void *user, const void *row, struct berth_error *err)
 				    *it->name ? " (" : "", it->name, *it->name ? ")" : "",
 				    *it->workspace ? " in workspace " : "", it->workspace);
 
-	return json_array_append_new(user, text) ? berth_fail_memory(err) : 0;
+	const char *kind = it->principal[0] == 'g' ? "remove-group" : "remove";
+	int digits = (int)strcspn(it->principal + 1, "=");
+
+	return *it->workspace ? api_use_add(user, text, err, "berthctl workspace edit %s --%s %.*s",
+					    it->workspace, kind, digits, it->principal + 1)
+			      : api_use_add(user, text, err, "berthctl role edit %s --%s %.*s",
+					    it->role, kind, digits, it->principal + 1);
 }
 
 static bool is_unheld(struct request *q, struct answer *a, const char *name)
@@ -478,7 +484,6 @@ static bool is_unheld(struct request *q, struct answer *a, const char *name)
 		.one = "user or group",
 		.many = "users and groups",
 		.after = "",
-		.hint = "berthctl workspace edit NAME --remove USER",
 	};
 
 	snprintf(what, sizeof(what), "role %s", name);

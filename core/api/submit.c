@@ -46,8 +46,8 @@ bool api_may_cancel(struct request *q, int64_t uid, const char *user_name)
 		request_may_somewhere(q, POINT_OPERATIONS_CANCEL));
 }
 
-/* The hint of a kind speaks of NAME; an operation may know which integration that is. A
- * cluster is an instance of its job, too, but none. */
+/* The hint speaks of NAME; an operation may know which integration that is. A cluster is an
+ * instance of its job, too, but none. */
 static void name_hint(const json_t *document, const char *integration, json_t *problem)
 {
 	static const char place[] = "/v1/integrations/";
@@ -56,7 +56,7 @@ static void name_hint(const json_t *document, const char *integration, json_t *p
 	const struct problem_kind *kind = problem_kind_find(js_str(problem, "code", ""));
 	const char *hint = js_str(problem, "hint", ""), *at = strstr(hint, " NAME");
 
-	if (!kind || kind->hint_kind != HINT_INTEGRATION || !at)
+	if (!kind || kind->hint_kind == HINT_PLAIN || !at)
 		return;
 	const char *name =
 		of && !strncmp(of, place, strlen(place)) ? of + strlen(place) : integration;

@@ -131,10 +131,9 @@ MUST_USE int sync_last_run(struct daemon_state *d, const char *rule_id, json_t *
 /* The run of that id, where it is the rule's (of NULL: any). BERTH_E_NOT_FOUND. */
 MUST_USE int sync_run_of(struct daemon_state *d, const struct sync_rule *of, const char *id,
 			 struct sync_run *ret, struct berth_error *err);
-/* The error of a run in which images failed: the first one's, with the counts. Returns
- * its code, or that of the store. */
-int copy_blame(struct daemon_state *d, const char *run_id, int64_t failed, int64_t images,
-	       struct berth_error *err);
+/* The error of a run in which images failed: the first one's, with the counts, and op
+ * blames the integration where it arose. Returns its code, or that of the store. */
+int copy_blame(struct operation *op, int64_t failed, int64_t images, struct berth_error *err);
 /* The first 1 000 outcomes of a run: an array. */
 MUST_USE int copy_outcomes(struct daemon_state *d, const char *run_id, json_t **ret,
 			   struct berth_error *err);

@@ -316,9 +316,8 @@ static int add_owned(void *user, const void *row, struct berth_error *err)
 {
 	const struct integration *it = row;
 
-	return json_array_append_new(user, json_sprintf("integration %s", it->name))
-		       ? berth_fail_memory(err)
-		       : 0;
+	return api_use_add(user, json_sprintf("integration %s", it->name), err,
+			   "berthctl integration delete %s", it->name);
 }
 
 static bool owns_none(struct request *q, struct answer *a, const char *workspace, const char *what)
@@ -334,7 +333,6 @@ static bool owns_none(struct request *q, struct answer *a, const char *workspace
 		.one = "integration",
 		.many = "integrations",
 		.after = ": delete first",
-		.hint = "berthctl integration delete NAME",
 	};
 
 	return api_unused(q, a, &integrations);

@@ -253,7 +253,8 @@ const struct problem_kind *problem_kind_of_error(int code)
 	return problem_kind_find("internal");
 }
 
-/* Some kinds are berthd's own as well as a registry's, where its journal has nothing. */
+/* Some kinds are berthd's own as well as a registry's, where its journal has nothing, and
+ * where the path of the request was right. */
 static const char *hint_of(const struct problem_kind *kind, const struct berth_error *err,
 			   const char *instance, char *room)
 {
@@ -261,6 +262,8 @@ static const char *hint_of(const struct problem_kind *kind, const struct berth_e
 		return kind->hint;
 	if (!strcmp(kind->code, "read-only"))
 		return "berthctl maintain read-only NAME";
+	if (!strcmp(kind->code, "not-found"))
+		return "berthctl image list NAME";
 	if (strcmp(kind->code, "conflict") != 0 && strcmp(kind->code, "internal") != 0)
 		return kind->hint;
 	snprintf(room, HINT_ROOM, "berthctl operation log %.36s", instance);

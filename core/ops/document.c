@@ -124,17 +124,20 @@ static char *text_of(const json_t *value)
 	return value ? js_canonical(value) : strdup("");
 }
 
-/* {"code", "message", ...}, with "host" where an answer of a server led to it, and with
- * "integration" where the job was given no other. */
+/* {"code", "message", ...}, with "integration" where it is known which one failed: the
+ * only one of its job, or the one that op_blame named; and with its "host" where an answer
+ * of it led to the error. */
 static json_t *error_of(const struct entry *e, const struct berth_error *why)
 {
 	json_t *error = js_of_error(why);
+	const char *name = e->blamed;
 
-	if (json_object_size(e->names) == 1)
-		js_put_str(error, "integration", json_object_iter_key(json_object_iter(e->names)));
-
-	if (why->from == BERTH_FROM_HTTP)
-		js_put_str(error, "host", e->host);
+	if (!name && json_object_size(e->hosts) == 1)
+		name = json_object_iter_key(json_object_iter(e->hosts));
+	if (name)
+		js_put_str(error, "integration", name);
+	if (name && why->from == BERTH_FROM_HTTP)
+		js_put_str(error, "host", js_str(e->hosts, name, ""));
 	return error;
 }
 

@@ -72,6 +72,7 @@ static int end_at_once(struct entry *e, const json_t *value, struct berth_error 
 	TRANSACTION t = {0};
 	int rc = transaction_begin(&t, s, err);
 
+	e->blamed = NULL;
 	if (!rc && ask_type && e->op.type->on_result) {
 		rc = e->op.type->on_result(&e->op, value, why, &made, err);
 		result = made;

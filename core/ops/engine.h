@@ -39,12 +39,12 @@ struct entry {
 	struct budget_share *share; /* of the rates that its job counts in, or NULL */
 	/* Claims of blobs at each of its targets, once its job has asked for one there. */
 	struct claims_part *claims[CLAIMS_TARGETS_MAX];
-	json_t *targets;          /* names of integrations; NULL: the operation's own alone */
-	char host[URL_HOST_ROOM]; /* of the one server that its job asks; "": none, or several */
-	json_t *names;            /* of the integrations in its job's call: a set */
-	bool is_lost;             /* the worker is gone, there is no result */
-	bool is_ended;            /* out of the list, to be freed */
-	json_t *items;            /* batch in the making */
+	json_t *targets;    /* names of integrations; NULL: the operation's own alone */
+	json_t *hosts;      /* {INTEGRATION: HOST} of its job's call, HOST "" where unknown */
+	const char *blamed; /* a key of hosts: where its error arose; NULL: not told */
+	bool is_lost;       /* the worker is gone, there is no result */
+	bool is_ended;      /* out of the list, to be freed */
+	json_t *items;      /* batch in the making */
 	uint64_t items_since_ms;
 	struct berth_error broken;         /* code: a batch could not be taken */
 	uint64_t deadline_ms, hangup_ms;   /* monotonic; 0: none */

@@ -192,6 +192,9 @@ MUST_USE int ops_watch(struct ops *o, const char *id, op_changed *changed, void 
 		       struct op_watch **ret, struct berth_error *err);
 void ops_unwatch(struct op_watch *w); /* not after has_ended; accepts NULL */
 
+/* From on_result, for an operation that fails: at which of its call's integrations. Another
+ * name blames none. */
+void op_blame(struct operation *op, const char *integration);
 /* Adds a line to the operation's log (core/api, while it is open). */
 void op_log(struct operation *op, int level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

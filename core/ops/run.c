@@ -197,7 +197,7 @@ static void on_keep(void *user, const char *instance, const json_t *state)
 	struct entry *e = user;
 	struct berth_error err = ERROR_INIT;
 
-	if (!json_object_get(e->names, instance)) {
+	if (!json_object_get(e->hosts, instance)) {
 		log_complain(&e->strange,
 			     "a job of %s wants to keep state of '%.63s', which it was not given",
 			     e->op.type->kind, instance);
@@ -394,35 +394,37 @@ static int mark_running(struct entry *e, struct berth_error *err)
 	return rc;
 }
 
-static int keep_names(struct entry *e, const json_t *instances, struct berth_error *err)
-{
-	const char *name;
-	json_t *instance;
-
-	json_decref(e->names);
-	e->names = json_object();
-	json_object_foreach ((json_t *)(uintptr_t)instances, name, instance)
-		if (json_object_set_new(e->names, name, json_true()))
-			return berth_fail_memory(err);
-	return e->names ? 0 : berth_fail_memory(err);
-}
-
-/* Whose answer an error of this job is, where that is beyond doubt. */
-static void keep_host(struct entry *e, const json_t *instances)
+/* An origin's host alone: "" of a plugin's own form of address. */
+static int keep_hosts(struct entry *e, const json_t *instances, struct berth_error *err)
 {
 	struct berth_error ignored = ERROR_INIT;
-	struct url_origin origin = {.host = ""};
+	struct url_origin origin;
 	const char *name;
 	json_t *instance;
 
-	if (json_object_size(instances) == 1)
-		json_object_foreach ((json_t *)(uintptr_t)instances, name, instance) {
-			const json_t *options = json_object_get(instance, "options");
+	e->blamed = NULL;
+	json_decref(e->hosts);
+	e->hosts = json_object();
+	json_object_foreach ((json_t *)(uintptr_t)instances, name, instance) {
+		const char *address = js_str(json_object_get(instance, "options"), "address", "");
+		bool is_url = !url_parse_origin(address, &origin, &ignored);
 
-			if (url_parse_origin(js_str(options, "address", ""), &origin, &ignored))
-				*origin.host = '\0'; /* a plugin's own form of address */
-		}
-	snprintf(e->host, sizeof(e->host), "%s", origin.host);
+		if (json_object_set_new(e->hosts, name, json_string(is_url ? origin.host : "")))
+			return berth_fail_memory(err);
+	}
+	return e->hosts ? 0 : berth_fail_memory(err);
+}
+
+void op_blame(struct operation *op, const char *integration)
+{
+	struct entry *e = (struct entry *)op;
+	const char *name;
+	json_t *host;
+
+	e->blamed = NULL;
+	json_object_foreach (e->hosts, name, host)
+		if (!strcmp(name, integration))
+			e->blamed = name;
 }
 
 static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
@@ -447,9 +449,8 @@ static int make_call(struct entry *e, json_t **ret, struct berth_error *err)
 		is_short |= json_object_set_new(
 				    call, "deadline_ms",
 				    json_integer((json_int_t)o->settings.deadline_s * 1000)) != 0;
-	keep_host(e, json_object_get(call, "instances"));
 	return is_short ? berth_fail_memory(err)
-			: keep_names(e, json_object_get(call, "instances"), err);
+			: keep_hosts(e, json_object_get(call, "instances"), err);
 }
 
 static void send_budget(void *user, json_t *take_frame)

@@ -25,7 +25,7 @@ void entry_free(struct entry *e)
 	watch_drop(e);
 	entry_drop_lines(e);
 	json_decref(e->items);
-	json_decref(e->names);
+	json_decref(e->hosts);
 	json_decref(e->targets);
 	json_decref(e->outcome_value);
 	json_decref(e->op.arguments);

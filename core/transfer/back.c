@@ -76,7 +76,7 @@ static void finish_back(struct op *op, const struct berth_error *err)
 		image_end(op->run, i, IMAGE_COPIED);
 	} else {
 		i->pair->is_proved = false;
-		image_fail_with(op->run, i, &mine, "cannot read back");
+		image_fail_with(op->run, SIDE_TARGET, i, &mine, "cannot read back");
 	}
 	tell_sample(op->run, i->root, is_right);
 }

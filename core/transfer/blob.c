@@ -57,7 +57,7 @@ static void finish_head(struct op *op, const struct berth_error *err)
 	if (mine.code) {
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a blob",
 			   p->pair->label_target);
-		place_failed(op->run, p, run_fault(op->run, &mine));
+		place_failed(op->run, p, run_fault(op->run, SIDE_TARGET, &mine));
 		return;
 	}
 	bool wrong = blob_size_is_wrong(op->q, p->blob->byte_count);

@@ -150,7 +150,7 @@ void doc_store(struct transfer *t, struct doc *m, const char *media_type, const 
 	m->state = DOC_READ;
 	if (parse(t, m, media_type, bytes, byte_count, &err)) {
 		m->state = DOC_FAILED;
-		m->why = run_fault(t, &err);
+		m->why = run_fault(t, SIDE_SOURCE, &err);
 	}
 	doc_tell(t, m);
 }
@@ -185,7 +185,7 @@ static void finish_doc(struct op *op, const struct berth_error *err)
 	digest_format(&m->digest, digest);
 	berth_wrap(&mine, "cannot read manifest %.71s of '%.100s'", digest, m->pair->label_source);
 	m->state = DOC_FAILED;
-	m->why = run_fault(op->run, &mine);
+	m->why = run_fault(op->run, SIDE_SOURCE, &mine);
 	doc_tell(op->run, m);
 }
 
@@ -231,7 +231,7 @@ static void need_blob(struct transfer *t, struct node *n, const struct need *nee
 		digest_format(&need->digest, digest);
 		berth_fail(&err, BERTH_E_INVALID, "two manifests give blob %.71s different sizes",
 			   digest);
-		node_fail(t, n, run_fault(t, &err));
+		node_fail(t, n, run_fault(t, SIDE_SOURCE, &err));
 		return;
 	}
 	if (p->state == PLACE_PRESENT)
@@ -251,7 +251,7 @@ static bool agree_on_child(struct transfer *t, struct node *n, struct doc *child
 	if (!r && child->state == DOC_READ)
 		r = check_said(child, child->media_type, (int64_t)child->byte_count, &err);
 	if (r)
-		node_fail(t, n, run_fault(t, &err));
+		node_fail(t, n, run_fault(t, SIDE_SOURCE, &err));
 	return !r;
 }
 
@@ -286,7 +286,7 @@ static void node_expand(struct transfer *t, struct node *n)
 	if (m->need_count && m->needs[0].is_manifest && n->depth >= DEPTH_MAX) {
 		berth_fail(&err, BERTH_E_LIMIT, "indexes are nested deeper than %d levels",
 			   DEPTH_MAX);
-		node_fail(t, n, run_fault(t, &err));
+		node_fail(t, n, run_fault(t, SIDE_SOURCE, &err));
 		return;
 	}
 	for (size_t i = 0; i < m->need_count && n->state != NODE_FAILED; i++) {
@@ -359,7 +359,7 @@ static void finish_head(struct op *op, const struct berth_error *err)
 	} else if (mine.code) {
 		berth_wrap(&mine, "cannot ask '%.150s' at the target for a manifest",
 			   n->pair->label_target);
-		node_fail(op->run, n, run_fault(op->run, &mine));
+		node_fail(op->run, n, run_fault(op->run, SIDE_TARGET, &mine));
 	} else if (is_the_one(op, n)) {
 		node_found(op, n);
 	} else if (!op->run->set.verify) {

@@ -39,15 +39,22 @@ static json_t *error_of(const json_t *verdict)
 	const json_t *given = json_object_get(more, "error");
 	const char *name = js_str(verdict, "name", "");
 	struct berth_error err = ERROR_INIT;
+	json_t *error, *where;
 	if (given) {
 		js_to_error(given, &err);
 		berth_wrap(&err, "after the copy '%.200s' could not be compared", name);
-		return js_of_error(&err);
+		where = json_incref(json_object_get(given, "integration"));
+	} else {
+		berth_fail(&err, BERTH_E_DIGEST,
+			   "after the copy the target does not hold '%.200s' as the source does",
+			   name);
+		describe(more, &err);
+		where = json_stringn(name, strcspn(name, "/"));
 	}
-	berth_fail(&err, BERTH_E_DIGEST,
-		   "after the copy the target does not hold '%.200s' as the source does", name);
-	describe(more, &err);
-	return js_of_error(&err);
+	error = js_of_error(&err);
+	if (where)
+		json_object_set_new(error, "integration", where);
+	return error;
 }
 
 static void add(json_t *totals, const char *key, int64_t change)

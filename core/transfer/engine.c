@@ -198,7 +198,7 @@ static void fail_loops(struct transfer *t)
 		if (!why) {
 			berth_fail(&err, BERTH_E_INVALID,
 				   "its manifests refer to each other in a circle");
-			why = run_fault(t, &err);
+			why = run_fault(t, SIDE_SOURCE, &err);
 		}
 		if (why)
 			image_fail(t, one, why);
@@ -207,10 +207,10 @@ static void fail_loops(struct transfer *t)
 
 static void skip_rest(struct transfer *t)
 {
-	struct fault *why = run_fault(t, &t->end_err);
+	struct fault *why = run_fault(t, SIDE_NEITHER, &t->end_err);
 	struct berth_error unsure = t->end_err;
 	berth_wrap(&unsure, "its PUT was under way; whether the target has it could not be asked");
-	struct fault *doubt = run_fault(t, &unsure);
+	struct fault *doubt = run_fault(t, SIDE_NEITHER, &unsure);
 	for (size_t i = 0; i < t->images.count; i++) {
 		struct image *one = t->images.items[i];
 		if (one->state != IMAGE_WAITING)

@@ -183,6 +183,8 @@ static json_t *failed_item(const struct copy *c, const char *name, enum fan_mode
 				 js_of_error(&c->failure));
 	if (!more)
 		return NULL;
+	json_object_set_new(json_object_get(more, "error"), "integration",
+			    json_string(c->rule->target.instance));
 	json_object_set_new(more, "source",
 			    json_sprintf("%s/%s%s%s", c->rule->source.instance, name,
 					 tag ? ":" : "", tag ? tag : ""));

@@ -43,7 +43,7 @@ void run_abort(struct transfer *t, const struct berth_error *err)
 	t->end_err = *err;
 }
 
-struct fault *run_fault(struct transfer *t, const struct berth_error *err)
+struct fault *run_fault(struct transfer *t, int side, const struct berth_error *err)
 {
 	struct fault *f = calloc(1, sizeof *f);
 	struct berth_error none = ERROR_INIT;
@@ -52,6 +52,7 @@ struct fault *run_fault(struct transfer *t, const struct berth_error *err)
 		run_abort(t, &none);
 		return NULL;
 	}
+	f->side = side;
 	f->err = *err;
 	log_mask(f->err.message); /* a server may have repeated what it was sent */
 	log_mask(f->err.cause);

@@ -87,8 +87,10 @@ void move_end(struct move *m, bool by_us)
 	run_pump(t);
 }
 
+/* The source's fault is kept in m->bad; all else that ends an upload is the target's. */
 void move_fail(struct move *m, struct berth_error *err)
 {
+	int side = m->bad.code ? SIDE_SOURCE : SIDE_TARGET;
 	struct transfer *t = m->run;
 	struct place *p = m->place;
 	struct blob *b = p->blob;
@@ -101,7 +103,7 @@ void move_fail(struct move *m, struct berth_error *err)
 	move_free(m);
 	b->led = false;
 	claim_release(t, b, NULL);
-	place_failed(t, p, run_fault(t, err));
+	place_failed(t, p, run_fault(t, side, err));
 	blob_start(t, b);
 	run_pump(t);
 }

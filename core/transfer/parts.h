@@ -63,6 +63,8 @@ bool node_prove(struct transfer *t, struct node *n);
 void verify_decide(struct transfer *t, struct image *i);
 
 /* report.c */
+/* A fault as items show it: an error, and the integration where it arose; new. */
+json_t *fault_shown(const struct pair *p, const struct fault *f) MUST_USE;
 /* An image as an item, with key: value in its more; new. */
 json_t *report_item(const struct image *i, const char *key, const char *value) MUST_USE;
 void report_image(struct transfer *t, const struct image *i);
@@ -159,8 +161,8 @@ void node_begin(struct transfer *t, struct node *n);  /* the plan is made */
 bool image_is_present(const struct image *i); /* nothing is to be done for its tag or digest */
 void image_put(struct transfer *t, struct image *i); /* its tag, when all else is there */
 void node_companion_done(struct transfer *t, struct node *n);
-/* Ends it with err, wrapped in what was tried. */
-void image_fail_with(struct transfer *t, struct image *i, struct berth_error *err,
+/* Ends it with err, which arose at that side, wrapped in what was tried. */
+void image_fail_with(struct transfer *t, int side, struct image *i, struct berth_error *err,
 		     const char *what);
 /* After an early end: asks the target for the images whose PUT was begun. Those that
  * it has are reported as copied; is_sent stays set where no answer came. */

@@ -59,7 +59,7 @@ static void fail_blob(struct transfer *t, struct place *p, struct berth_error *e
 	berth_wrap(err, "cannot read back '%.150s': a blob that the target said it %s %s",
 		   p->pair->label_target, p->by_us ? "stored" : "has", finding(err));
 	p->pair->is_blob_proved = false;
-	place_failed(t, p, run_fault(t, err));
+	place_failed(t, p, run_fault(t, SIDE_TARGET, err));
 }
 
 static void finish_blob(struct op *op, const struct berth_error *err)
@@ -174,7 +174,7 @@ static void finish_child(struct op *op, const struct berth_error *err)
 	berth_wrap(&mine, "cannot read back '%.150s': a manifest that the target said it has %s",
 		   n->pair->label_target, finding(&mine));
 	n->pair->is_child_proved = false;
-	node_fail(op->run, n, run_fault(op->run, &mine));
+	node_fail(op->run, n, run_fault(op->run, SIDE_TARGET, &mine));
 }
 
 bool node_prove(struct transfer *t, struct node *n)

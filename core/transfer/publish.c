@@ -15,11 +15,12 @@ bool image_is_present(const struct image *i)
 	return !i->target_tag && i->root && i->root->is_there;
 }
 
-void image_fail_with(struct transfer *t, struct image *i, struct berth_error *err, const char *what)
+void image_fail_with(struct transfer *t, int side, struct image *i, struct berth_error *err,
+		     const char *what)
 {
 	berth_wrap(err, "%s '%.120s%s%.80s'", what, i->pair->label_target, i->target_tag ? ":" : "",
 		   i->target_tag ? i->target_tag : "");
-	image_fail(t, i, run_fault(t, err));
+	image_fail(t, i, run_fault(t, side, err));
 }
 
 static void node_complete(struct transfer *t, struct node *n)
@@ -165,7 +166,7 @@ static void end_put_node(struct op *op, struct berth_error *err)
 		return;
 	}
 	berth_wrap(err, "cannot put a manifest into '%.150s'", n->pair->label_target);
-	node_fail(op->run, n, run_fault(op->run, err));
+	node_fail(op->run, n, run_fault(op->run, SIDE_TARGET, err));
 }
 
 /* Its bytes where they were asked for, else what the headers say. */
@@ -221,7 +222,7 @@ static void finish_node_bytes(struct op *op, const struct berth_error *err)
 	if (mine.code) {
 		berth_wrap(&mine, "cannot read a manifest of '%.150s' again",
 			   n->doc->pair->label_source);
-		node_fail(op->run, n, run_fault(op->run, &mine));
+		node_fail(op->run, n, run_fault(op->run, SIDE_SOURCE, &mine));
 		return;
 	}
 	n->doc->users++;
@@ -292,7 +293,7 @@ static void finish_put_tag(struct op *op, const struct berth_error *err)
 	if (!mine.code)
 		check_put(op, image_put_digest(i), &mine);
 	if (mine.code) {
-		image_fail_with(op->run, i, &mine, "cannot put");
+		image_fail_with(op->run, SIDE_TARGET, i, &mine, "cannot put");
 		return;
 	}
 	i->is_put = true;
@@ -327,7 +328,7 @@ static void finish_before(struct op *op, const struct berth_error *err)
 	struct berth_error mine = *err;
 	bool same = false;
 	if (mine.code) {
-		image_fail_with(op->run, i, &mine, "cannot ask for");
+		image_fail_with(op->run, SIDE_TARGET, i, &mine, "cannot ask for");
 		return;
 	}
 	if (registry_status(op->q) == 404) {
@@ -343,7 +344,7 @@ static void finish_before(struct op *op, const struct berth_error *err)
 	if (!r && i->body)
 		r = digest_of(DIGEST_SHA256, i->body, i->body_byte_count, &i->target_digest, &mine);
 	if (r)
-		image_fail_with(op->run, i, &mine, "cannot unite the referrers of");
+		image_fail_with(op->run, SIDE_TARGET, i, &mine, "cannot unite the referrers of");
 	else if (same)
 		image_end(op->run, i, IMAGE_PRESENT);
 	else
@@ -364,7 +365,7 @@ static void finish_image_bytes(struct op *op, const struct berth_error *err)
 	if (!mine.code)
 		keep_again(op->run, i->root->doc, op->q, &mine);
 	if (mine.code) {
-		image_fail_with(op->run, i, &mine, "cannot read again for");
+		image_fail_with(op->run, SIDE_SOURCE, i, &mine, "cannot read again for");
 		return;
 	}
 	if (!asks_before(op->run, i)) {

@@ -46,7 +46,7 @@ static void fail_level(struct transfer *t, struct node *n)
 	struct berth_error err = ERROR_INIT;
 	berth_fail(&err, BERTH_E_LIMIT, "more than %d levels of manifests refer to one another",
 		   LEVEL_MAX);
-	node_fail(t, n, run_fault(t, &err));
+	node_fail(t, n, run_fault(t, SIDE_SOURCE, &err));
 }
 
 /* source_tag NULL: the image's bytes are made here, and digest is theirs. */
@@ -182,7 +182,7 @@ static int append_missing(json_t *ours, const json_t *theirs, size_t *ret_count,
 static void fail_list(struct transfer *t, struct node *n, struct berth_error *err)
 {
 	berth_wrap(err, "cannot list what refers to an image of '%.120s'", n->pair->label_source);
-	node_fail(t, n, run_fault(t, err));
+	node_fail(t, n, run_fault(t, SIDE_SOURCE, err));
 }
 
 /* What was found becomes the list of a tag at the target. */

@@ -17,6 +17,18 @@ static json_t *name_of(const char *repository, const char *tag)
 	return json_sprintf("%s%c%s", repository, strchr(tag, ':') ? '@' : ':', tag);
 }
 
+json_t *fault_shown(const struct pair *p, const struct fault *f)
+{
+	json_t *shown = js_of_error(&f->err);
+	const char *label = f->side == SIDE_SOURCE   ? p->label_source
+			    : f->side == SIDE_TARGET ? p->label_target
+						     : "";
+	size_t byte_count = strcspn(label, "/");
+	if (label[byte_count])
+		json_object_set_new(shown, "integration", json_stringn(label, byte_count));
+	return shown;
+}
+
 json_t *report_item(const struct image *i, const char *key, const char *value)
 {
 	char digest[DIGEST_TEXT_ROOM] = "";
@@ -37,7 +49,7 @@ json_t *report_item(const struct image *i, const char *key, const char *value)
 	if (i->subject)
 		json_object_set_new(more, "referrer", json_true());
 	if (i->why)
-		json_object_set_new(more, "error", js_of_error(&i->why->err));
+		json_object_set_new(more, "error", fault_shown(i->pair, i->why));
 	json_object_set_new(item, "more", more);
 	return item;
 }

@@ -61,9 +61,9 @@ void image_fail(struct transfer *t, struct image *i, struct fault *why)
 	image_end(t, i, IMAGE_FAILED);
 }
 
-static void fail_with(struct transfer *t, struct image *i, const struct berth_error *err)
+static void fail_with(struct transfer *t, int side, struct image *i, const struct berth_error *err)
 {
-	struct fault *why = run_fault(t, err);
+	struct fault *why = run_fault(t, side, err);
 	if (why)
 		image_fail(t, i, why);
 }
@@ -157,7 +157,7 @@ static void finish_ask(struct op *op, const struct berth_error *err)
 			   at_source ? "source" : "target",
 			   at_source ? i->pair->label_source : i->pair->label_target,
 			   reference_of(i, at_source));
-		fail_with(t, i, &mine);
+		fail_with(t, at_source ? SIDE_SOURCE : SIDE_TARGET, i, &mine);
 	}
 	if (at_source) {
 		i->source_digest = d;
@@ -203,7 +203,7 @@ static void finish_read(struct op *op, const struct berth_error *err)
 	if (mine.code) {
 		berth_wrap(&mine, "cannot read '%.120s:%.80s'", i->pair->label_source,
 			   i->source_tag);
-		fail_with(op->run, i, &mine);
+		fail_with(op->run, SIDE_SOURCE, i, &mine);
 	}
 	image_decide(op->run, i);
 }
@@ -345,7 +345,7 @@ static void note_odd(struct transfer *t, struct pair *p, const char *name)
 		return;
 	berth_fail(&err, BERTH_E_PROTOCOL, "'%.150s' lists '%.60s', which is not a tag",
 		   p->label_source, name);
-	p->odd = run_fault(t, &err);
+	p->odd = run_fault(t, SIDE_SOURCE, &err);
 }
 
 static int add_tags(struct transfer *t, struct pair *p, struct vec *to, const json_t *tags,
@@ -418,7 +418,7 @@ static void finish_list(struct op *op, const struct berth_error *err)
 		berth_wrap(&mine, "cannot list the tags of '%.150s' at the %s",
 			   at_source ? p->label_source : p->label_target,
 			   at_source ? "source" : "target");
-		p->why = run_fault(t, &mine);
+		p->why = run_fault(t, at_source ? SIDE_SOURCE : SIDE_TARGET, &mine);
 	} else if (at_source) {
 		fan_note_list(t, p);
 	}

@@ -32,10 +32,10 @@ struct vec {
 /* An error that several may share; owned by the run. */
 struct fault {
 	struct fault *next;
+	int side; /* where it arose */
 	struct berth_error err;
 };
-
-enum { SIDE_SOURCE, SIDE_TARGET };
+enum { SIDE_SOURCE, SIDE_TARGET, SIDE_NEITHER };
 enum side_api { API_UNKNOWN, API_ASKED, API_NO, API_YES };
 
 struct lane {
@@ -278,7 +278,7 @@ struct doc *run_find_doc(struct transfer *t, const struct digest *d);   /* NULL:
 struct blob *run_find_blob(struct transfer *t, const struct digest *d); /* NULL: none */
 struct image *run_image(struct transfer *t, struct pair *p, const char *source_tag,
 			const char *target_tag);
-struct fault *run_fault(struct transfer *t, const struct berth_error *err);
+struct fault *run_fault(struct transfer *t, int side, const struct berth_error *err);
 void run_abort(struct transfer *t, const struct berth_error *err); /* ends the run */
 void run_free_model(struct transfer *t);
 

@@ -93,7 +93,7 @@ static void finish_list(struct op *op, const struct berth_error *err)
 	if (mine.code && was_tag) {
 		berth_wrap(&mine, "cannot read what refers to an image of '%.120s' at the target",
 			   i->pair->label_target);
-		image_fail(op->run, i, run_fault(op->run, &mine));
+		image_fail(op->run, i, run_fault(op->run, SIDE_TARGET, &mine));
 		return;
 	}
 	i->is_unlisted = !lists_all(i);
@@ -197,7 +197,7 @@ static void report(struct transfer *t, struct image *i, bool the_same, size_t *c
 	json_t *more = json_object_get(item, "more");
 	json_object_set_new(more, "differences", found.list);
 	if (v == UNKNOWN && !i->why && i->root && i->root->why)
-		json_object_set_new(more, "error", js_of_error(&i->root->why->err));
+		json_object_set_new(more, "error", fault_shown(i->pair, i->root->why));
 	if (v == DIFFERENT) {
 		digest_format(&i->target_digest, digest);
 		json_object_set_new(more, "found", json_string(digest));

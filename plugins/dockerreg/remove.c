@@ -97,7 +97,9 @@ static int check_alone(const struct fetch_item *items, size_t count, const char 
 		   "the server can't delete tag %s alone: %zu other tag%s of the same digest would "
 		   "go too",
 		   tag, found, found == 1 ? "" : "s");
-	return berth_cause(err, "%s (distribution 2.x deletes by digest; 3.x can delete a tag)",
+	return berth_cause(err,
+			   "%s; distribution 2.x deletes digests alone, 3.x tags, too: delete the "
+			   "digest, where all of them may go",
 			   others);
 }
 

@@ -131,6 +131,14 @@ class Copies(Case):
         failed, = [one for one in result["outcomes"] if one["state"] == "failed"]
         self.assertEqual("mirror/sure/jobs:1.1.0", failed["target"])
         self.assertIn(lost, failed["error"]["cause"])
+        self.assertEqual("mirror", failed["error"]["integration"])
+        self.assertEqual("berthctl integration probe mirror", ended["error"]["hint"])
+
+    def test_what_the_source_lacks_is_the_source_s(self):
+        for source in ("hub/shop/web:nope", "hub/nope/web:1"):
+            error = self.failed(self.copy(source, "mirror/nope/web:1"), "not-found")
+            self.assertEqual(("berthctl image list hub", {"status": 404, "host": "127.0.0.1"}),
+                             (error["hint"], error["upstream"]), error)
 
     def test_platforms_and_keep(self):
         self.done(self.copy("hub/shop/tool:3.2", "mirror/amd/tool", platforms=["linux/amd64"]))

@@ -378,6 +378,31 @@ class Live(unittest.TestCase):
         self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
         self.ctl("space", "show", "hub/nope", status=3)
 
+    def test_a_wrong_name_is_met_with_the_list_of_the_right_ones(self):
+        self.ctl("workspace", "create", "hinted")
+        self.addCleanup(run, "workspace", "delete", "hinted", "--yes", env=self.env)
+        self.ctl("space", "bind", "lab/default", "--workspace", "hinted")
+        for status, wrong, said, right in (
+                (3, ("image", "show", "hub/shop/web:nope"), "no nope", "image tags hub/shop/web"),
+                (3, ("image", "delete", "hub/shop/web:nope", "--yes"), "no tag nope",
+                 "image tags hub/shop/web"),
+                (2, ("copy", "hub/shop/web:1.0.0", "nope/x:1"), "TARGET: no integration 'nope'",
+                 "integration list"),
+                (2, ("copy", "hub/shop/web:1.0.0", "lab/x:1", "--to", "nope"),
+                 "--to: no integration 'nope'", "integration list"),
+                (2, ("space", "bind", "lab/default", "--workspace", "nope"),
+                 "--workspace: there is no workspace nope", "workspace list"),
+                (2, ("space", "unbind", "lab/default", "--workspace", "nope"),
+                 "--workspace: there is no workspace nope", "workspace list"),
+                (2, ("role", "create", "wrong", "--scope", "platform", "--permission", "nope"),
+                 "--permission: there is no permission nope", "role points"),
+                (5, ("workspace", "delete", "hinted", "--yes"), "has 1 binding",
+                 "space unbind lab/default --workspace hinted")):
+            done = self.ctl(*wrong, status=status)
+            self.assertIn(said, done.stderr)
+            self.assertIn(f"hint: berthctl {right}\n", done.stderr)
+        self.ctl("space", "unbind", "lab/default", "--workspace", "hinted")
+
     def test_short_lists_are_sorted_and_filtered_too(self):
         def names(*words):
             return self.ctl(*words, "-o", "name").stdout.split()
