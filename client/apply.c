@@ -14,6 +14,7 @@
 #include "core/base/yaml_in.h"
 
 const struct kind apply_kinds[] = {
+	{"workspaces", "workspace", "/v1/workspaces", false},
 	{"integrations", "integration", "/v1/integrations", false},
 	{"spaces", "space", "/v1/spaces", true},
 	{"syncs", "sync", "/v1/syncs", false},
@@ -37,6 +38,8 @@ void plan_done(struct plan *p)
 	free(p->steps);
 	*p = (struct plan){0};
 }
+
+#define APPLY_LISTS "workspaces, integrations, spaces, syncs"
 
 static bool is_secret(const char *member)
 {
@@ -79,6 +82,36 @@ static int read_files(struct cli *c, const char *file, json_t *item, struct bert
 	return 0;
 }
 
+static bool agrees(const json_t *there, const json_t *wanted);
+
+static bool has_like(const json_t *there, const json_t *wanted)
+{
+	size_t i;
+	const json_t *one;
+	json_array_foreach (there, i, one)
+		if (agrees(one, wanted))
+			return true;
+	return false;
+}
+
+/* Lists agree in any order: each of one has its like in the other. */
+static bool lists_agree(const json_t *there, const json_t *wanted)
+{
+	size_t i, k;
+	const json_t *one, *other;
+	json_array_foreach (wanted, i, one)
+		if (!has_like(there, one))
+			return false;
+	json_array_foreach (there, i, one) {
+		bool is_wanted = false;
+		json_array_foreach (wanted, k, other)
+			is_wanted = is_wanted || agrees(one, other);
+		if (!is_wanted)
+			return false;
+	}
+	return true;
+}
+
 /* Is what is wanted there already? Only members that are named count. */
 static bool agrees(const json_t *there, const json_t *wanted)
 {
@@ -86,6 +119,8 @@ static bool agrees(const json_t *there, const json_t *wanted)
 	json_t *value;
 	if (json_is_null(wanted))
 		return !there || json_is_null(there);
+	if (json_is_array(wanted) && (json_is_array(there) || !there))
+		return lists_agree(there, wanted);
 	if (!json_is_object(wanted))
 		return there && json_equal(there, wanted);
 	json_object_foreach ((json_t *)(uintptr_t)wanted, key, value) {
@@ -209,6 +244,11 @@ static int plan_item(struct cli *c, struct plan *p, const struct kind *kind, jso
 	if (!s->name)
 		return berth_fail(err, BERTH_E_INVALID, "an item of %s has no %s", kind->list,
 				  kind->has_integration ? "integration or name" : "name");
+	const json_t *bound = json_object_get(wanted, "workspaces");
+	if (kind->has_integration && bound && !json_is_array(bound))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "%s %s: 'workspaces' must be a list of names", kind->noun,
+				  s->name);
 	const json_t *found = find_named(kind, listed, s->name);
 	if (!found) {
 		s->action = STEP_CREATE;
@@ -267,15 +307,14 @@ static int check_members(const json_t *document, struct berth_error *err)
 	const char *key;
 	json_t *value;
 	if (!json_is_object(document))
-		return berth_fail(err, BERTH_E_INVALID,
-				  "expected lists by noun: integrations, spaces, syncs");
+		return berth_fail(err, BERTH_E_INVALID, "expected lists by noun: " APPLY_LISTS);
 	json_object_foreach ((json_t *)(uintptr_t)document, key, value) {
 		const struct kind *kind = apply_kinds;
 		while (kind->list && strcmp(kind->list, key) != 0)
 			kind++;
 		if (!kind->list)
-			return berth_fail(err, BERTH_E_INVALID,
-					  "'%s' is none of integrations, spaces, syncs", key);
+			return berth_fail(err, BERTH_E_INVALID, "'%s' is none of " APPLY_LISTS,
+					  key);
 	}
 	return 0;
 }

@@ -23,7 +23,7 @@ struct plan {
 };
 enum { STEP_MAX = 2000 };
 
-/* A list of the file: integrations, spaces, syncs. In the order of creation. */
+/* A list of the file: workspaces, integrations, spaces, syncs. In the order of creation. */
 struct kind {
 	const char *list;       /* "integrations" */
 	const char *noun;       /* "integration" */

@@ -126,28 +126,87 @@ static int make(struct cli *c, struct plan *p)
 	return plan_make(c, file, p, &err) ? cli_report(c, &err) : -1;
 }
 
+static int step_failed(struct cli *c, const struct step *s, struct berth_error *err)
+{
+	berth_wrap(err, "cannot %s %s %s", step_action_name(s->action), s->kind->noun, s->name);
+	cli_note(c, "%s", err->message);
+	return cli_report(c, err);
+}
+
+/* Those of list that other has not; NULL without memory. */
+static json_t *lacking(const json_t *list, const json_t *other)
+{
+	AUTO_JSON json_t *found = json_array();
+	size_t i, k;
+	json_t *one;
+	const json_t *have;
+	json_array_foreach (list, i, one) {
+		bool is_there = false;
+		json_array_foreach (other, k, have)
+			is_there = is_there || json_equal(have, one);
+		if (!is_there && json_array_append(found, one))
+			return NULL;
+	}
+	return STEAL(found);
+}
+
+/* The space of a step, which is there by now, is bound to these workspaces and to no other. */
+static int bind_space(struct cli *c, const struct step *s, const json_t *workspaces)
+{
+	struct berth_error err = ERROR_INIT;
+	char id[PLACE_ID_ROOM];
+	AUTO_JSON json_t *space = NULL, *answer = NULL;
+	int status = place_space(c, s->name, id);
+	if (status >= 0)
+		return status;
+	AUTO_FREE char *path = text_printf("/v1/spaces/%s", id);
+	AUTO_FREE char *bindings = text_printf("/v1/spaces/%s/bindings", id);
+	if (!path || !bindings)
+		return cli_no_memory(c);
+	if (api_get(c, path, &space, &err))
+		return step_failed(c, s, &err);
+	const json_t *bound = json_object_get(space, "workspaces");
+	AUTO_JSON json_t *body = json_pack("{s:o, s:o}", "bind", lacking(workspaces, bound),
+					   "unbind", lacking(bound, workspaces));
+	struct api_call call = {.method = "POST", .path = bindings, .body = body};
+	if (!body)
+		return cli_no_memory(c);
+	return api_send(c, &call, &answer, &err) ? step_failed(c, s, &err) : EXIT_OK;
+}
+
 /* Sends one step and waits for its operation. What is saved and can't be done as it is
  * written does not hold up the steps after it: *checked says so. */
-static int carry_out(struct cli *c, const struct step *s, int *checked)
+static int send_step(struct cli *c, const struct step *s, json_t *sent, int *checked)
 {
 	static const char *const methods[] = {"POST", "PATCH", NULL, "DELETE"};
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *body = NULL;
 	struct api_call call = {.method = methods[s->action],
 				.path = s->action == STEP_CREATE ? s->kind->collection : s->path,
-				.body = s->body,
+				.body = sent,
 				.if_match = s->action == STEP_CREATE ? NULL : s->etag};
-	if (api_send(c, &call, &body, &err)) {
-		berth_wrap(&err, "cannot %s %s %s", step_action_name(s->action), s->kind->noun,
-			   s->name);
-		cli_note(c, "%s", err.message);
-		return cli_report(c, &err);
-	}
+	if (api_send(c, &call, &body, &err))
+		return step_failed(c, s, &err);
 	if (json_object_get(body, "attempts"))
 		return follow_quietly(c, &body);
 	int status = follow_check(c, body, s->kind->noun, s->name);
 	*checked = status != EXIT_OK ? status : *checked;
 	return EXIT_OK;
+}
+
+/* Which workspaces a space is bound to is another route's than the space. */
+static int carry_out(struct cli *c, const struct step *s, int *checked)
+{
+	const json_t *workspaces =
+		s->kind->has_integration ? json_object_get(s->body, "workspaces") : NULL;
+	if (!workspaces)
+		return send_step(c, s, s->body, checked);
+	AUTO_JSON json_t *rest = json_copy(s->body);
+	if (!rest || json_object_del(rest, "workspaces"))
+		return cli_no_memory(c);
+	bool is_all = s->action == STEP_UPDATE && !json_object_size(rest);
+	int status = is_all ? EXIT_OK : send_step(c, s, rest, checked);
+	return status == EXIT_OK ? bind_space(c, s, workspaces) : status;
 }
 
 /* Prunes what hangs on others first: last kind, last item. */

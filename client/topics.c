@@ -77,6 +77,12 @@ const struct topic topics[] = {
 	 "refused.\n"},
 	{"apply", "Files that describe what should be there",
 	 "`berthctl apply -f FILE` takes JSON or YAML with one list for each noun:\n\n"
+	 " workspaces:\n"
+	 "   - name: shop\n"
+	 "     members:\n"
+	 "       - user: alice\n"
+	 "         role: workspace-admin\n"
+	 "       - group: shop-dev\n"
 	 " integrations:\n"
 	 "   - name: hub\n"
 	 "     kind: dockerreg\n"
@@ -86,6 +92,7 @@ const struct topic topics[] = {
 	 " spaces:\n"
 	 "   - integration: hub\n"
 	 "     name: team\n"
+	 "     workspaces: [shop]\n"
 	 " syncs:\n"
 	 "   - name: nightly\n"
 	 "     source: hub/team\n"
@@ -97,7 +104,8 @@ const struct topic topics[] = {
 	 "What is not there is created, what differs is changed, the rest is left alone; only the "
 	 "members that the file names are compared. --prune deletes what the file's lists do not "
 	 "name. `berthctl diff -f FILE` shows the same without doing it: exit 0 nothing to do, 1 "
-	 "something, 2 an error.\n"},
+	 "something, 2 an error. Lists agree in any order. A space's workspaces are all that it is "
+	 "bound to: another one is unbound. A workspace's own integration is named shop~hub.\n"},
 	{"exit-codes", "What the exit status means", NULL},
 	{"environment", "Variables that berthctl reads", NULL},
 	{0},

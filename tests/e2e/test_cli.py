@@ -687,6 +687,50 @@ class Live(unittest.TestCase):
         self.ctl("sync", "delete", "applied", "--yes")
         self.forget("applied")
 
+    def test_apply_makes_tenants_too(self):
+        path = os.path.join(self.folder, "tenants.yaml")
+        me, other = os.getuid(), 4200000001
+        def write(members, bound):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("workspaces:\n"
+                           f"  - {{name: applied, description: of a file, members: [{members}]}}\n"
+                           "  - {name: applied2}\n"
+                           "spaces:\n"
+                           f"  - {{integration: lab, name: tenants, workspaces: [{bound}]}}\n"
+                           f"  - {{integration: lab, name: default, workspaces: [{bound}]}}\n")
+        def unchanged():
+            self.ctl("diff", "-f", path)
+            self.assertIn("0 created, 0 updated, 4 unchanged", self.ctl("apply", "-f", path).stderr)
+        def bound_to(space):
+            return json.loads(self.ctl("space", "show", space, "-o", "json").stdout)["workspaces"]
+        self.addCleanup(run, "space", "delete", "lab/tenants", "--yes", env=self.env)
+        write(f"{{uid: {me}, role: workspace-admin}}, {{uid: {other}}}", "applied2, applied")
+        self.ctl("apply", "-f", path)
+        unchanged()
+        self.assertEqual([["applied", "applied2"]] * 2,
+                         [bound_to("lab/tenants"), bound_to("lab/default")])
+        write(f"{{uid: {other}}}, {{uid: {me}, role: workspace-admin}}", "applied, applied2")
+        unchanged()  # in another order
+        write(f"{{uid: {other}}}", "applied2")
+        shown = self.ctl("diff", "-f", path, status=1).stdout
+        self.assertIn('- workspaces: ["applied","applied2"]', shown)
+        self.assertIn('+ workspaces: ["applied2"]', shown)
+        self.ctl("apply", "-f", path)
+        unchanged()
+        self.assertEqual(["applied2"], bound_to("lab/default"))
+        members = json.loads(self.ctl("workspace", "show", "applied", "-o", "json").stdout)
+        self.assertEqual([other], [one["uid"] for one in members["members"]])
+        write("", "nowhere")
+        self.assertIn("there is no workspace nowhere", self.ctl("apply", "-f", path, status=9).stderr)
+        write("", "")
+        self.ctl("apply", "-f", path)
+        unchanged()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("spaces:\n  - {integration: lab, name: default, workspaces: applied}\n")
+        self.assertIn("must be a list of names", self.ctl("apply", "-f", path, status=2).stderr)
+        for name in ("applied", "applied2"):
+            self.ctl("workspace", "delete", name, "--yes")
+
     # the rest
 
     def test_raw_calls_print_headers_and_keep_exit_statuses(self):

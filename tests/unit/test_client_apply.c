@@ -121,7 +121,8 @@ static void what_cannot_change_is_refused_before_anything_is_sent(void **state)
 	assert_non_null(strstr(complained, "'kind' cannot be changed"));
 	write_file("integration:\n- {name: hub}\n");
 	assert_int_equal(RUN(NONE, "apply", "-f", file), EXIT_USAGE);
-	assert_non_null(strstr(complained, "'integration' is none of integrations, spaces, syncs"));
+	assert_non_null(strstr(complained,
+			       "'integration' is none of workspaces, integrations, spaces, syncs"));
 	unlink(file);
 }
 
