@@ -89,9 +89,8 @@ static int read_tags(int64_t id, uint32_t *ret_count, struct berth_error *err)
 	return err->code;
 }
 
-/* One repository as the store has it now. */
-static int load(int64_t id, const char *integration_id, const char *integration,
-		const char *space_id, const char *name, struct berth_error *err)
+static int put(int64_t id, const char *integration_id, const char *integration,
+	       const char *space_id, const char *name, struct berth_error *err)
 {
 	char *path AUTO_FREE = NULL;
 	uint32_t count = 0;
@@ -113,6 +112,20 @@ static int load(int64_t id, const char *integration_id, const char *integration,
 		.tag_count = count,
 	};
 	return selector_put(all.selector, &r, err);
+}
+
+/* One repository as the store has it now; one that is over a cap is left out, alone. */
+static int load(int64_t id, const char *integration_id, const char *integration,
+		const char *space_id, const char *name, struct berth_error *err)
+{
+	int code = put(id, integration_id, integration, space_id, name, err);
+
+	if (code != BERTH_E_LIMIT)
+		return code;
+	log_warning("the selector leaves out %s/%s: %s", integration, name, err->message);
+	selector_remove(all.selector, id);
+	*err = (struct berth_error)ERROR_INIT;
+	return 0;
 }
 
 static int load_changed(int64_t id, struct berth_error *err)
@@ -171,20 +184,16 @@ static int go_on(const char *id, size_t *ret_done, struct berth_error *err)
 		char *last = strdup(name);
 		if (!last)
 			return berth_fail_memory(err);
-		int code = selector_mark(all.selector, repository, space, all.pass)
-				   ? 0
-				   : load(repository, id, all.pass_name, space, name, err);
-		if (code && code != BERTH_E_LIMIT) {
+		if (!selector_mark(all.selector, repository, space, all.pass) &&
+		    load(repository, id, all.pass_name, space, name, err)) {
 			free(last);
-			return code;
+			return err->code;
 		}
-		if (code)
-			log_warning("the selector leaves one out: %s", err->message);
 		free(all.pass_last);
 		all.pass_last = last;
 		++*ret_done;
 	}
-	return err->code == BERTH_E_LIMIT ? 0 : err->code;
+	return err->code;
 }
 
 static int pass_step(size_t *ret_done, struct berth_error *err)
@@ -217,7 +226,7 @@ static bool step(size_t *ret_done)
 
 	if (all.id_count) {
 		code = load_changed(all.ids[all.id_count - 1], &err);
-		if (!code || code == BERTH_E_LIMIT)
+		if (!code)
 			all.id_count--;
 	} else {
 		code = pass_step(&done, &err);
