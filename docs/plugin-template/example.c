@@ -178,8 +178,11 @@ static int fail_transfer(const struct request *r, CURLcode why, struct berth_err
 {
 	if (r->is_refused)
 		return fail(err, BERTH_E_ADDRESS, "the server's address may not be reached", NULL);
-	if (r->is_too_long)
+	if (r->is_too_long) {
+		err->from = BERTH_FROM_CURL; /* the server's fault, not the request's */
+		err->upstream = (int32_t)why;
 		return fail(err, BERTH_E_LIMIT, "the server's answer is too long", NULL);
+	}
 	if (why == CURLE_OPERATION_TIMEDOUT)
 		return fail(err, BERTH_E_TIMEOUT, "the server did not answer in time", NULL);
 	if (why == CURLE_ABORTED_BY_CALLBACK) {
@@ -450,6 +453,7 @@ static int list(struct request *r, struct listing *l, struct berth_error *err)
 								 "there is no such image", NULL)
 							  : 0;
 	}
+	err->from = BERTH_FROM_CURL;
 	return fail(err, BERTH_E_LIMIT, "the list of images has too many pages", NULL);
 }
 
