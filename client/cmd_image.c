@@ -333,12 +333,25 @@ static void search_notes(struct cli *c, const json_t *body)
 
 enum { SEARCH_SHOWN = 100 }; /* at a terminal, where --limit says no other */
 
+/* The words as one text; NULL without memory. */
+static char *words_of(const struct cli *c)
+{
+	char *text = strdup(cli_operand(c, 0));
+	for (size_t i = 1; text && i < c->operand_count; i++) {
+		char *longer = text_printf("%s %s", text, c->operands[i]);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static int search(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *body = NULL;
+	AUTO_FREE char *words = words_of(c);
 	AUTO_FREE char *path =
-		path_with_flags(c, api_query(strdup("/v1/images"), "q", cli_operand(c, 0)));
+		words ? path_with_flags(c, api_query(strdup("/v1/images"), "q", words)) : NULL;
 	uint64_t limit = cli_count(c, "limit", c->out.is_tty ? SEARCH_SHOWN : 0);
 	if (!path)
 		return cli_no_memory(c);
@@ -467,11 +480,11 @@ const struct command image_commands[] = {
 			"tag that begins so. Whole tags come first, then what begins with a word, "
 			"then the newest. With --sort or --filter TEXT is looked for as it is "
 			"written.",
-		.operands = {{"TEXT", OPERAND_ONE, NAMES_NONE,
+		.operands = {{"TEXT", OPERAND_MANY, NAMES_NONE,
 			      "part of integration, space, repository or tag"}},
 		.flags = find_flags,
 		.examples = {{"berthctl image search nginx", "wherever it is"},
-			     {"berthctl image search 'web 1.2' --workspace shop",
+			     {"berthctl image search web 1.2 --workspace shop",
 			      "what the workspace may use"},
 			     {"berthctl image search app:1.2 -o name", "references alone"}},
 		.method = "GET",

@@ -102,8 +102,13 @@ static int schedule(struct cli *c)
 {
 	struct berth_error err = ERROR_INIT;
 	AUTO_JSON json_t *body = json_object();
-	if (cli_has(c, "cron") == cli_has(c, "never"))
-		return cli_usage(c, "expected either --cron CRON or --never");
+	if (cli_has(c, "cron") == cli_has(c, "never")) {
+		cli_usage(c, "expected either --cron CRON or --never");
+		if (!cli_has(c, "cron"))
+			cli_hint(c, "berthctl maintain runs %s shows the schedule that there is",
+				 cli_operand(c, 0));
+		return EXIT_USAGE;
+	}
 	if (!body || cli_fill_body(c, body, &err))
 		return cli_report(c, &err);
 	if (cli_has(c, "never"))

@@ -61,8 +61,11 @@ static void name_hint(const json_t *document, const char *integration, json_t *p
 	const char *name =
 		of && !strncmp(of, place, strlen(place)) ? of + strlen(place) : integration;
 	size_t byte_count = strcspn(name, "/");
-	if (!byte_count || (name == integration && !text_is_integration(name)))
+	if (!byte_count || (name == integration && !text_is_integration(name))) {
+		if (kind->hint_kind == HINT_CALLER) /* at which end it is not there is not told */
+			js_put_str(problem, "hint", "berthctl space list");
 		return;
+	}
 	char *named AUTO_FREE =
 		text_printf("%.*s %.*s%s", (int)(at - hint), hint, (int)byte_count, name, at + 5);
 	bool is_new = !strcmp(js_str(document, "kind", ""), "integration-create");
