@@ -70,6 +70,7 @@ static const struct column columns[] = {
 	{"WORKSPACE", "scope", COL_TEXT, true},
 	{"STATE", "status.phase", COL_STATE, false},
 	{"ENABLED", "enabled", COL_YES, true},
+	{"PUBLIC", "public", COL_YES, true},
 	{"VERSION", "status.version", COL_TEXT, true},
 	{"CONSOLE", "status.console", COL_TEXT, true},
 	{"SPACES", "status.overview.spaces", COL_COUNT, true},

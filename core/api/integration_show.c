@@ -57,11 +57,12 @@ static int show_secrets(struct daemon_state *d, const struct integration *row, j
 
 	if (secret_state(d, row->id, "password", &password, err))
 		return err->code;
-	bool is_open = !js_bool(password, "set", false) && !*js_str(shown, "username", "");
 	json_object_set_new(shown, "password", password);
-	json_object_set_new(shown, "public", json_boolean(is_open));
 	if (secret_state(d, row->id, "tls_client_key", &key, err))
 		return err->code;
+	bool is_open = !js_bool(password, "set", false) && !*js_str(shown, "username", "") &&
+		       !js_bool(key, "set", false);
+	json_object_set_new(shown, "public", json_boolean(is_open));
 	json_object_set_new(json_object_get(shown, "tls"), "client_key", key);
 	return show_option_secrets(d, row, json_object_get(shown, "options"), err);
 }

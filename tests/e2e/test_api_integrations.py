@@ -32,6 +32,19 @@ class Proof(ApiCase):
         self.assertTrue(shown["status"]["version"].startswith("2"))
         self.assertFalse(shown["password"]["set"])
 
+    def test_who_must_show_a_certificate_is_no_public_registry(self):
+        authority = Authority(os.path.join(self.dir, "authority"))
+        registry = Registry(os.path.join(self.dir, "guarded"), tls=authority, clients=authority.ca)
+        self.enter(registry)
+        cert, private = authority.issue("berth", client=True)
+        pems = {}
+        for member, path in (("ca", authority.ca), ("client_cert", cert), ("client_key", private)):
+            with open(path, encoding="ascii") as file:
+                pems[member] = file.read()
+        self.done(self.post("guarded", registry.url, tls=pems))
+        shown = self.api.get("/v1/integrations/guarded")
+        self.assertEqual((True, False), (shown["tls"]["client_key"]["set"], shown["public"]))
+
     def test_a_password_is_proved_kept_and_never_shown(self):
         self.done(self.post("locked", self.mirror.url, username="robot", password=PASSWORD))
         shown = self.api.get("/v1/integrations/locked")

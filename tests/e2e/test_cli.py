@@ -378,6 +378,9 @@ class Live(unittest.TestCase):
         self.assertRegex(done.stderr, "request: [A-Za-z0-9-]+")
         self.ctl("space", "show", "hub/nope", status=3)
 
+    def test_a_registry_without_a_password_is_shown_as_public(self):
+        self.assertRegex(self.ctl("integration", "show", "hub").stdout, r"\nPublic: +yes\n")
+
     def test_a_wrong_name_is_met_with_the_list_of_the_right_ones(self):
         self.ctl("workspace", "create", "hinted")
         self.addCleanup(run, "workspace", "delete", "hinted", "--yes", env=self.env)
