@@ -166,11 +166,13 @@ static int bind_space(struct cli *c, const struct step *s, const json_t *workspa
 	if (api_get(c, path, &space, &err))
 		return step_failed(c, s, &err);
 	const json_t *bound = json_object_get(space, "workspaces");
-	AUTO_JSON json_t *body = json_pack("{s:o, s:o}", "bind", lacking(workspaces, bound),
-					   "unbind", lacking(bound, workspaces));
+	AUTO_JSON json_t *bind = lacking(workspaces, bound), *unbind = lacking(bound, workspaces);
+	AUTO_JSON json_t *body = json_pack("{s:O, s:O}", "bind", bind, "unbind", unbind);
 	struct api_call call = {.method = "POST", .path = bindings, .body = body};
 	if (!body)
 		return cli_no_memory(c);
+	if (!json_array_size(bind) && !json_array_size(unbind))
+		return EXIT_OK;
 	return api_send(c, &call, &answer, &err) ? step_failed(c, s, &err) : EXIT_OK;
 }
 

@@ -707,6 +707,9 @@ class Live(unittest.TestCase):
         def bound_to(space):
             return json.loads(self.ctl("space", "show", space, "-o", "json").stdout)["workspaces"]
         self.addCleanup(run, "space", "delete", "lab/tenants", "--yes", env=self.env)
+        write("", "")
+        self.ctl("apply", "-f", path)
+        unchanged()
         write(f"{{uid: {me}, role: workspace-admin}}, {{uid: {other}}}", "applied2, applied")
         self.ctl("apply", "-f", path)
         unchanged()
