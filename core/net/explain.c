@@ -157,7 +157,9 @@ static bool is_about_proxy(const struct net_exchange *x, CURLcode result)
 
 static void explain_proxy(struct net_exchange *x, struct berth_error *err)
 {
-	bool wants_user = text_has(x, "407");
+	long status = 0; /* of the answer to CONNECT; curl's words name ports, too */
+	curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	bool wants_user = status == 407;
 	berth_fail(err, wants_user ? BERTH_E_AUTH : BERTH_E_UNAVAILABLE, "the proxy %s%s",
 		   x->client->settings.proxy,
 		   wants_user ? " asks for a user and a password" : " gives no way to the server");

@@ -149,9 +149,9 @@ static void a_proxy_is_named_when_it_is_the_one_that_fails(void **state)
 	static const char *const answers[] = {
 		EMPTY("407 P", "Proxy-Authenticate: Basic realm=x\r\n"), NULL};
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof a;
 	struct berth_error err = ERROR_INIT;
 	struct scripted server;
+	uint16_t port = 40700;
 	char proxy[40];
 	(void)state;
 	scripted_start(&server, answers);
@@ -159,11 +159,14 @@ static void a_proxy_is_named_when_it_is_the_one_that_fails(void **state)
 	assert_int_equal(get_by_proxy(proxy, &err), BERTH_E_AUTH);
 	assert_non_null(strstr(err.message, "proxy"));
 	scripted_stop(&server);
-	/* A port that is taken and not listened on: nobody else can get it. */
+	/* A port that is taken and not listened on: nobody else can get it. Its number has
+	 * 407 in it, which is no answer. */
 	int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(taken, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(getsockname(taken, (struct sockaddr *)&a, &n), 0);
-	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", ntohs(a.sin_port));
+	do
+		a.sin_port = htons(port);
+	while (bind(taken, (struct sockaddr *)&a, sizeof a) && ++port < 40800);
+	assert_in_range(port, 40700, 40799);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", port);
 	assert_int_equal(get_by_proxy(proxy, &err), BERTH_E_UNAVAILABLE);
 	assert_non_null(strstr(err.message, proxy));
 	close(taken);
